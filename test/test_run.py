@@ -1,0 +1,207 @@
+"""`./run` on machines that lack something; Python, pip and uname are played by scripts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+TOOLS = ('bash', 'cat', 'cksum', 'cp', 'dirname', 'flock', 'mkdir', 'readlink', 'rm', 'sed')
+
+# Stands for Python: notes its arguments in $CALLS and does what a venv or pip would do.
+FAKE_PYTHON = """#!/bin/sh
+echo "$*" >>"$CALLS"
+case "$*" in
+    *version_info\\)\\)*) echo 3.11 ;;
+    *'ensurepip, venv'*) exit "${NO_VENV:-0}" ;;
+    *'-m venv --clear'*)
+        rm -rf "$4"
+        mkdir -p "$4/bin" "$4/lib/python3.11/site-packages" && cp "$0" "$4/bin/python" ;;
+    *'-m pip install'*) exit "${NO_PIP:-0}" ;;
+    *'-m sff_ros.cli'*)
+        echo "profile=${FASTDDS_DEFAULT_PROFILES_FILE:-} range=$ROS_AUTOMATIC_DISCOVERY_RANGE"
+        echo "python=${PYTHONPATH:-} ament=${AMENT_PREFIX_PATH:-} lib=${LD_LIBRARY_PATH:-}" ;;
+esac
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A copy of the repository's shell, and the programs that its PATH offers."""
+
+    repository: Path
+    programs: Path
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        env = {'PATH': str(self.programs), 'CALLS': str(self.repository / 'calls'), **environment}
+        command = [str(self.repository / 'run'), *arguments]
+        return subprocess.run(
+            command, env=env, cwd='/', capture_output=True, text=True, timeout=20, check=False
+        )
+
+    def put(self, name: str, script: str) -> Path:
+        program = self.programs / name
+        program.write_text(script)
+        program.chmod(0o755)
+        return program
+
+    def calls(self, word: str) -> int:
+        """Count the calls of Python whose arguments contain a word."""
+        notes = self.repository / 'calls'
+        return notes.read_text().count(word) if notes.exists() else 0
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    repository, programs = tmp_path / 'a folder', tmp_path / 'bin'
+    (repository / 'requirements').mkdir(parents=True)
+    programs.mkdir()
+    shutil.copy(REPOSITORY / 'run', repository)
+    for file in (REPOSITORY / 'requirements').iterdir():
+        shutil.copy(file, repository / 'requirements')
+    for tool in TOOLS:
+        found = shutil.which(tool)
+        if found:
+            (programs / tool).symlink_to(os.path.realpath(found))
+    made = Machine(repository, programs)
+    made.put('uname', '#!/bin/sh\necho Linux x86_64\n')
+    made.put('python3', FAKE_PYTHON)
+    return made
+
+
+@pytest.mark.parametrize('arguments', [(), ('--help',), ('-h',)])
+def test_usage_names_every_verb(machine: Machine, arguments: tuple[str, ...]) -> None:
+    result = machine.run(*arguments)
+    assert result.returncode == 0
+    assert [verb for verb in ('demo', 'test', 'sff') if f'./run {verb}' not in result.stdout] == []
+    assert machine.calls('') == 0
+
+
+def test_unknown_verb_is_refused(machine: Machine) -> None:
+    result = machine.run('dmeo')
+    assert result.returncode == 2
+    assert result.stderr.startswith("run: unknown verb 'dmeo'; expected demo, test, sff or python\n")
+
+
+@pytest.mark.parametrize(
+    ('environment', 'expected'),
+    [
+        (
+            {'NO_VENV': '1'},
+            'run: Python 3.11 has no venv module: sudo apt install python3.11-venv',
+        ),
+        ({'SFF_PYTHON': '/no/python'}, 'needs Python 3.10 to 3.13, not found as /no/python'),
+    ],
+)
+def test_missing_python_is_one_line(
+    machine: Machine, environment: dict[str, str], expected: str
+) -> None:
+    result = machine.run('demo', **environment)
+    assert result.returncode == 1
+    assert expected in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not (machine.repository / '.venv').exists()
+
+
+def test_python_that_does_not_run_is_passed_over(machine: Machine) -> None:
+    machine.put('python3.12', FAKE_PYTHON)
+    machine.put('python3', '#!/bin/sh\nexit 127\n')
+    machine.put('python3.13', '#!/bin/sh\nexit 1\n')
+    result = machine.run('sff', 'x')
+    assert result.returncode == 0
+    assert (machine.repository / '.venv' / 'base').read_text() == 'python3.12\n'
+
+
+def test_other_processors_are_told_what_to_do(machine: Machine) -> None:
+    machine.put('uname', '#!/bin/sh\necho Linux aarch64\n')
+    result = machine.run('demo')
+    assert result.returncode == 1
+    assert 'Linux x86_64 only, not Linux aarch64: build in a ROS 2 workspace' in result.stderr
+
+
+def test_failed_install_is_repaired_by_the_next_call(machine: Machine) -> None:
+    failed = machine.run('demo', NO_PIP='1')
+    assert failed.returncode == 1
+    assert failed.stderr.endswith(f'see {machine.repository}/.venv/pip.log\n')
+    assert machine.calls('-m sff_ros.cli') == 0
+    assert machine.run('demo').returncode == 0
+    assert machine.calls('-m venv --clear') == 2
+
+
+def test_install_is_done_once_and_again_when_requirements_change(machine: Machine) -> None:
+    for _ in range(3):
+        assert machine.run('sff', 'x').returncode == 0
+    assert machine.calls('-m pip install') == 1
+    (machine.repository / 'requirements' / 'run.txt').write_text('numpy\n')
+    assert machine.run('sff', 'x').returncode == 0
+    assert machine.calls('-m venv --clear') == machine.calls('-m pip install') == 2
+
+
+def test_tests_extend_the_environment_of_the_demo(machine: Machine) -> None:
+    for verb, venvs, installs in [('demo', 1, 1), ('test', 1, 2), ('demo', 1, 2)]:
+        assert machine.run(verb).returncode == 0
+        assert machine.calls('-m venv --clear') == venvs
+        assert machine.calls('-m pip install') == installs
+
+
+def test_failed_extension_does_not_leave_a_half_changed_environment(machine: Machine) -> None:
+    assert machine.run('demo').returncode == 0
+    assert machine.run('test', NO_PIP='1').returncode == 1
+    assert machine.run('demo').returncode == 0
+    assert machine.calls('-m venv --clear') == 2
+
+
+def test_arguments_reach_the_command_line(machine: Machine) -> None:
+    machine.run('demo', '--scene', 'two words')
+    machine.run('sff', 'depth', 'x')
+    assert machine.calls('-m sff_ros.cli demo --scene two words\n') == 1
+    assert machine.calls('-m sff_ros.cli depth x\n') == 1
+
+
+def test_sourced_ros_stays_outside(machine: Machine) -> None:
+    result = machine.run(
+        'sff',
+        'x',
+        PYTHONPATH='/opt/ros/jazzy/lib/python3.12/site-packages',
+        AMENT_PREFIX_PATH='/home/me/ws/install/a:/opt/ros/jazzy',
+        LD_LIBRARY_PATH='/home/me/ws/install/a/lib:/opt/ros/jazzy/lib:/home/me/lib:/opt/cuda',
+    )
+    assert result.stdout.splitlines()[1] == 'python= ament= lib=/home/me/lib:/opt/cuda'
+
+
+@pytest.mark.parametrize(
+    ('environment', 'expected'),
+    [
+        ({}, 'profile={repository}/config/fastdds.xml range=LOCALHOST'),
+        ({'SFF_SHM': '0'}, 'profile= range=LOCALHOST'),
+        ({'FASTDDS_DEFAULT_PROFILES_FILE': '/mine.xml'}, 'profile=/mine.xml range=LOCALHOST'),
+        (
+            {'SFF_SHM': '0', 'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET'},
+            'profile= range=SUBNET',
+        ),
+    ],
+)
+def test_middleware_settings(machine: Machine, environment: dict[str, str], expected: str) -> None:
+    result = machine.run('sff', 'x', **environment)
+    assert result.stdout.splitlines()[0] == expected.format(repository=machine.repository)
+
+
+def test_failing_step_fails_the_tests_and_is_named(machine: Machine) -> None:
+    machine.put('python3', FAKE_PYTHON.replace('esac', "    *'-m mypy'*) exit 1 ;;\nesac"))
+    result = machine.run('test', '-k', 'word')
+    assert result.returncode == 1
+    assert result.stderr.endswith('run: failed: mypy\n')
+    assert machine.calls('-m pytest -k word\n') == 1
+
+
+def test_shell_scripts_are_clean() -> None:
+    if shutil.which('shellcheck') is None:
+        pytest.skip('shellcheck is not installed')
+    files = [str(REPOSITORY / 'run'), str(REPOSITORY / '.ci' / 'run')]
+    result = subprocess.run(['shellcheck', *files], capture_output=True, text=True, check=False)
+    assert result.stdout == ''
