@@ -1,0 +1,304 @@
+"""Every parameter of the package, declared once: name, default, meaning, unit and range.
+
+A field here is the ROS parameter, the YAML key and the line in docs/parameters.md of the same
+name; a nested class adds its field's name and a dot (`sweep.num_slices`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_type_hints
+
+from sff_ros.errors import ConfigError
+
+Value = bool | int | float | str | tuple[float, ...]
+ConfigT = TypeVar('ConfigT')
+
+
+@dataclass(frozen=True, slots=True)
+class ParamSpec:
+    """What is known of one parameter.
+
+    Attributes:
+        doc: one sentence for people.
+        unit: unit of the value; empty where it has none.
+        low, high: inclusive range of a number; None where it is open.
+        choices: the allowed words, for a string.
+        live: whether a change takes effect while the node runs.
+    """
+
+    doc: str
+    unit: str = ''
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    live: bool = False
+
+    @property
+    def allowed(self) -> str:
+        """The allowed values in words; empty where any will do."""
+        if self.choices:
+            return 'one of ' + ', '.join(self.choices)
+        if self.low is None:
+            return ''
+        unit = f' {self.unit}' if self.unit else ''
+        return f'{self.low:.10g} .. {self.high:.10g}{unit}'
+
+
+def param(
+    default: Value,
+    doc: str,
+    *,
+    unit: str = '',
+    span: tuple[float, float] | None = None,
+    choices: tuple[str, ...] = (),
+    live: bool = False,
+) -> Any:
+    """Declare one parameter as a dataclass field."""
+    low, high = span if span is not None else (None, None)
+    spec = ParamSpec(doc, unit, low, high, choices, live)
+    return dataclasses.field(default=default, metadata={'spec': spec})
+
+
+def group(cls: type[ConfigT]) -> Any:
+    """Declare a nested group of parameters as a dataclass field."""
+    return dataclasses.field(default_factory=cls)
+
+
+class _Checked:
+    """Refuses values outside their declared type, range or choice."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            if 'spec' in field.metadata:
+                check_value(
+                    field.name,
+                    getattr(self, field.name),
+                    field.metadata['spec'],
+                    hints[field.name],
+                )
+
+
+def check_value(name: str, value: Any, spec: ParamSpec, kind: Any) -> None:
+    """Refuse one value that is of the wrong type or not allowed.
+
+    Raises:
+        ConfigError: names the parameter, its value and what is allowed.
+    """
+    if kind is float and type(value) is int:
+        raise ConfigError(f'{name} must be a float such as {value}.0, not the integer {value}')
+    expected = tuple if kind == tuple[float, ...] else kind
+    if type(value) is not expected:
+        raise ConfigError(f'{name} must be {expected.__name__}, not {value!r}')
+    if spec.choices and value not in spec.choices:
+        raise ConfigError(f'{name} is {value!r}; allowed: {spec.allowed}')
+    if expected is tuple and any(type(number) is not float for number in value):
+        raise ConfigError(f'{name} must be floats such as 1.0, not {value!r}')
+    for number in value if expected is tuple else (value,):
+        if spec.low is not None and spec.high is not None:
+            if not spec.low <= number <= spec.high:
+                raise ConfigError(f'{name} is {number}; allowed: {spec.allowed}')
+
+
+@dataclass(frozen=True, slots=True)
+class SweepConfig(_Checked):
+    """Which dioptres a sweep visits, in which order."""
+
+    near_m: float = param(
+        0.0, 'Near end of the sweep; 0: as near as the lens reaches.', unit='m', span=(0, 1000),
+        live=True,
+    )  # fmt: skip
+    far_m: float = param(
+        0.0, 'Far end of the sweep; 0: as far as the lens reaches.', unit='m', span=(0, 1000),
+        live=True,
+    )  # fmt: skip
+    num_slices: int = param(
+        15,
+        'Slices of a sweep, evenly spaced in dioptres; a recording has its own.',
+        span=(5, 100),
+        live=True,
+    )
+    positions_dpt: tuple[float, ...] = param(
+        (), 'Positions, strictly monotonic; replaces near_m, far_m and num_slices.',
+        unit='dpt', span=(0, 100), live=True,
+    )  # fmt: skip
+    direction: str = param(
+        'triangle',
+        'up: far to near, down: near to far, triangle: alternately (no fly-back of the lens).',
+        choices=('up', 'down', 'triangle'), live=True,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedConfig(_Checked):
+    """The simulated camera: a thin lens in front of a procedural scene of known depth."""
+
+    width: int = param(640, 'Picture width.', unit='px', span=(64, 4096))
+    height: int = param(480, 'Picture height.', unit='px', span=(64, 4096))
+    focal_mm: float = param(8.0, 'Focal length.', unit='mm', span=(1, 200))
+    fnumber: float = param(2.8, 'F-number: focal length by aperture diameter.', span=(0.7, 32))
+    pitch_um: float = param(6.9, 'Pixel pitch.', unit='um', span=(0.5, 50))
+    near_m: float = param(0.3, 'Nearest point of the scene.', unit='m', span=(0.05, 100))
+    far_m: float = param(0.8, 'Farthest point of the scene.', unit='m', span=(0.06, 1000))
+    frame_rate: float = param(30.0, 'Frames a second.', unit='Hz', span=(1, 1000))
+    settle_s: float = param(0.0, 'Time the lens needs after a move.', unit='s', span=(0, 5))
+    noise: float = param(
+        1.5, 'Read noise, standard deviation in grey levels of 255.', span=(0, 50)
+    )
+    breathing: float = param(
+        0.0, 'Relative growth of the picture from the far to the near end.', span=(-0.2, 0.2)
+    )
+    drop_rate: float = param(0.0, 'Share of frames that are lost.', span=(0, 1))
+    seed: int = param(0, 'Seed of scene, noise and lost frames.', span=(0, 2**31 - 1))
+    realtime: bool = param(True, 'Keep to the frame rate; false: as fast as possible.')
+
+
+@dataclass(frozen=True, slots=True)
+class FolderConfig(_Checked):
+    """The folder camera: a recorded sweep, replayed."""
+
+    path: str = param('', 'Directory of images in natural order, with an optional stack.yaml.')
+    frame_rate: float = param(
+        10.0, 'Frames a second; 0: as fast as possible.', unit='Hz', span=(0, 1000)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureConfig(_Checked):
+    """Parameters of capture_node."""
+
+    autostart: bool = param(True, 'Configure and activate without being asked.')
+    camera: str = param(
+        'simulated', 'Camera whose lens is swept.', choices=('simulated', 'folder')
+    )
+    mode: str = param(
+        'continuous', 'continuous: sweep after sweep; triggered: one sweep a call of ~/trigger.',
+        choices=('continuous', 'triggered'), live=True,
+    )  # fmt: skip
+    camera_info_url: str = param(
+        '', 'Intrinsics as a camera_info YAML, file:// or package:// URL; empty: what the camera '
+        'says of itself.',
+    )  # fmt: skip
+    frame_id: str = param('sff_optical_frame', 'Optical frame: x right, y down, z forward.')
+    frame_prefix: str = param('', 'Put before frame_id, for more than one camera.')
+    save_directory: str = param(
+        '~/.ros/sff_stacks', 'Where ~/save_stack writes, a new folder a stack.', live=True
+    )
+    sweep: SweepConfig = group(SweepConfig)
+    simulated: SimulatedConfig = group(SimulatedConfig)
+    folder: FolderConfig = group(FolderConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceConfig(_Checked):
+    """Parameters of inference_node."""
+
+    autostart: bool = param(True, 'Configure and activate without being asked.')
+    backend: str = param(
+        'auto', 'What turns the focus volume into a focus map; auto: the best that loads.',
+        choices=('auto', 'peak'),
+    )  # fmt: skip
+    max_missing: int = param(
+        3, 'A sweep that lost more slices than this is dropped.', span=(0, 50), live=True
+    )
+    watchdog_s: float = param(
+        5.0, 'Silence of an input before diagnostics complain.', unit='s', span=(0.1, 600),
+        live=True,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class DepthConfig(_Checked):
+    """Parameters of depth_node."""
+
+    autostart: bool = param(True, 'Configure and activate without being asked.')
+    encoding: str = param(
+        '32FC1', 'Encoding of depth/image_rect: metres, or millimetres with 0 for invalid.',
+        choices=('32FC1', '16UC1'), live=True,
+    )  # fmt: skip
+    min_confidence: float = param(
+        0.3, 'Depth of less confidence becomes NaN; 0: keep all.', span=(0, 1), live=True
+    )
+    min_depth_m: float = param(
+        0.0, 'Nearer depth becomes -Inf (REP 117); 0: off.', unit='m', span=(0, 1000), live=True
+    )
+    max_depth_m: float = param(
+        1000.0, 'Farther depth becomes +Inf (REP 117).', unit='m', span=(0, 1000), live=True
+    )
+    speckle_size_px: int = param(
+        0, 'Connected patches of fewer pixels become NaN; 0: off.', unit='px', span=(0, 100000),
+        live=True,
+    )  # fmt: skip
+    speckle_step_dpt: float = param(
+        0.1, 'Neighbours that differ by more belong to different patches.', unit='dpt',
+        span=(0.001, 10), live=True,
+    )  # fmt: skip
+    temporal_weight: float = param(
+        0.0, 'Weight of the past in a running mean over sweeps; 0: off.', span=(0, 0.99),
+        live=True,
+    )  # fmt: skip
+    temporal_step_dpt: float = param(
+        0.1, 'A larger change is motion and resets the running mean.', unit='dpt',
+        span=(0.001, 10), live=True,
+    )  # fmt: skip
+    watchdog_s: float = param(
+        5.0, 'Silence of an input before diagnostics complain.', unit='s', span=(0.1, 600),
+        live=True,
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        _Checked.__post_init__(self)
+        if self.min_depth_m >= self.max_depth_m:
+            raise ConfigError(
+                f'min_depth_m is {self.min_depth_m:g}, max_depth_m is {self.max_depth_m:g}; '
+                'allowed: min_depth_m < max_depth_m'
+            )
+
+
+NODE_CONFIGS: Mapping[str, type[CaptureConfig] | type[InferenceConfig] | type[DepthConfig]] = {
+    'capture_node': CaptureConfig,
+    'inference_node': InferenceConfig,
+    'depth_node': DepthConfig,
+}
+
+
+def walk(cls: type[Any], prefix: str = '') -> Iterator[tuple[str, ParamSpec, Value, Any]]:
+    """Yield (dotted name, spec, default, type) of every parameter of a config class."""
+    hints = get_type_hints(cls)
+    for field in dataclasses.fields(cls):
+        if 'spec' in field.metadata:
+            default: Any = field.default
+            yield prefix + field.name, field.metadata['spec'], default, hints[field.name]
+        else:
+            yield from walk(hints[field.name], f'{prefix}{field.name}.')
+
+
+def from_flat(cls: type[ConfigT], values: Mapping[str, Any], prefix: str = '') -> ConfigT:
+    """Build a config from dotted names; what is absent keeps its default.
+
+    Raises:
+        ConfigError: a name is unknown, or a value is not allowed.
+    """
+    if not prefix:
+        known = [name for name, *_ in walk(cls)]
+        for name in values:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f'; did you mean {near[0]}?' if near else f'; known: {", ".join(known)}'
+                raise ConfigError(f'unknown parameter {name!r}{hint}')
+    hints = get_type_hints(cls)
+    arguments: dict[str, Any] = {}
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+        name = prefix + field.name
+        if 'spec' not in field.metadata:
+            arguments[field.name] = from_flat(hints[field.name], values, name + '.')
+        elif name in values:
+            check_value(name, values[name], field.metadata['spec'], hints[field.name])
+            arguments[field.name] = values[name]
+    return cls(**arguments)

@@ -1,0 +1,72 @@
+"""Which positions a sweep visits, in which order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sff_ros.errors import ConfigError
+
+DIRECTIONS = ('up', 'down', 'triangle')
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPlan:
+    """A sweep as data: the same positions again and again.
+
+    Attributes:
+        positions: focus positions, strictly increasing; dioptres, or the numbers of an
+            uncalibrated recording.
+        direction: 'up' (increasing: far to near), 'down', or 'triangle' (alternately, so that the
+            lens never flies back).
+    """
+
+    positions: tuple[float, ...]
+    direction: str = 'up'
+
+    def __post_init__(self) -> None:
+        if len(self.positions) < 3:
+            raise ConfigError(f'a sweep needs 3 positions or more, not {len(self.positions)}')
+        values = np.array(self.positions)
+        if not np.isfinite(values).all() or (values < 0).any():
+            raise ConfigError(f'sweep positions must be finite and >= 0, not {self.positions}')
+        if not (np.diff(values) > 0).all():
+            raise ConfigError(f'sweep positions must be strictly monotonic, not {self.positions}')
+        if self.direction not in DIRECTIONS:
+            raise ConfigError(f'direction is {self.direction!r}; one of {", ".join(DIRECTIONS)}')
+
+    def order(self, sweep: int) -> tuple[float, ...]:
+        """Return the positions of the given sweep number, in the order of time."""
+        down = self.direction == 'down' or (self.direction == 'triangle' and sweep % 2 == 1)
+        return self.positions[::-1] if down else self.positions
+
+
+def uniform(far_dpt: float, near_dpt: float, count: int, direction: str = 'up') -> SweepPlan:
+    """Plan `count` positions evenly spaced in dioptres, both ends included.
+
+    Even steps in dioptres give even steps of blur.
+
+    Raises:
+        ConfigError: the ends are not 0 <= far < near.
+    """
+    if not 0 <= far_dpt < near_dpt:
+        raise ConfigError(
+            f'a sweep needs 0 <= far < near dioptres, not far {far_dpt:g} and near {near_dpt:g}'
+        )
+    return SweepPlan(tuple(np.linspace(far_dpt, near_dpt, count).tolist()), direction)
+
+
+def explicit(positions: tuple[float, ...], direction: str | None = None) -> SweepPlan:
+    """Plan the listed positions.
+
+    Args:
+        positions: strictly monotonic, rising or falling.
+        direction: None keeps the order of the list.
+
+    Raises:
+        ConfigError: not strictly monotonic, negative, or fewer than 3.
+    """
+    falling = len(positions) > 1 and positions[0] > positions[-1]
+    ordered = positions[::-1] if falling else positions
+    return SweepPlan(tuple(ordered), direction or ('down' if falling else 'up'))
