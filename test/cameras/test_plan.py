@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from sff_ros.cameras.camera import FocusRange
+from sff_ros.cameras.plan import plan_sweep
+from sff_ros.config import SweepConfig
+from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.stack import Slice
+from sff_ros.errors import CameraError, ConfigError
+
+
+@dataclass
+class Lens:
+    """A camera of which only its reach matters."""
+
+    focus_range: FocusRange | None
+    positions: tuple[float, ...] | None = None
+    intrinsics: Intrinsics = Intrinsics(32, 32)
+
+    def capture(self, focus: float) -> Slice:
+        raise CameraError('planning takes no pictures')
+
+    def close(self) -> None: ...
+
+
+FREE = Lens(FocusRange(0.5, 4.5))
+TO_INFINITY = Lens(FocusRange(0.0, 10.0))
+
+
+@pytest.mark.parametrize(
+    ('lens', 'settings', 'expected'),
+    [
+        (FREE, {}, (0.5, 1.5, 2.5, 3.5, 4.5)),
+        (FREE, {'near_m': 0.25, 'far_m': 1.0}, (1.0, 1.75, 2.5, 3.25, 4.0)),
+        (FREE, {'near_m': 0.4}, (0.5, 1.0, 1.5, 2.0, 2.5)),
+        (FREE, {'far_m': 0.4}, (2.5, 3.0, 3.5, 4.0, 4.5)),
+        (TO_INFINITY, {}, (0.0, 2.5, 5.0, 7.5, 10.0)),
+        (FREE, {'positions_dpt': (1.0, 2.0, 4.0)}, (1.0, 2.0, 4.0)),
+        (FREE, {'positions_dpt': (4.0, 2.0, 1.0)}, (1.0, 2.0, 4.0)),
+    ],
+)
+@pytest.mark.parametrize('direction', ['up', 'down', 'triangle'])
+def test_positions_in_dioptres(
+    lens: Lens, settings: dict[str, Any], expected: tuple[float, ...], direction: str
+) -> None:
+    plan = plan_sweep(SweepConfig(num_slices=5, direction=direction, **settings), lens)
+    assert plan.positions == pytest.approx(expected, abs=1e-9)
+    assert plan.direction == direction
+
+
+@pytest.mark.parametrize(
+    ('reach', 'positions'),
+    [
+        (FocusRange(0.0, 4.0), (4.0, 2.0, 1.0, 0.0)),
+        (FocusRange(0.0, 4.0), (0.0, 1.0, 4.0)),
+        (None, (0.0, 1.0, 2.0, 3.0)),
+    ],
+)
+@pytest.mark.parametrize('direction', ['up', 'down', 'triangle'])
+def test_recording_keeps_its_order_sweep_after_sweep(
+    reach: FocusRange | None, positions: tuple[float, ...], direction: str
+) -> None:
+    plan = plan_sweep(SweepConfig(direction=direction), Lens(reach, positions))
+    assert [plan.order(sweep) for sweep in range(3)] == [positions] * 3
+
+
+@pytest.mark.parametrize(
+    'settings', [{'near_m': 0.5}, {'far_m': 1.0}, {'positions_dpt': (1.0, 2.0, 3.0)}]
+)
+def test_recording_has_no_other_positions(settings: dict[str, Any]) -> None:
+    camera = Lens(FocusRange(0.0, 4.0), (4.0, 2.0, 0.0))
+    with pytest.raises(ConfigError, match='do not apply to a recorded sweep'):
+        plan_sweep(SweepConfig(**settings), camera)
+
+
+@pytest.mark.parametrize(
+    ('lens', 'settings', 'message'),
+    [
+        (
+            FREE,
+            {'near_m': 0.2},
+            r'goes from 0.500 to 5.000 dpt, the lens reaches 0.500 .. 4.500 dpt '
+            r'\(0.222 m to 2.000 m\)',
+        ),
+        (FREE, {'far_m': 4.0}, r'near_m, far_m or positions_dpt\) goes from 0.250 to 4.500 dpt'),
+        (FREE, {'positions_dpt': (0.0, 1.0, 2.0)}, 'goes from 0.000 to 2.000 dpt'),
+        (TO_INFINITY, {'near_m': 0.05}, r'0.000 .. 10.000 dpt \(0.100 m to infinity\)'),
+        (FREE, {'near_m': 1.0, 'far_m': 0.5}, r'near_m \(1 m\) must be less than .*\(0.5 m\)'),
+        (FREE, {'near_m': 1.0, 'far_m': 1.0}, r'near_m \(1 m\) must be less than .*\(1 m\)'),
+        (FREE, {'near_m': 3.0}, r'near_m \(3 m\) must be less than sweep.far_m \(2 m\)'),
+        (FREE, {'positions_dpt': (1.0, 3.0, 2.0)}, 'strictly monotonic'),
+        (FREE, {'positions_dpt': (1.0, 2.0)}, 'needs 3 positions or more, not 2'),
+        (Lens(None), {}, 'knows neither dioptres nor positions'),
+    ],
+)
+def test_what_a_lens_cannot_do_is_refused(
+    lens: Lens, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        plan_sweep(SweepConfig(**settings), lens)
+
+
+def test_positions_and_ends_exclude_each_other() -> None:
+    config = SweepConfig(positions_dpt=(1.0, 2.0, 3.0), far_m=1.0)
+    with pytest.raises(ConfigError, match='positions_dpt replaces sweep.near_m and far_m'):
+        plan_sweep(config, FREE)
+
+
+def test_rounding_of_metres_never_leaves_the_reach() -> None:
+    """1 / (1 / x) may exceed x by a last bit, which a camera would refuse."""
+    for step in range(200):
+        far, near = 0.3 + step * 0.01, 3.1 + step * 0.013
+        config = SweepConfig(near_m=round(1 / near, 9), far_m=round(1 / far, 9))
+        positions = plan_sweep(config, Lens(FocusRange(far, near))).positions
+        assert far <= positions[0] <= far + 1e-6
+        assert near - 1e-6 <= positions[-1] <= near
+        assert len(set(positions)) == 15
