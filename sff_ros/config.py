@@ -6,108 +6,15 @@ name; a nested class adds its field's name and a dot (`sweep.num_slices`).
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_type_hints
 
+from sff_ros.config_schema import Checked, group, param
 from sff_ros.errors import ConfigError
 
-Value = bool | int | float | str | tuple[float, ...]
-ConfigT = TypeVar('ConfigT')
-
 
 @dataclass(frozen=True, slots=True)
-class ParamSpec:
-    """What is known of one parameter.
-
-    Attributes:
-        doc: one sentence for people.
-        unit: unit of the value; empty where it has none.
-        low, high: inclusive range of a number; None where it is open.
-        choices: the allowed words, for a string.
-        live: whether a change takes effect while the node runs.
-    """
-
-    doc: str
-    unit: str = ''
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[str, ...] = ()
-    live: bool = False
-
-    @property
-    def allowed(self) -> str:
-        """The allowed values in words; empty where any will do."""
-        if self.choices:
-            return 'one of ' + ', '.join(self.choices)
-        if self.low is None:
-            return ''
-        unit = f' {self.unit}' if self.unit else ''
-        return f'{self.low:.10g} .. {self.high:.10g}{unit}'
-
-
-def param(
-    default: Value,
-    doc: str,
-    *,
-    unit: str = '',
-    span: tuple[float, float] | None = None,
-    choices: tuple[str, ...] = (),
-    live: bool = False,
-) -> Any:
-    """Declare one parameter as a dataclass field."""
-    low, high = span if span is not None else (None, None)
-    spec = ParamSpec(doc, unit, low, high, choices, live)
-    return dataclasses.field(default=default, metadata={'spec': spec})
-
-
-def group(cls: type[ConfigT]) -> Any:
-    """Declare a nested group of parameters as a dataclass field."""
-    return dataclasses.field(default_factory=cls)
-
-
-class _Checked:
-    """Refuses values outside their declared type, range or choice."""
-
-    __slots__ = ()
-
-    def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
-            if 'spec' in field.metadata:
-                check_value(
-                    field.name,
-                    getattr(self, field.name),
-                    field.metadata['spec'],
-                    hints[field.name],
-                )
-
-
-def check_value(name: str, value: Any, spec: ParamSpec, kind: Any) -> None:
-    """Refuse one value that is of the wrong type or not allowed.
-
-    Raises:
-        ConfigError: names the parameter, its value and what is allowed.
-    """
-    if kind is float and type(value) is int:
-        raise ConfigError(f'{name} must be a float such as {value}.0, not the integer {value}')
-    expected = tuple if kind == tuple[float, ...] else kind
-    if type(value) is not expected:
-        raise ConfigError(f'{name} must be {expected.__name__}, not {value!r}')
-    if spec.choices and value not in spec.choices:
-        raise ConfigError(f'{name} is {value!r}; allowed: {spec.allowed}')
-    if expected is tuple and any(type(number) is not float for number in value):
-        raise ConfigError(f'{name} must be floats such as 1.0, not {value!r}')
-    for number in value if expected is tuple else (value,):
-        if spec.low is not None and spec.high is not None:
-            if not spec.low <= number <= spec.high:
-                raise ConfigError(f'{name} is {number}; allowed: {spec.allowed}')
-
-
-@dataclass(frozen=True, slots=True)
-class SweepConfig(_Checked):
+class SweepConfig(Checked):
     """Which dioptres a sweep visits, in which order."""
 
     near_m: float = param(
@@ -136,7 +43,7 @@ class SweepConfig(_Checked):
 
 
 @dataclass(frozen=True, slots=True)
-class SimulatedConfig(_Checked):
+class SimulatedConfig(Checked):
     """The simulated camera: a thin lens in front of a procedural scene of known depth."""
 
     width: int = param(640, 'Picture width.', unit='px', span=(64, 4096))
@@ -160,7 +67,7 @@ class SimulatedConfig(_Checked):
 
 
 @dataclass(frozen=True, slots=True)
-class FolderConfig(_Checked):
+class FolderConfig(Checked):
     """The folder camera: a recorded sweep, replayed."""
 
     path: str = param('', 'Directory of images in natural order, with an optional stack.yaml.')
@@ -170,7 +77,7 @@ class FolderConfig(_Checked):
 
 
 @dataclass(frozen=True, slots=True)
-class CaptureConfig(_Checked):
+class CaptureConfig(Checked):
     """Parameters of capture_node."""
 
     autostart: bool = param(True, 'Configure and activate without being asked.')
@@ -196,7 +103,7 @@ class CaptureConfig(_Checked):
 
 
 @dataclass(frozen=True, slots=True)
-class InferenceConfig(_Checked):
+class InferenceConfig(Checked):
     """Parameters of inference_node."""
 
     autostart: bool = param(True, 'Configure and activate without being asked.')
@@ -214,7 +121,7 @@ class InferenceConfig(_Checked):
 
 
 @dataclass(frozen=True, slots=True)
-class DepthConfig(_Checked):
+class DepthConfig(Checked):
     """Parameters of depth_node."""
 
     autostart: bool = param(True, 'Configure and activate without being asked.')
@@ -253,7 +160,7 @@ class DepthConfig(_Checked):
     )  # fmt: skip
 
     def __post_init__(self) -> None:
-        _Checked.__post_init__(self)
+        Checked.__post_init__(self)
         if self.min_depth_m >= self.max_depth_m:
             raise ConfigError(
                 f'min_depth_m is {self.min_depth_m:g}, max_depth_m is {self.max_depth_m:g}; '
@@ -266,39 +173,3 @@ NODE_CONFIGS: Mapping[str, type[CaptureConfig] | type[InferenceConfig] | type[De
     'inference_node': InferenceConfig,
     'depth_node': DepthConfig,
 }
-
-
-def walk(cls: type[Any], prefix: str = '') -> Iterator[tuple[str, ParamSpec, Value, Any]]:
-    """Yield (dotted name, spec, default, type) of every parameter of a config class."""
-    hints = get_type_hints(cls)
-    for field in dataclasses.fields(cls):
-        if 'spec' in field.metadata:
-            default: Any = field.default
-            yield prefix + field.name, field.metadata['spec'], default, hints[field.name]
-        else:
-            yield from walk(hints[field.name], f'{prefix}{field.name}.')
-
-
-def from_flat(cls: type[ConfigT], values: Mapping[str, Any], prefix: str = '') -> ConfigT:
-    """Build a config from dotted names; what is absent keeps its default.
-
-    Raises:
-        ConfigError: a name is unknown, or a value is not allowed.
-    """
-    if not prefix:
-        known = [name for name, *_ in walk(cls)]
-        for name in values:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f'; did you mean {near[0]}?' if near else f'; known: {", ".join(known)}'
-                raise ConfigError(f'unknown parameter {name!r}{hint}')
-    hints = get_type_hints(cls)
-    arguments: dict[str, Any] = {}
-    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
-        name = prefix + field.name
-        if 'spec' not in field.metadata:
-            arguments[field.name] = from_flat(hints[field.name], values, name + '.')
-        elif name in values:
-            check_value(name, values[name], field.metadata['spec'], hints[field.name])
-            arguments[field.name] = values[name]
-    return cls(**arguments)

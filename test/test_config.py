@@ -11,13 +11,10 @@ from sff_ros.config import (
     DepthConfig,
     FolderConfig,
     InferenceConfig,
-    ParamSpec,
     SimulatedConfig,
     SweepConfig,
-    check_value,
-    from_flat,
-    walk,
 )
+from sff_ros.config_schema import ParamSpec, check_value, from_flat, walk
 from sff_ros.errors import ConfigError
 
 NAN, INF = float('nan'), float('inf')

@@ -85,7 +85,8 @@ def test_usage_names_every_verb(machine: Machine, arguments: tuple[str, ...]) ->
 def test_unknown_verb_is_refused(machine: Machine) -> None:
     result = machine.run('dmeo')
     assert result.returncode == 2
-    assert result.stderr.startswith("run: unknown verb 'dmeo'; expected demo, test, sff or python\n")
+    message = "run: unknown verb 'dmeo'; expected demo, test, sff or python\n"
+    assert result.stderr.startswith(message)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-
 from stack_files import encode
 
 # Two walls: the left half of the picture is sharp in slice 2, the right half in slice 5.

@@ -106,7 +106,7 @@ def test_what_a_lens_cannot_do_is_refused(
 
 def test_positions_and_ends_exclude_each_other() -> None:
     config = SweepConfig(positions_dpt=(1.0, 2.0, 3.0), far_m=1.0)
-    with pytest.raises(ConfigError, match='positions_dpt replaces sweep.near_m and far_m'):
+    with pytest.raises(ConfigError, match=r'positions_dpt replaces sweep\.near_m and far_m'):
         plan_sweep(config, FREE)
 
 
