@@ -1,0 +1,54 @@
+"""The protocol between a focus volume and a focus map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from sff_ros.core.focus_map import FocusEstimate
+from sff_ros.core.focus_volume import FocusVolume, Responses
+from sff_ros.core.stack import Image
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """What a backend runs, for logs and diagnostics.
+
+    Attributes:
+        name: backend and model, e.g. 'peak'.
+        slices: positions the model works on inside; 0 = as many as the sweep has.
+        size_multiple: height and width must be multiples of this, px.
+        sha256: digest of the weights; empty where there are none.
+        precision: 'fp32', 'fp16'.
+        pooling: side of the blocks that `measure` averages over, px.
+    """
+
+    name: str
+    slices: int
+    size_multiple: int
+    sha256: str
+    precision: str
+    pooling: int
+
+
+class DepthBackend(Protocol):
+    """Turns a focus volume into slice positions; knows neither lens nor metres."""
+
+    @property
+    def spec(self) -> ModelSpec: ...
+
+    def measure(self, image: Image) -> Responses:
+        """Return the focus responses of one slice; called as slices arrive."""
+        ...
+
+    def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
+        """Estimate where along the sweep each pixel is sharp.
+
+        Args:
+            volume: the responses of all slices of one sweep.
+            context: (H, W) or (H, W, 3) running all-in-focus picture of the sweep.
+
+        Raises:
+            ModelError: the volume does not fit the model, or the model cannot run.
+        """
+        ...
