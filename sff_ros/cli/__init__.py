@@ -1,0 +1,1 @@
+"""The `sff` command line: one file a verb."""

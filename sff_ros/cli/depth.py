@@ -1,0 +1,152 @@
+"""`sff depth`: a folder of pictures in; slice positions, depth and points out."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from sff_ros.cameras.camera_info import read_camera_info
+from sff_ros.cameras.picture_file import write_png
+from sff_ros.cameras.stack_folder import RecordedStack, read_stack
+from sff_ros.cameras.staged_folder import staged_folder
+from sff_ros.cli.outputs import write_ply, write_tiff
+from sff_ros.cli.pictures import confidence_picture, depth_picture, position_picture
+from sff_ros.config import DepthConfig
+from sff_ros.core.cloud import unproject
+from sff_ros.core.metric_depth import metric_depth
+from sff_ros.core.rectification import Rectifier
+from sff_ros.errors import CalibrationError, ConfigError
+from sff_ros.inference import open_backend
+from sff_ros.pipeline import FocusMap, ShapeFromFocus
+
+HELP = 'Compute depth from a folder of pictures of one sweep of the lens.'
+EPILOG = """\
+FOLDER holds the pictures of one sweep (png, jpg, tif, bmp, webp, pgm, ppm; 8 or 16 bits) in
+natural order, slice_2 before slice_10. An optional stack.yaml beside them may give
+  focus_dpt or focus_m   focus distance of each picture, dioptres or metres (.inf allowed)
+  lens_codes and lens    control codes, and the table {codes, dioptres} that turns them into focus
+  camera_matrix          3x3, px; zero: not calibrated
+  distortion             4, 5 or 8 coefficients in OpenCV's order; distortion_model as in ROS
+
+DIR receives
+  index.tiff         float32 slice position, 0 is the first picture; geometry of the pictures
+  confidence.tiff    float32, 0 .. 1, of index.tiff; confidence.png shows it
+  all_in_focus.png   the sharp picture, bits as in FOLDER; rectified where distortion is known
+  depth.tiff         float32 metres along Z: NaN unknown, -Inf too near, +Inf too far; rectified;
+                     only where focus distances are known
+  depth.png          depth.tiff in colour, grey where there is none; else index.tiff in colour,
+                     pale where it is not sure
+  cloud.ply          coloured points in metres; only where focus and camera_matrix are known
+Everything is written, or nothing. Files of these names from an earlier run are replaced.
+"""
+
+OUTPUTS = (
+    'index.tiff',
+    'confidence.tiff',
+    'confidence.png',
+    'all_in_focus.png',
+    'depth.tiff',
+    'depth.png',
+    'cloud.ply',
+)  # fmt: skip
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `sff depth`."""
+    parser.add_argument('folder', metavar='FOLDER', type=Path, help='pictures of one sweep')
+    parser.add_argument(
+        '--out', metavar='DIR', type=Path, required=True, help='folder to write to'
+    )
+    parser.add_argument(
+        '--backend', default='auto', help='peak, or auto: the best that loads (default)'
+    )
+    parser.add_argument(
+        '--camera-info',
+        metavar='YAML',
+        type=Path,
+        help='intrinsics as a ROS camera_info file, instead of those in stack.yaml',
+    )
+    parser.add_argument(
+        '--min-confidence',
+        metavar='C',
+        type=float,
+        default=DepthConfig().min_confidence,
+        help='less is not sure and gives no depth; 0: keep all (default: %(default)s)',
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run `sff depth`.
+
+    Raises:
+        SffError: the input is wrong; nothing was written.
+        OSError: DIR cannot be written.
+    """
+    out = _checked_out(args.out, args.folder)
+    limit = DepthConfig(min_confidence=args.min_confidence).min_confidence
+    stack = _open(args.folder, args.camera_info)
+    focus_map = ShapeFromFocus(open_backend(args.backend)).estimate(stack.focal_stack())
+    with staged_folder(out) as stage:
+        absent = _write(stage, stack, focus_map, limit)
+        written = [name for name in OUTPUTS if (stage / name).exists()]
+    for name in set(OUTPUTS) - set(written):
+        (out / name).unlink(missing_ok=True)
+    print(f'{out}: {", ".join(written)}')
+    if absent:
+        print(absent)
+    return 0
+
+
+def _checked_out(out: Path, folder: Path) -> Path:
+    """Refuse, before any work, a place where outputs cannot go."""
+    out = out.expanduser()
+    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise ConfigError(f'--out {out}: {there} is a file, not a folder')
+    if out.resolve() == folder.resolve():
+        raise ConfigError(f'--out {out} is FOLDER itself: outputs would count as its pictures')
+    return out
+
+
+def _open(folder: Path, camera_info: Path | None) -> RecordedStack:
+    """Read the stack, with the intrinsics of another file where one is given."""
+    stack = read_stack(folder)
+    if camera_info is None:
+        return stack
+    intrinsics, own = read_camera_info(camera_info), stack.intrinsics
+    if (intrinsics.width, intrinsics.height) != (own.width, own.height):
+        raise CalibrationError(
+            f'{camera_info} is for {intrinsics.width}x{intrinsics.height}, the pictures of '
+            f'{folder} are {own.width}x{own.height}'
+        )
+    return replace(stack, intrinsics=intrinsics)
+
+
+def _write(stage: Path, stack: RecordedStack, focus_map: FocusMap, min_confidence: float) -> str:
+    """Write every output that can be; say which cannot, and why."""
+    rectifier = Rectifier(stack.intrinsics)
+    estimate = focus_map.estimate
+    sharp = rectifier.picture(focus_map.all_in_focus())
+    write_tiff(stage / 'index.tiff', estimate.position)
+    write_tiff(stage / 'confidence.tiff', estimate.confidence)
+    write_png(stage / 'confidence.png', confidence_picture(estimate.confidence))
+    write_png(stage / 'all_in_focus.png', sharp)
+    dioptres = focus_map.dioptres
+    if dioptres is None:
+        sure = estimate.confidence >= min_confidence
+        write_png(stage / 'depth.png', position_picture(estimate.position, sure))
+        return 'no depth.tiff, no cloud.ply: focus distances are unknown'
+    depth_m = metric_depth(dioptres, estimate.confidence, min_confidence=min_confidence)
+    depth_m = rectifier.map(depth_m, np.nan)
+    write_tiff(stage / 'depth.tiff', depth_m)
+    write_png(stage / 'depth.png', depth_picture(depth_m))
+    if not stack.intrinsics.is_calibrated:
+        return 'no cloud.ply: camera_matrix is zero or not given'
+    if not np.isfinite(depth_m).any():
+        return 'no cloud.ply: no pixel has a depth'
+    points_m = unproject(depth_m, stack.intrinsics.rectified())
+    write_ply(stage / 'cloud.ply', points_m, stack.as_8_bit(sharp))
+    return ''
