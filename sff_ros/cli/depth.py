@@ -12,13 +12,13 @@ from sff_ros.cameras.camera_info import read_camera_info
 from sff_ros.cameras.picture_file import write_png
 from sff_ros.cameras.stack_folder import RecordedStack, read_stack
 from sff_ros.cameras.staged_folder import staged_folder
-from sff_ros.cli.outputs import write_ply, write_tiff
+from sff_ros.cli.outputs import checked_out, write_ply, write_tiff
 from sff_ros.cli.pictures import confidence_picture, depth_picture, position_picture
 from sff_ros.config import DepthConfig
 from sff_ros.core.cloud import unproject
 from sff_ros.core.metric_depth import metric_depth
 from sff_ros.core.rectification import Rectifier
-from sff_ros.errors import CalibrationError, ConfigError
+from sff_ros.errors import CalibrationError
 from sff_ros.inference import open_backend
 from sff_ros.pipeline import FocusMap, ShapeFromFocus
 
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         SffError: the input is wrong; nothing was written.
         OSError: DIR cannot be written.
     """
-    out = _checked_out(args.out, args.folder)
+    out = checked_out(args.out, args.folder)
     limit = DepthConfig(min_confidence=args.min_confidence).min_confidence
     stack = _open(args.folder, args.camera_info)
     focus_map = ShapeFromFocus(open_backend(args.backend)).estimate(stack.focal_stack())
@@ -98,17 +98,6 @@ def run(args: argparse.Namespace) -> int:
     if absent:
         print(absent)
     return 0
-
-
-def _checked_out(out: Path, folder: Path) -> Path:
-    """Refuse, before any work, a place where outputs cannot go."""
-    out = out.expanduser()
-    there = next(path for path in (out, *out.absolute().parents) if path.exists())
-    if not there.is_dir():
-        raise ConfigError(f'--out {out}: {there} is a file, not a folder')
-    if out.resolve() == folder.resolve():
-        raise ConfigError(f'--out {out} is FOLDER itself: outputs would count as its pictures')
-    return out
 
 
 def _open(folder: Path, camera_info: Path | None) -> RecordedStack:

@@ -9,6 +9,25 @@ import numpy as np
 
 from sff_ros.cli.scale_bar import Picture
 from sff_ros.core.focus_map import FloatMap
+from sff_ros.errors import ConfigError
+
+
+def checked_out(out: Path, pictures: Path | None) -> Path:
+    """Refuse, before any work, a place where outputs cannot go.
+
+    Args:
+        out: folder to write to; it need not exist.
+        pictures: folder of the input, if any.
+
+    Raises:
+        ConfigError: out is a file, or the folder of the input.
+    """
+    out = out.expanduser()
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f'--out {out} is a file, not a folder')
+    if pictures is not None and out.resolve() == pictures.expanduser().resolve():
+        raise ConfigError(f'--out {out} holds the input: outputs would count as its pictures')
+    return out
 
 
 def write_tiff(path: Path, values: FloatMap) -> None:

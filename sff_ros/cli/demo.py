@@ -1,0 +1,164 @@
+"""`sff demo`: the nodes over real DDS for a while, and what came out of them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import yaml
+
+from sff_ros.cameras.stack_folder import read_stack
+from sff_ros.cameras.staged_folder import staged_folder
+from sff_ros.cli.demo_report import write_report
+from sff_ros.cli.outputs import checked_out
+from sff_ros.errors import ConfigError, SffError
+
+if TYPE_CHECKING:
+    from sff_ros.nodes.observer import Seen
+
+HELP = 'Run the camera, inference and depth nodes for a while and keep what they publish.'
+_FIRST_RESULT_S = 60.0  # patience for the first depth
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `sff demo`."""
+    parser.add_argument('--seconds', type=float, default=10.0, help='how long (default: 10)')
+    parser.add_argument('--out', type=Path, default=Path('out'), help='folder (default: out)')
+    parser.add_argument('--camera', choices=('simulated', 'folder'), default='simulated')
+    parser.add_argument('--stack', type=Path, help='folder of pictures, for --camera folder')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run `sff demo`; 0 only if depth came out.
+
+    Raises:
+        SffError: wrong arguments or pictures, or the nodes could not start or gave nothing.
+    """
+    parameters = _node_parameters(args)
+    out = checked_out(args.out, args.stack)
+    # Loaded here: the rest of the command line works without ROS.
+    try:
+        from sff_ros.nodes.observer import Seen, observe
+    except ImportError as err:
+        raise SffError(f'the demo needs ROS 2 ({err}): use ./run demo') from err
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            # As Ctrl-C does, so that the nodes are not left behind.
+            signal.signal(number, signal.default_int_handler)
+    seen = Seen()
+    with _nodes(parameters) as process:
+        watch = _Watch(seen, process, args.seconds)
+        try:
+            observe(seen, watch.go_on)
+        except KeyboardInterrupt:
+            _show('\nstopped')
+    _show('\n')
+    if not seen.results or (seen.depth_m is not None and not any(seen.valid)):
+        raise SffError(f'no depth came out of {len(seen.results)} sweeps')
+    with staged_folder(out) as stage:
+        metrics = write_report(stage, seen)
+        written = sorted(path.name for path in stage.iterdir())
+    print(json.dumps(metrics))
+    print(f'{out}: {", ".join(written)}')
+    return 0
+
+
+def _node_parameters(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Return the parameters that the arguments ask for, by node."""
+    if args.seconds <= 0:
+        raise ConfigError(f'--seconds is {args.seconds:g}; allowed: more than 0')
+    if args.camera == 'simulated':
+        if args.stack is not None:
+            raise ConfigError('--stack needs --camera folder')
+        return {'capture_node': {'camera': 'simulated'}}
+    if args.stack is None:
+        raise ConfigError('--camera folder needs --stack DIR')
+    folder = args.stack.expanduser().resolve()
+    read_stack(folder)  # says what is wrong with it in this program's one line
+    return {'capture_node': {'camera': 'folder', 'folder.path': str(folder)}}
+
+
+@contextmanager
+def _nodes(parameters: dict[str, dict[str, Any]]) -> Iterator[subprocess.Popen[str]]:
+    """Run the three nodes in a process of their own while the block lasts."""
+    by_node = {f'/**/{node}': {'ros__parameters': v} for node, v in parameters.items()}
+    with tempfile.TemporaryDirectory(prefix='sff_demo_') as scratch:
+        file = Path(scratch) / 'parameters.yaml'
+        file.write_text(yaml.safe_dump(by_node))
+        program = [sys.executable, '-m', 'sff_ros.nodes.all_in_one', '--ros-args']
+        process = subprocess.Popen(
+            [*program, '--params-file', str(file), '--log-level', 'warn'],
+            env={**os.environ, 'PYTHONUNBUFFERED': '1'},
+            text=True,
+            start_new_session=True,  # Ctrl-C is for this program, which then stops that one
+        )
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+class _Watch:
+    """Decides how long to listen, and tells how it goes."""
+
+    def __init__(self, seen: Seen, process: subprocess.Popen[str], seconds: float) -> None:
+        self._seen = seen
+        self._process = process
+        self._seconds = seconds
+        self._start = time.monotonic()
+        self._first = 0.0
+        self._shown = 0.0
+
+    def go_on(self) -> bool:
+        """Return whether to go on: for the given time from the first result on.
+
+        Raises:
+            SffError: the nodes ended, or nothing came out.
+        """
+        now = time.monotonic()
+        elapsed = now - self._start
+        if self._process.poll() is not None:
+            raise SffError(f'the nodes ended with exit code {self._process.returncode}')
+        if not self._first and self._seen.results:
+            self._first = now
+            _show(f'first depth after {elapsed:.1f} s\n')
+        if not self._first and elapsed > max(self._seconds, _FIRST_RESULT_S):
+            said = '; '.join(f'{n}: {t}' for n, t in self._seen.trouble.items() if t)
+            raise SffError(f'no depth in {elapsed:.0f} s ({said or "no node complains"})')
+        if now - self._shown > 0.5:
+            self._shown = now
+            _show(_progress(self._seen, elapsed))
+        return not self._first or now - self._first < self._seconds
+
+
+def _show(text: str) -> None:
+    sys.stderr.write(text if text.endswith('\n') else f'\r\033[K{text}')
+    sys.stderr.flush()
+
+
+def _progress(seen: Seen, elapsed_s: float) -> str:
+    parts = [f'{elapsed_s:4.0f} s', f'{len(seen.results)} sweeps']
+    if seen.depth_m is not None and np.isfinite(seen.depth_m).any():
+        low, high = np.percentile(seen.depth_m[np.isfinite(seen.depth_m)], (1, 99))
+        parts += [f'depth {low:.2f} .. {high:.2f} m', f'valid {100 * seen.valid[-1]:.0f} %']
+    if seen.errors:
+        parts.append(f'error {1e3 * seen.errors[-1][0]:.1f} mm')
+    if seen.latencies_s:
+        parts.append(f'latency {1e3 * np.median(seen.latencies_s):.0f} ms')
+    return '   '.join(parts)
