@@ -60,6 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
     logs = tempfile.mkdtemp(prefix='sff_ros_test_log_')
     os.environ['ROS_LOG_DIR'] = logs
     config.add_cleanup(lambda: shutil.rmtree(logs, ignore_errors=True))
+    config.add_cleanup(_held[0].close)
 
 
 @pytest.fixture(scope='session')

@@ -1,0 +1,164 @@
+"""Start the depth camera: capture, inference and depth, frames, and RViz if asked for."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import yaml
+from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, SetEnvironmentVariable
+from launch.launch_description_entity import LaunchDescriptionEntity
+from launch.logging import launch_config
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+SHARE = Path(__file__).resolve().parent.parent
+LINK_FRAME = 'sff_link'
+OPTICAL_FRAME = 'sff_optical_frame'
+
+# name: (default, description, choices)
+ARGUMENTS: dict[str, tuple[str, str, list[str]]] = {
+    'camera': ('', 'Camera to sweep; empty: as in params_file.', ['', 'simulated', 'folder']),
+    'stack': ('', 'Directory of images for camera:=folder.', []),
+    'backend': ('', 'Depth backend; empty: as in params_file.', ['', 'auto', 'peak']),
+    'params_file': (str(SHARE / 'config' / 'sff.yaml'), 'Parameters of the three nodes.', []),
+    'namespace': ('', 'Namespace of nodes and topics.', []),
+    'frame_prefix': ('', 'Put before every frame name, for more than one camera.', []),
+    'composed': ('false', 'One process for the three nodes.', ['true', 'false']),
+    'rviz': ('false', 'Start RViz.', ['true', 'false']),
+    'shm': ('true', 'Fast DDS profile with a large shared-memory segment.', ['true', 'false']),
+    'autostart': ('true', 'Configure and activate the nodes.', ['true', 'false']),
+    'respawn': ('false', 'Start a node again when its process ends.', ['true', 'false']),
+    'log_level': ('info', 'Log level of the nodes.', ['debug', 'info', 'warn', 'error']),
+}
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Declare the arguments; everything else depends on their values."""
+    declared = [
+        DeclareLaunchArgument(
+            name, default_value=default, description=text, **({'choices': words} if words else {})
+        )
+        for name, (default, text, words) in ARGUMENTS.items()
+    ]
+    return LaunchDescription([*declared, OpaqueFunction(function=start)])
+
+
+def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Return what to start for the arguments given."""
+    given = {name: LaunchConfiguration(name).perform(context) for name in ARGUMENTS}
+    return [*transport(given), *nodes(given), *frames(given), *rviz(given)]
+
+
+def transport(given: dict[str, str]) -> list[LaunchDescriptionEntity]:
+    """Point Fast DDS at the profile, unless the user has one of their own."""
+    # Fast DDS 2 (Humble, Jazzy) knows the first name only; Fast DDS 3 warns about it.
+    old = os.environ.get('ROS_DISTRO', '') in ('humble', 'iron', 'jazzy')
+    name = 'FASTRTPS_DEFAULT_PROFILES_FILE' if old else 'FASTDDS_DEFAULT_PROFILES_FILE'
+    if given['shm'] == 'false' or os.environ.get(name):
+        return []
+    return [SetEnvironmentVariable(name, str(SHARE / 'config' / 'fastdds.xml'))]
+
+
+def overrides(given: dict[str, str]) -> dict[str, dict[str, object]]:
+    """Return the parameters that launch arguments set, by node; an empty one sets nothing."""
+    autostart = given['autostart'] == 'true'
+    capture: dict[str, object] = {'autostart': autostart}
+    inference: dict[str, object] = {'autostart': autostart}
+    for name, key in (
+        ('camera', 'camera'),
+        ('stack', 'folder.path'),
+        ('frame_prefix', 'frame_prefix'),
+    ):
+        if given[name]:
+            capture[key] = given[name]
+    if given['backend']:
+        inference['backend'] = given['backend']
+    return {
+        'capture_node': capture,
+        'inference_node': inference,
+        'depth_node': {'autostart': autostart},
+    }
+
+
+def nodes(given: dict[str, str]) -> list[LaunchDescriptionEntity]:
+    """Return the three nodes, in one process or three."""
+    if not Path(given['params_file']).is_file():
+        raise FileNotFoundError(f'params_file {given["params_file"]!r} does not exist')
+    # One file for all, since a process of three nodes needs parameters by node name.
+    by_node = {f'/**/{k}': {'ros__parameters': v} for k, v in overrides(given).items()}
+    file = written(yaml.safe_dump(by_node), '.yaml')
+    composed = given['composed'] == 'true'
+    programs = ['all_in_one'] if composed else ['capture_node', 'inference_node', 'depth_node']
+    return [
+        Node(
+            package='sff_ros',
+            executable=program,
+            namespace=given['namespace'],
+            parameters=[given['params_file'], file],
+            ros_arguments=['--log-level', given['log_level']],
+            respawn=given['respawn'] == 'true',
+            respawn_delay=1.0,
+            output='screen',
+        )
+        for program in programs
+    ]
+
+
+def frames(given: dict[str, str]) -> list[LaunchDescriptionEntity]:
+    """Return the fixed rotation from the link frame to the optical frame (REP 103)."""
+    if not installed('tf2_ros'):
+        return [LogInfo(msg='tf2_ros is not installed: no transform to the optical frame')]
+    turn = ['--roll', '-1.5707963', '--pitch', '0', '--yaw', '-1.5707963']
+    return [
+        Node(
+            package='tf2_ros',
+            executable='static_transform_publisher',
+            name='sff_optical_transform',
+            namespace=given['namespace'],
+            arguments=[
+                *turn,
+                '--frame-id',
+                given['frame_prefix'] + LINK_FRAME,
+                '--child-frame-id',
+                given['frame_prefix'] + OPTICAL_FRAME,
+            ],
+        )
+    ]
+
+
+def rviz(given: dict[str, str]) -> list[LaunchDescriptionEntity]:
+    """Return RViz, looking at this camera's topics and frame."""
+    if given['rviz'] == 'false':
+        return []
+    if not installed('rviz2'):
+        raise PackageNotFoundError('rviz:=true needs the package rviz2')
+    text = (SHARE / 'config' / 'sff.rviz').read_text()
+    namespace = given['namespace'].strip('/')
+    if namespace:
+        text = text.replace('Value: /', f'Value: /{namespace}/')
+    fixed = ['-f', given['frame_prefix'] + LINK_FRAME]
+    arguments = ['-d', written(text, '.rviz'), *fixed]
+    return [Node(package='rviz2', executable='rviz2', arguments=arguments)]
+
+
+def written(text: str, ending: str) -> str:
+    """Write a file beside the logs of this launch, where it stays for whoever reads them."""
+    folder = launch_config.log_dir
+    with tempfile.NamedTemporaryFile(
+        'w', prefix='sff_', suffix=ending, dir=folder, delete=False
+    ) as file:
+        file.write(text)
+    return file.name
+
+
+def installed(package: str) -> bool:
+    """Tell whether a ROS package is there."""
+    try:
+        get_package_share_directory(package)
+    except PackageNotFoundError:
+        return False
+    return True

@@ -1,0 +1,7 @@
+"""The ROS 2 skin: the only package that imports rclpy."""
+
+import os
+
+# Read when NumPy is loaded, hence here, where every node's program begins. The matrix products of
+# a backend are small: further threads of BLAS only spin, beside the other nodes that need the core.
+os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')

@@ -1,0 +1,216 @@
+"""Sweeps the lens and publishes the stack, slice by slice."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rclpy.lifecycle import LifecycleNode
+from rclpy.publisher import Publisher
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from sensor_msgs.srv import SetCameraInfo
+from std_srvs.srv import Trigger
+
+from sff_ros.cameras import open_camera
+from sff_ros.cameras.camera import KnowsDepth
+from sff_ros.cameras.stack_folder import write_stack
+from sff_ros.config import CaptureConfig
+from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.stack import Slice, mid_sweep_ns
+from sff_ros.errors import CalibrationError, SffError
+from sff_ros.nodes.calibration import check_size, load_intrinsics, save_intrinsics
+from sff_ros.nodes.diagnostics import ERROR, OK, WARN, Diagnostics, Report
+from sff_ros.nodes.lifecycle import main as run_main
+from sff_ros.nodes.lifecycle import offer, transition
+from sff_ros.nodes.messages import (
+    header_of,
+    slice_encoding,
+    to_camera_info,
+    to_focus,
+    to_image,
+    to_intrinsics,
+)
+from sff_ros.nodes.parameters import NodeParameters
+from sff_ros.nodes.stamp_matcher import stamp_of
+from sff_ros.nodes.sweeper import Sweeper
+
+_STACK = {'stack/image': Image, 'stack/camera_info': CameraInfo, 'stack/focus': JointState}
+_TRUTH = {'sim/depth/image_rect': Image, 'sim/depth/camera_info': CameraInfo}
+
+
+class CaptureNode(LifecycleNode):
+    """Lifecycle node `capture_node`: camera -> stack/*."""
+
+    def __init__(self) -> None:
+        super().__init__('capture_node')
+        self._settings = NodeParameters(self, CaptureConfig)
+        self._diagnostics = Diagnostics(self, self._config.camera, self._report)
+        self._out: dict[str, Publisher[Any]] = {}
+        self._intrinsics: Intrinsics | None = None
+        self._last_sweep: tuple[Slice, ...] = ()
+        self._sweeper = Sweeper(
+            opener=lambda: open_camera(self._config),
+            config=lambda: self._config,
+            on_slice=self._publish_slice,
+            on_sweep=self._finish_sweep,
+            statistics=self._diagnostics.statistics,
+            log=self._log_trouble,
+        )
+        self.create_service(Trigger, '~/trigger', self._on_trigger)
+        self.create_service(Trigger, '~/save_stack', self._on_save_stack)
+        self.create_service(SetCameraInfo, 'set_camera_info', self._on_set_camera_info)
+
+    @property
+    def _config(self) -> CaptureConfig:
+        return self._settings.config
+
+    def _log_trouble(self, text: str) -> None:
+        self.get_logger().warning(text)
+
+    @transition
+    def on_configure(self) -> None:
+        """Open the camera; check sweep and calibration against it."""
+        camera = self._sweeper.open()
+        try:
+            self._intrinsics = self._find_intrinsics(camera.intrinsics)
+            topics = {**_STACK, **_TRUTH} if isinstance(camera, KnowsDepth) else _STACK
+            self._out = offer(self, topics)
+        except Exception:
+            self._sweeper.close()
+            raise
+        self._settings.locked = True
+        self._diagnostics.hardware_id = self._config.camera
+        self.get_logger().info(f'camera {self._config.camera}: {self._config.sweep}')
+
+    @transition
+    def on_activate(self) -> None:
+        """Start sweeping."""
+        self._sweeper.start()
+
+    @transition
+    def on_deactivate(self) -> None:
+        """Stop after the frame at hand."""
+        self._sweeper.stop()
+
+    @transition
+    def on_cleanup(self) -> None:
+        """Release the camera."""
+        self._release()
+
+    @transition
+    def on_shutdown(self) -> None:
+        """Stop and release whatever is held, in any state."""
+        self._sweeper.stop()
+        self._release()
+
+    def _release(self) -> None:
+        self._sweeper.close()
+        for publisher in self._out.values():
+            self.destroy_publisher(publisher)
+        self._out.clear()
+        self._last_sweep = ()
+        self._settings.locked = False
+
+    def _find_intrinsics(self, own: Intrinsics) -> Intrinsics:
+        """Return the calibration file's intrinsics, or the camera's own where none is named."""
+        url = self._config.camera_info_url
+        return load_intrinsics(url, (own.width, own.height)) if url else own
+
+    @property
+    def _frame_id(self) -> str:
+        return self._config.frame_prefix + self._config.frame_id
+
+    def _publish_slice(self, slice_: Slice) -> None:
+        """Publish one slice; the picture last, so that its place is known when it arrives."""
+        assert self._intrinsics is not None
+        header = header_of(stamp_of(slice_.stamp_ns), self._frame_id)
+        publishers = self._out
+        publishers['stack/focus'].publish(to_focus(slice_, header))
+        publishers['stack/camera_info'].publish(to_camera_info(self._intrinsics, header))
+        picture = to_image(slice_.image, slice_encoding(slice_.image), header)
+        publishers['stack/image'].publish(picture)
+        age_s = (time.time_ns() - slice_.stamp_ns) * 1e-9
+        self._diagnostics.statistics.latency('exposure_to_published', age_s)
+
+    def _finish_sweep(self, slices: tuple[Slice, ...]) -> None:
+        self._last_sweep = slices
+        camera: object = self._sweeper.camera
+        if not isinstance(camera, KnowsDepth) or self._intrinsics is None:
+            return
+        stamp = stamp_of(mid_sweep_ns(slices[0].stamp_ns, slices[-1].stamp_ns))
+        header = header_of(stamp, self._frame_id)
+        truth = np.asarray(camera.true_depth_m, np.float32)
+        info = to_camera_info(self._intrinsics.rectified(), header)
+        self._out['sim/depth/camera_info'].publish(info)
+        self._out['sim/depth/image_rect'].publish(to_image(truth, '32FC1', header))
+
+    def _on_trigger(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Start one sweep."""
+        if self._config.mode != 'triggered':
+            response.message = "mode is 'continuous': set it to 'triggered' first"
+        elif not self._sweeper.ask():
+            response.message = self._sweeper.problem or 'not active: activate the node first'
+        else:
+            response.success, response.message = True, 'sweep started'
+        return response
+
+    def _on_save_stack(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Write the last sweep as a folder that the folder camera and `sff depth` read."""
+        slices = self._last_sweep
+        if not slices or self._intrinsics is None:
+            response.message = 'no sweep has been taken yet'
+            return response
+        name = time.strftime('%Y%m%d_%H%M%S', time.localtime(slices[0].stamp_ns * 1e-9))
+        parent = Path(self._config.save_directory).expanduser()
+        folder = parent / f'stack_{name}_{slices[0].sweep:06d}'
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            write_stack(folder, slices, self._intrinsics)
+            response.success, response.message = True, str(folder)
+        except (OSError, SffError) as err:
+            response.message = f'{folder} could not be written: {err}'
+        return response
+
+    def _on_set_camera_info(
+        self, request: SetCameraInfo.Request, response: SetCameraInfo.Response
+    ) -> SetCameraInfo.Response:
+        """Take a new calibration, as camera_calibration's COMMIT sends it, and keep it."""
+        try:
+            if self._intrinsics is None:
+                raise CalibrationError('configure the node first: the camera is not open')
+            given = to_intrinsics(request.camera_info)
+            size = (self._intrinsics.width, self._intrinsics.height)
+            check_size(given, size, 'camera_info')
+            if not self._config.camera_info_url:
+                raise CalibrationError('camera_info_url is empty: nowhere to keep a calibration')
+            save_intrinsics(self._config.camera_info_url, given, self._config.camera)
+            self._intrinsics = given
+            response.success, response.status_message = True, self._config.camera_info_url
+        except SffError as err:
+            response.status_message = str(err)
+        return response
+
+    def _report(self, report: Report) -> None:
+        """Say what the camera does."""
+        report.values['camera'] = self._config.camera
+        report.values['calibrated'] = str(
+            bool(self._intrinsics and self._intrinsics.is_calibrated)
+        )
+        if self._sweeper.problem:
+            report.add(ERROR, self._sweeper.problem)
+        elif self._intrinsics is not None and not self._intrinsics.is_calibrated:
+            report.add(OK, 'intrinsics unknown: no clouds')
+        camera = self._sweeper.camera  # once: its thread may close it at any time
+        if camera is not None and camera.focus_range is None:
+            report.add(WARN, 'focus distances unknown: slice positions only, no metric depth')
+
+
+def main() -> None:
+    """Run capture_node."""
+    run_main(CaptureNode)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,232 @@
+"""Turns the slices of a sweep into a focus map as they arrive."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+from rclpy.lifecycle import LifecycleNode
+from rclpy.publisher import Publisher
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Header
+from std_srvs.srv import Trigger
+
+from sff_ros.config import InferenceConfig
+from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.rectification import Rectifier
+from sff_ros.errors import SffError, StackError
+from sff_ros.inference import open_backend
+from sff_ros.inference.backend import DepthBackend
+from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report
+from sff_ros.nodes.lifecycle import QOS, offer, transition
+from sff_ros.nodes.lifecycle import main as run_main
+from sff_ros.nodes.messages import (
+    header_of,
+    slice_encoding,
+    to_camera_info,
+    to_image,
+    to_intrinsics,
+    to_slice,
+)
+from sff_ros.nodes.parameters import NodeParameters
+from sff_ros.nodes.stamp_matcher import StampMatcher, stamp_of
+from sff_ros.nodes.watchdog import WatchedInputs
+from sff_ros.nodes.worker import Worker
+from sff_ros.pipeline import FocusMap, ShapeFromFocus
+
+_INPUTS = {'stack/image': Image, 'stack/camera_info': CameraInfo, 'stack/focus': JointState}
+_OUTPUTS = {
+    'focus_map/image': Image,
+    'focus_map/confidence': Image,
+    'focus_map/slice_position': Image,
+    'all_in_focus/camera_info': CameraInfo,
+    'all_in_focus/image_rect_color': Image,
+}
+_CAPACITY = 64  # slices that may wait: a few sweeps' worth of patience while a backend starts
+_WARN_EVERY_S = 5.0
+
+Parts = tuple[Image, CameraInfo, JointState, float]
+
+
+class InferenceNode(LifecycleNode):
+    """Lifecycle node `inference_node`: stack/* -> focus_map/*, all_in_focus/*."""
+
+    def __init__(self) -> None:
+        super().__init__('inference_node')
+        self._settings = NodeParameters(self, InferenceConfig)
+        self._diagnostics = Diagnostics(self, 'none', self._report)
+        self._statistics = self._diagnostics.statistics
+        self._inputs = WatchedInputs(self, QOS)
+        self._matcher = StampMatcher(tuple(_INPUTS), capacity=30)
+        self._out: dict[str, Publisher[Any]] = {}
+        self._pipeline: ShapeFromFocus | None = None
+        self._reloaded: DepthBackend | None = None
+        self._worker: Worker[Parts] | None = None
+        self._rectifier = Rectifier(Intrinsics(1, 1))
+        self._focus_known = True
+        self.create_service(Trigger, '~/reload_model', self._on_reload)
+
+    @property
+    def _config(self) -> InferenceConfig:
+        return self._settings.config
+
+    @transition
+    def on_configure(self) -> None:
+        """Load the backend."""
+        self._pipeline = ShapeFromFocus(open_backend(self._config.backend))
+        self._out = offer(self, _OUTPUTS)
+        self._settings.locked = True
+        self._diagnostics.hardware_id = self._pipeline.backend.spec.name
+        self.get_logger().info(f'backend: {self._pipeline.backend.spec}')
+
+    @transition
+    def on_activate(self) -> None:
+        """Start listening."""
+        self._worker = Worker('inference', self._process, self._on_error, _CAPACITY)
+        for topic, kind in _INPUTS.items():
+            self._inputs.subscribe(kind, topic, partial(self._on_part, topic))
+
+    @transition
+    def on_deactivate(self) -> None:
+        """Stop listening; the sweep under way is given up."""
+        self._stop()
+
+    @transition
+    def on_cleanup(self) -> None:
+        """Release the backend."""
+        self._release()
+
+    @transition
+    def on_shutdown(self) -> None:
+        """Stop and release whatever is held, in any state."""
+        self._stop()
+        self._release()
+
+    def _stop(self) -> None:
+        self._inputs.close()
+        self._matcher.clear()
+        if self._worker is not None:
+            self._worker.stop()
+        self._worker = None
+        if self._pipeline is not None:
+            self._pipeline.reset()
+
+    def _release(self) -> None:
+        for publisher in self._out.values():
+            self.destroy_publisher(publisher)
+        self._out.clear()
+        self._pipeline = None
+        self._settings.locked = False
+
+    def _on_part(self, topic: str, message: Any) -> None:
+        """Put the three messages of a slice together and hand them to the worker."""
+        parts = self._matcher.add(topic, message.header.stamp, message)
+        if parts is None or self._worker is None:
+            return
+        self._statistics.count('slices')
+        if not self._worker.submit((*parts, time.monotonic())):
+            self._statistics.count('overrun_slices')
+
+    def _process(self, parts: Parts) -> None:
+        """Take one slice; publish when it ends a sweep. Runs in the worker."""
+        image, info, focus, arrived = parts
+        pipeline = self._pipeline
+        assert pipeline is not None
+        pipeline.assembler.max_missing = self._config.max_missing
+        intrinsics = _intrinsics_of(image, info)
+        if self._reloaded is not None:
+            # A sweep that two backends measured half each would make no sense.
+            pipeline.backend, self._reloaded = self._reloaded, None
+            pipeline.reset()
+        focus_map = pipeline.add(to_slice(image, focus))
+        if intrinsics != self._rectifier.intrinsics:
+            self._rectifier = Rectifier(intrinsics)
+        if focus_map is not None:
+            self._publish(focus_map, image.header.frame_id, arrived)
+
+    def _publish(self, result: FocusMap, frame_id: str, arrived: float) -> None:
+        """Publish one sweep's outputs; what depth needs goes first, the picture last."""
+        header = header_of(stamp_of(result.stack.stamp_ns), frame_id)
+        rect = self._rectifier
+        self._out['all_in_focus/camera_info'].publish(
+            to_camera_info(rect.intrinsics.rectified(), header)
+        )
+        confidence = rect.map(result.estimate.confidence, unknown=0.0)
+        self._out['focus_map/confidence'].publish(to_image(confidence, '32FC1', header))
+        dioptres = result.dioptres
+        self._focus_known = dioptres is not None
+        if dioptres is not None:
+            dioptres = rect.map(dioptres, unknown=float('nan'))
+            self._out['focus_map/image'].publish(to_image(dioptres, '32FC1', header))
+            self._statistics.latency('last_slice_to_focus_map', time.monotonic() - arrived)
+        self._publish_pictures(result, header)
+        self._statistics.count('sweeps')
+
+    def _publish_pictures(self, result: FocusMap, header: Header) -> None:
+        if self._out['focus_map/slice_position'].get_subscription_count():
+            position = self._rectifier.map(result.estimate.position, unknown=float('nan'))
+            self._out['focus_map/slice_position'].publish(to_image(position, '32FC1', header))
+        picture = self._rectifier.picture(result.all_in_focus())
+        message = to_image(picture, slice_encoding(picture), header)
+        self._out['all_in_focus/image_rect_color'].publish(message)
+
+    def _on_error(self, err: Exception) -> None:
+        """Count a slice that was refused, or a failure of the backend; the node goes on."""
+        self._statistics.count('refused_slices' if isinstance(err, StackError) else 'failures')
+        trouble = str(err) or type(err).__name__
+        self._statistics.complain(trouble)
+        self.get_logger().warning(trouble, throttle_duration_sec=_WARN_EVERY_S)
+
+    def _on_reload(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Load the backend anew; the old one serves until the new one is ready."""
+        if self._pipeline is None:
+            response.message = 'not configured: configure the node first'
+            return response
+        try:
+            self._reloaded = open_backend(self._config.backend)
+            response.success, response.message = True, str(self._reloaded.spec)
+        except SffError as err:
+            response.message = str(err)
+        return response
+
+    def _report(self, report: Report) -> None:
+        """Say what arrives and what becomes of it."""
+        self._inputs.report(report, self._config.watchdog_s)
+        report.values['unmatched_slices'] = str(self._matcher.unmatched)
+        if self._matcher.last_gap:
+            report.values['last_unmatched_lacked'] = ', '.join(self._matcher.last_gap)
+        if self._pipeline is not None:
+            report.values['backend'] = self._pipeline.backend.spec.name
+            for name, value in dict(self._pipeline.counts).items():
+                report.values[f'stack_{name}'] = str(value)
+        if self._worker is not None:
+            report.values['backlog'] = str(self._worker.backlog)
+        if not self._focus_known:
+            report.add(WARN, 'focus distances unknown: no focus_map/image, slice positions only')
+
+
+def _intrinsics_of(image: Image, info: CameraInfo) -> Intrinsics:
+    """Return the camera of a picture.
+
+    Raises:
+        StackError: the two messages disagree about the size, or the camera makes no sense.
+    """
+    if (image.width, image.height) != (info.width, info.height):
+        raise StackError(
+            f'stack/camera_info is for {info.width}x{info.height}, stack/image is '
+            f'{image.width}x{image.height}'
+        )
+    try:
+        return to_intrinsics(info)
+    except SffError as err:
+        raise StackError(f'stack/camera_info: {err}') from err
+
+
+def main() -> None:
+    """Run inference_node."""
+    run_main(InferenceNode)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,270 @@
+"""Arrays <-> messages; every check on what comes from the wire.
+
+Where they are installed, cv_bridge converts the encodings of foreign drivers (Bayer, YUV) and
+sensor_msgs_py reads clouds; a pip installation has neither, and the same is done here.
+"""
+
+from __future__ import annotations
+
+import array
+import sys
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from builtin_interfaces.msg import Time
+from sensor_msgs.msg import CameraInfo, Image, JointState, PointCloud2, PointField
+from std_msgs.msg import Header
+
+from sff_ros.core.cloud import POINT_STEP
+from sff_ros.core.focus_map import FloatMap
+from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.stack import Slice
+from sff_ros.errors import CalibrationError, StackError
+from sff_ros.nodes.stamp_matcher import stamp_ns
+
+# Every ROS machine has both, a pip installation neither.
+try:
+    import cv_bridge
+except Exception:  # not there, or built for another NumPy, which raises whatever it likes
+    cv_bridge = None
+try:
+    from sensor_msgs_py import point_cloud2
+except ImportError:
+    point_cloud2 = None
+
+# Encoding -> type and channels of those read without conversion.
+PLAIN = {
+    'mono8': (np.uint8, 1),
+    '8UC1': (np.uint8, 1),
+    'rgb8': (np.uint8, 3),
+    'bgr8': (np.uint8, 3),
+    'rgba8': (np.uint8, 4),
+    'bgra8': (np.uint8, 4),
+    'mono16': (np.uint16, 1),
+    '16UC1': (np.uint16, 1),
+    'rgb16': (np.uint16, 3),
+    'bgr16': (np.uint16, 3),
+    '32FC1': (np.float32, 1),
+}
+# Encoding -> type, channels and OpenCV's conversion to RGB. OpenCV names a Bayer pattern by the
+# second row's second and third pixel, ROS by the first row's first two.
+FOREIGN = {
+    'bayer_rggb8': (np.uint8, 1, cv2.COLOR_BayerBG2RGB),
+    'bayer_bggr8': (np.uint8, 1, cv2.COLOR_BayerRG2RGB),
+    'bayer_gbrg8': (np.uint8, 1, cv2.COLOR_BayerGR2RGB),
+    'bayer_grbg8': (np.uint8, 1, cv2.COLOR_BayerGB2RGB),
+    'bayer_rggb16': (np.uint16, 1, cv2.COLOR_BayerBG2RGB),
+    'bayer_bggr16': (np.uint16, 1, cv2.COLOR_BayerRG2RGB),
+    'bayer_gbrg16': (np.uint16, 1, cv2.COLOR_BayerGR2RGB),
+    'bayer_grbg16': (np.uint16, 1, cv2.COLOR_BayerGB2RGB),
+    'yuv422': (np.uint8, 2, cv2.COLOR_YUV2RGB_UYVY),
+    'uyvy': (np.uint8, 2, cv2.COLOR_YUV2RGB_UYVY),
+    'yuv422_yuy2': (np.uint8, 2, cv2.COLOR_YUV2RGB_YUY2),
+    'yuyv': (np.uint8, 2, cv2.COLOR_YUV2RGB_YUY2),
+}
+_TO_RGB = {
+    'bgr8': cv2.COLOR_BGR2RGB,
+    'bgr16': cv2.COLOR_BGR2RGB,
+    'rgba8': cv2.COLOR_RGBA2RGB,
+    'bgra8': cv2.COLOR_BGRA2RGB,
+}
+_JOINTS = ('focus', 'slice', 'slices', 'sweep')
+
+
+def to_array(message: Image) -> npt.NDArray[Any]:
+    """Return the picture of a message: (H, W) or (H, W, 3) RGB.
+
+    Plain encodings cost no copy unless the channels are in another order; the array is then a
+    view of the message.
+
+    Raises:
+        StackError: encoding, step, size or byte order are wrong; says which.
+    """
+    pixels = raw(message)  # first: cv_bridge reads past the end where the step is wrong
+    if message.encoding in FOREIGN:
+        return _foreign(message, pixels)
+    if message.encoding in _TO_RGB:
+        return np.asarray(cv2.cvtColor(pixels, _TO_RGB[message.encoding]))
+    return pixels
+
+
+def _foreign(message: Image, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Convert Bayer or YUV pixels to RGB."""
+    if cv_bridge is not None:
+        wide = 'rgb16' if message.encoding.endswith('16') else 'rgb8'
+        try:
+            return np.asarray(cv_bridge.CvBridge().imgmsg_to_cv2(message, wide))
+        except Exception:  # an encoding that is younger than this cv_bridge
+            pass
+    return np.asarray(cv2.cvtColor(pixels, FOREIGN[message.encoding][2]))
+
+
+def raw(message: Image) -> npt.NDArray[Any]:
+    """Return the pixels as they are: (H, W) or (H, W, C), a view of the message.
+
+    Raises:
+        StackError: encoding, step, size or byte order are wrong; says which.
+    """
+    layout = PLAIN.get(message.encoding) or FOREIGN.get(message.encoding)
+    if layout is None:
+        raise StackError(
+            f'encoding {message.encoding!r} is not supported; one of '
+            f'{", ".join((*PLAIN, *FOREIGN))}'
+        )
+    dtype, channels = np.dtype(layout[0]), layout[1]
+    height, width, step = message.height, message.width, message.step
+    row = width * channels * dtype.itemsize
+    if height == 0 or width == 0 or step < row or step % dtype.itemsize:
+        raise StackError(
+            f'step {step} does not fit a {width}x{height} {message.encoding} picture '
+            f'(at least {row})'
+        )
+    if len(message.data) != step * height:
+        raise StackError(
+            f'{len(message.data)} bytes are not step {step} x height {height} = {step * height}'
+        )
+    if dtype.itemsize > 1 and bool(message.is_bigendian) != (sys.byteorder == 'big'):
+        dtype = dtype.newbyteorder('>' if message.is_bigendian else '<')
+    flat = np.frombuffer(message.data, dtype).reshape(height, step // dtype.itemsize)
+    used = flat[:, : width * channels]
+    pixels = used if channels == 1 else used.reshape(height, width, channels)
+    return pixels if dtype.isnative else pixels.astype(dtype.newbyteorder('='))
+
+
+def to_image(picture: npt.NDArray[Any], encoding: str, header: Header) -> Image:
+    """Return a picture as a message; encoding is one of PLAIN and fits the array's type."""
+    height, width = picture.shape[:2]
+    message = Image(header=header, height=height, width=width, encoding=encoding)
+    message.is_bigendian = int(sys.byteorder == 'big')
+    message.step = width * picture.itemsize * (picture.shape[2] if picture.ndim == 3 else 1)
+    message.data = to_bytes(picture)
+    return message
+
+
+def to_bytes(values: npt.NDArray[Any]) -> array.array[int]:
+    """Return an array's bytes in the one type that rclpy takes without looking at each byte."""
+    data = array.array('B')
+    data.frombytes(np.ascontiguousarray(values).data.cast('B'))
+    return data
+
+
+def slice_encoding(picture: npt.NDArray[Any]) -> str:
+    """Return the encoding of a slice on the wire."""
+    deep = picture.dtype == np.uint16
+    if picture.ndim == 3:
+        return 'rgb16' if deep else 'rgb8'
+    return 'mono16' if deep else 'mono8'
+
+
+def to_camera_info(intrinsics: Intrinsics, header: Header) -> CameraInfo:
+    """Return intrinsics as a message; K is zero where the camera is not calibrated."""
+    info = CameraInfo(header=header, height=intrinsics.height, width=intrinsics.width)
+    info.distortion_model = intrinsics.distortion_model
+    info.d = list(intrinsics.distortion or (0.0,) * 5)
+    info.r = np.eye(3).ravel().tolist()
+    if intrinsics.is_calibrated:
+        info.k = intrinsics.matrix.ravel().tolist()
+        info.p = np.hstack((intrinsics.matrix, np.zeros((3, 1)))).ravel().tolist()
+    return info
+
+
+def to_intrinsics(info: CameraInfo) -> Intrinsics:
+    """Return the intrinsics of a message; K[0] == 0 means not calibrated.
+
+    Raises:
+        CalibrationError: size, matrix or distortion make no camera.
+    """
+    if info.k[0] == 0:
+        return Intrinsics(info.width, info.height)
+    if info.binning_x > 1 or info.binning_y > 1 or info.roi.width not in (0, info.width):
+        raise CalibrationError('camera_info with binning or a region of interest is not supported')
+    return Intrinsics(
+        width=info.width,
+        height=info.height,
+        fx=info.k[0],
+        fy=info.k[4],
+        cx=info.k[2],
+        cy=info.k[5],
+        distortion=tuple(info.d) if any(info.d) else (),
+        distortion_model=info.distortion_model or 'plumb_bob',
+    )
+
+
+def to_focus(slice_: Slice, header: Header) -> JointState:
+    """Return the place of a slice in its sweep: the lens as a joint."""
+    place = (slice_.focus_dpt, slice_.index, slice_.count, slice_.sweep)
+    return JointState(header=header, name=list(_JOINTS), position=[float(v) for v in place])
+
+
+def to_slice(image: Image, focus: JointState) -> Slice:
+    """Put a picture and its place in the sweep together.
+
+    Raises:
+        StackError: either message is malformed; says what is wrong.
+    """
+    if tuple(focus.name) != _JOINTS or len(focus.position) != len(_JOINTS):
+        raise StackError(f'stack/focus must name {", ".join(_JOINTS)}, not {list(focus.name)}')
+    focus_dpt, *place = focus.position
+    if not all(np.isfinite(place)) or any(v != int(v) for v in place):
+        raise StackError(f'slice, slices and sweep must be whole numbers, not {place}')
+    index, count, sweep = (int(v) for v in place)
+    return Slice(to_array(image), focus_dpt, stamp_ns(image.header.stamp), index, count, sweep)
+
+
+def to_cloud(points: npt.NDArray[np.float32], header: Header) -> PointCloud2:
+    """Return (H, W, 8) words of core.cloud.CloudBuilder as an organised cloud."""
+    height, width = points.shape[:2]
+    kind = PointField.FLOAT32
+    offsets = {'x': 0, 'y': 4, 'z': 8, 'rgb': 16}
+    cloud = PointCloud2(header=header, height=height, width=width, is_dense=False)
+    cloud.fields = [
+        PointField(name=n, offset=o, datatype=kind, count=1) for n, o in offsets.items()
+    ]
+    cloud.is_bigendian = sys.byteorder == 'big'
+    cloud.point_step = POINT_STEP
+    cloud.row_step = POINT_STEP * width
+    cloud.data = to_bytes(points)
+    return cloud
+
+
+def from_cloud(cloud: PointCloud2) -> tuple[FloatMap, npt.NDArray[np.uint8]]:
+    """Return the points (H, W, 3) m and colours (H, W, 3) RGB of an organised cloud.
+
+    Raises:
+        StackError: a field is missing, or the size does not fit the bytes.
+    """
+    offsets = {field.name: field.offset for field in cloud.fields}
+    missing = [name for name in ('x', 'y', 'z', 'rgb') if name not in offsets]
+    if missing or len(cloud.data) != cloud.row_step * cloud.height or cloud.height < 2:
+        raise StackError(
+            f'not an organised cloud of x, y, z, rgb: fields {", ".join(offsets)}, '
+            f'{cloud.width}x{cloud.height}, {len(cloud.data)} bytes'
+        )
+    points = _fields(cloud, offsets)
+    xyz = np.stack([points[name] for name in 'xyz'], axis=-1)
+    packed = np.ascontiguousarray(points['rgb']).view(np.uint8)
+    bgr = packed.reshape(cloud.height, cloud.width, 4)[..., :3]
+    return xyz.astype(np.float32, copy=False), bgr[..., ::-1]
+
+
+def _fields(cloud: PointCloud2, offsets: dict[str, int]) -> Any:
+    """Return x, y, z and rgb as an (H, W) structured array."""
+    names = ['x', 'y', 'z', 'rgb']
+    if point_cloud2 is not None:
+        return point_cloud2.read_points(cloud, names, reshape_organized_cloud=True)
+    layout: Any = {
+        'names': names,
+        'formats': [('>' if cloud.is_bigendian else '<') + 'f4'] * 4,
+        'offsets': [offsets[name] for name in names],
+        'itemsize': cloud.point_step,
+    }
+    flat = np.frombuffer(cloud.data, np.uint8).reshape(cloud.height, cloud.row_step)
+    used = np.ascontiguousarray(flat[:, : cloud.width * cloud.point_step])
+    return used.view(np.dtype(layout)).reshape(cloud.height, cloud.width)
+
+
+def header_of(stamp: Time, frame_id: str) -> Header:
+    """Return a header."""
+    return Header(stamp=stamp, frame_id=frame_id)

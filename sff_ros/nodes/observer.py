@@ -1,0 +1,181 @@
+"""Watches the running camera from outside, as a user's program would."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+from sensor_msgs.msg import Image, JointState, PointCloud2
+
+from sff_ros.core.focus_map import FloatMap
+from sff_ros.core.metrics import score
+from sff_ros.core.stack import Image as Picture
+from sff_ros.core.stack import mid_sweep_ns
+from sff_ros.nodes.messages import from_cloud, to_array
+from sff_ros.nodes.stamp_matcher import stamp_ns
+
+_QOS = QoSProfile(depth=15, reliability=ReliabilityPolicy.RELIABLE)
+_GRACE_S = 2.0  # a sweep that ended less long ago than this is not yet lost
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was seen so far.
+
+    Attributes:
+        started: sweeps whose last slice was seen: their stamp in ns, and when it came, s.
+        results: sweeps that came out: their stamp in ns.
+        latencies_s: last slice -> depth (or slice positions where focus is unknown), as they
+            arrived here.
+        slices: the pictures of the newest whole sweep, and focus of each, dpt.
+        depth_m, position, confidence, sharp, truth_m, cloud: the newest of each.
+        errors: mean absolute error in metres and mean relative error of each sweep.
+        valid: share of pixels with a depth, of each sweep.
+        diagnostics: the newest values of each node, by node name.
+    """
+
+    started: dict[int, float] = field(default_factory=dict)
+    results: list[int] = field(default_factory=list)
+    latencies_s: list[float] = field(default_factory=list)
+    slices: list[tuple[float, Picture]] = field(default_factory=list)
+    depth_m: FloatMap | None = None
+    position: FloatMap | None = None
+    confidence: FloatMap | None = None
+    sharp: Picture | None = None
+    truth_m: FloatMap | None = None
+    cloud: PointCloud2 | None = None
+    errors: list[tuple[float, float]] = field(default_factory=list)
+    valid: list[float] = field(default_factory=list)
+    diagnostics: dict[str, dict[str, str]] = field(default_factory=dict)
+    trouble: dict[str, str] = field(default_factory=dict)
+
+    def points(self) -> tuple[FloatMap, npt.NDArray[np.uint8]] | None:
+        """Return the newest cloud: (H, W, 3) m and (H, W, 3) RGB; None where none came."""
+        return None if self.cloud is None else from_cloud(self.cloud)
+
+    def lost_sweeps(self) -> int:
+        """Return how many sweeps gave no result, from the first one that did on.
+
+        Before it the nodes were still finding each other; the newest may still come.
+        """
+        if not self.results:
+            return 0
+        now, first = time.monotonic(), min(self.results)
+        due = {s for s, came in self.started.items() if s > first and now - came > _GRACE_S}
+        return len(due - set(self.results))
+
+    def dropped_slices(self) -> int:
+        """Return how many slices never reached a focus map, as inference_node counts them."""
+        said = self.diagnostics.get('inference_node', {})
+        names = ('stack_missing_slices', 'stack_refused_slices', 'overrun_slices')
+        return sum(int(said.get(name, 0)) for name in names)
+
+
+class Observer(Node):
+    """Subscribes to what the camera publishes and remembers it in `seen`."""
+
+    def __init__(self, seen: Seen) -> None:
+        super().__init__('sff_observer')
+        self.seen = seen
+        self._sweep: tuple[float, int | None] = (-1.0, None)
+        self._pictures: dict[int, Image] = {}
+        self._focus: dict[int, float] = {}
+        self._watch(JointState, 'stack/focus', self._on_focus)
+        self._watch(Image, 'focus_map/slice_position', self._on_position)
+        self._watch(Image, 'focus_map/confidence', self._on_confidence)
+        self._watch(Image, 'all_in_focus/image_rect_color', self._on_sharp)
+        self._watch(Image, 'depth/image_rect', self._on_depth)
+        self._watch(PointCloud2, 'depth/points', self._on_points)
+        self._watch(Image, 'sim/depth/image_rect', self._on_truth)
+        self._watch(DiagnosticArray, '/diagnostics', self._on_diagnostics)
+        self._slices = self._watch(Image, 'stack/image', self._on_slice)
+
+    def _watch(self, kind: Any, topic: str, callback: Any) -> Any:
+        return self.create_subscription(kind, topic, callback, _QOS)
+
+    def _on_focus(self, message: JointState) -> None:
+        """Note when a sweep ends; keep the pictures of the one before."""
+        focus_dpt, index, count, sweep = message.position
+        stamp = stamp_ns(message.header.stamp)
+        if sweep != self._sweep[0]:
+            self._keep_slices(int(count))
+            # A sweep that was under way when this program joined has no known start.
+            self._sweep = (sweep, stamp if index == 0 else None)
+            self._focus.clear()
+        self._focus[stamp] = focus_dpt
+        if index == count - 1 and self._sweep[1] is not None:
+            self.seen.started[mid_sweep_ns(self._sweep[1], stamp)] = time.monotonic()
+
+    def _keep_slices(self, count: int) -> None:
+        """Keep one whole sweep for the contact sheet, then stop receiving slices."""
+        if self._slices is None:
+            return
+        if len(self._focus) == count and set(self._focus) <= set(self._pictures):
+            self.seen.slices = [
+                (focus, to_array(self._pictures[stamp])) for stamp, focus in self._focus.items()
+            ]
+            self.destroy_subscription(self._slices)
+            self._slices = None
+        self._pictures.clear()
+
+    def _on_slice(self, message: Image) -> None:
+        self._pictures[stamp_ns(message.header.stamp)] = message
+
+    def _on_result(self, message: Image) -> None:
+        stamp = stamp_ns(message.header.stamp)
+        self.seen.results.append(stamp)
+        if stamp in self.seen.started:
+            self.seen.latencies_s.append(time.monotonic() - self.seen.started[stamp])
+
+    def _on_position(self, message: Image) -> None:
+        self.seen.position = to_array(message)
+        if self._focus and np.isnan(next(iter(self._focus.values()))):
+            self._on_result(message)
+
+    def _on_depth(self, message: Image) -> None:
+        self._on_result(message)
+        depth = to_array(message)
+        self.seen.depth_m = depth
+        self.seen.valid.append(float(np.isfinite(depth).mean()))
+        if self.seen.truth_m is not None and np.isfinite(depth).any():
+            scores = score(depth, self.seen.truth_m, bad_threshold=np.inf)
+            self.seen.errors.append((scores.mae, scores.abs_rel))
+
+    def _on_confidence(self, message: Image) -> None:
+        self.seen.confidence = to_array(message)
+
+    def _on_sharp(self, message: Image) -> None:
+        self.seen.sharp = to_array(message)
+
+    def _on_points(self, message: PointCloud2) -> None:
+        self.seen.cloud = message
+
+    def _on_truth(self, message: Image) -> None:
+        self.seen.truth_m = to_array(message)
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            name = status.name.partition(':')[0].rpartition('/')[2]
+            self.seen.diagnostics[name] = {v.key: v.value for v in status.values}
+            self.seen.trouble[name] = '' if status.message == 'OK' else status.message
+
+
+def observe(seen: Seen, go_on: Callable[[], bool]) -> None:
+    """Fill `seen` for as long as `go_on`, asked after every message, says so."""
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    observer = Observer(seen)
+    try:
+        while go_on():
+            rclpy.spin_once(observer, timeout_sec=0.1)
+    finally:
+        observer.destroy_node()
+        rclpy.shutdown()

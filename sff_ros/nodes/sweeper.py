@@ -1,0 +1,181 @@
+"""Drives a camera through sweep after sweep, in a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from sff_ros.cameras.camera import FocusCamera
+from sff_ros.cameras.plan import plan_sweep
+from sff_ros.config import CaptureConfig
+from sff_ros.core.stack import Slice
+from sff_ros.core.sweep import SweepPlan
+from sff_ros.errors import CameraError, SffError
+from sff_ros.nodes.diagnostics import Statistics
+
+_PATIENCE = 10  # frames lost in a row before the camera is opened anew
+_RETRY_S = 1.0
+
+
+class Sweeper:
+    """Owns the camera from `open` to `close` and sweeps from `start` to `stop`.
+
+    Args:
+        opener: opens the camera, also again after it failed.
+        config: returns the config in force.
+        on_slice: takes each slice as it comes, in the sweeper's thread.
+        on_sweep: takes the slices of each finished sweep, in the sweeper's thread.
+        statistics: counts 'slices', 'sweeps', 'dropped_slices', 'reopened'.
+        log: told once of each new trouble, and of its end.
+
+    Attributes:
+        camera: None while it is closed or lost.
+        problem: what keeps it from sweeping now; empty where nothing does.
+    """
+
+    def __init__(
+        self,
+        opener: Callable[[], FocusCamera],
+        config: Callable[[], CaptureConfig],
+        on_slice: Callable[[Slice], None],
+        on_sweep: Callable[[tuple[Slice, ...]], None],
+        statistics: Statistics,
+        log: Callable[[str], None],
+    ) -> None:
+        self.camera: FocusCamera | None = None
+        self.problem = ''
+        self._opener = opener
+        self._config = config
+        self._on_slice = on_slice
+        self._on_sweep = on_sweep
+        self._statistics = statistics
+        self._log = log
+        self._sweep = 0
+        self._lost_in_a_row = 0
+        self._stop = threading.Event()
+        self._asked = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def open(self) -> FocusCamera:
+        """Open the camera and make sure that the sweep asked for fits it.
+
+        Raises:
+            SffError: it cannot be opened, or the sweep leaves its range.
+        """
+        camera = self._opener()
+        try:
+            plan_sweep(self._config().sweep, camera)
+        except SffError:
+            camera.close()
+            raise
+        self.camera = camera
+        return camera
+
+    def close(self) -> None:
+        """Release the camera."""
+        if self.camera is not None:
+            self.camera.close()
+        self.camera = None
+
+    def start(self) -> None:
+        """Start sweeping."""
+        self._stop.clear()
+        self._asked.clear()
+        self._lost_in_a_row = 0
+        self.problem = ''
+        self._thread = threading.Thread(target=self._run, name='sweeper', daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop after the frame at hand; stopping twice does no harm."""
+        self._stop.set()
+        self._asked.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._thread = None
+
+    def ask(self) -> bool:
+        """Ask for one sweep; false where none can be made now."""
+        if self._thread is None or self.problem:
+            return False
+        self._asked.set()
+        return True
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                if self._is_due():
+                    self._sweep_once()
+            except Exception as err:  # whatever a driver raises, the thread stays to retry
+                self._settle(str(err) or type(err).__name__)
+                self._stop.wait(_RETRY_S)
+
+    def _is_due(self) -> bool:
+        """Tell whether to sweep now; wait a little for a trigger where one is needed."""
+        if self._config().mode == 'triggered':
+            if self.problem:
+                # Made ready without being asked, since triggers are refused meanwhile.
+                self._prepare()
+                self._settle('')
+            if not self._asked.wait(0.1):
+                return False
+        self._asked.clear()
+        return not self._stop.is_set()
+
+    def _settle(self, problem: str) -> None:
+        """Remember what is wrong; log it when it changes."""
+        if problem != self.problem:
+            self._log(problem or f'recovered from: {self.problem}')
+        self.problem = problem
+
+    def _prepare(self) -> tuple[FocusCamera, SweepPlan]:
+        """Open the camera where it was lost, and plan the sweep."""
+        camera = self.camera
+        if camera is None:
+            camera = self.open()
+            self._statistics.count('reopened')
+        return camera, plan_sweep(self._config().sweep, camera)
+
+    def _sweep_once(self) -> None:
+        """Take one sweep; hand it on unless it was stopped half way."""
+        camera, plan = self._prepare()
+        slices = self._take(camera, plan)
+        if len(slices) == len(plan.positions):
+            self._statistics.count('sweeps')
+        if slices:
+            self._settle('')
+        if slices and not self._stop.is_set():
+            self._on_sweep(slices)
+        self._sweep += 1
+
+    def _take(self, camera: FocusCamera, plan: SweepPlan) -> tuple[Slice, ...]:
+        """Return the slices of one sweep, those that came; fewer where it was stopped."""
+        order = plan.order(self._sweep)
+        slices = []
+        for index, focus in enumerate(order):
+            if self._stop.is_set():
+                break
+            try:
+                frame = camera.capture(focus)
+            except SffError as err:
+                self._count_loss(err)
+                continue
+            self._lost_in_a_row = 0
+            slices.append(replace(frame, index=index, count=len(order), sweep=self._sweep))
+            self._on_slice(slices[-1])
+            self._statistics.count('slices')
+        return tuple(slices)
+
+    def _count_loss(self, err: SffError) -> None:
+        """Count a lost frame; give the camera up after many in a row.
+
+        Raises:
+            CameraError: the camera was closed and will be opened anew.
+        """
+        self._statistics.count('dropped_slices')
+        self._lost_in_a_row += 1
+        if self._lost_in_a_row >= _PATIENCE:
+            self._lost_in_a_row = 0
+            self.close()
+            raise CameraError(f'camera lost: {err}') from err

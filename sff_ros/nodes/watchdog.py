@@ -1,0 +1,79 @@
+"""Names the input that is missing, and why, as far as the graph tells."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, qos_policy_name_from_kind
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
+
+from sff_ros.nodes.diagnostics import WARN, Report
+
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks
+except ImportError:  # ROS 2 Humble
+    from rclpy.qos_event import SubscriptionEventCallbacks
+
+MessageT = TypeVar('MessageT')
+
+
+class WatchedInputs:
+    """Subscriptions whose silence is noticed."""
+
+    def __init__(self, node: Node, qos: QoSProfile) -> None:
+        self._node = node
+        self._qos = qos
+        self._subscriptions: dict[str, Subscription[Any]] = {}
+        self._heard: dict[str, float] = {}
+        self._misfits: dict[str, str] = {}
+
+    def subscribe(
+        self, kind: type[MessageT], topic: str, callback: Callable[[MessageT], None]
+    ) -> None:
+        """Subscribe and remember when a message came last."""
+
+        def heard(message: MessageT) -> None:
+            self._heard[topic] = time.monotonic()
+            callback(message)
+
+        def misfit(event: Any) -> None:
+            self._misfits[topic] = qos_policy_name_from_kind(event.last_policy_kind)
+            self._node.get_logger().warning(self._about(topic))
+
+        self._heard[topic] = time.monotonic()
+        self._subscriptions[topic] = self._node.create_subscription(
+            kind,
+            topic,
+            heard,
+            self._qos,
+            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=misfit),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+
+    def report(self, report: Report, patience_s: float) -> None:
+        """Say which inputs have been silent for longer than `patience_s`."""
+        now = time.monotonic()
+        for topic, heard in self._heard.items():
+            if now - heard > patience_s:
+                report.add(WARN, f'{self._about(topic)} for {now - heard:.0f} s')
+
+    def close(self) -> None:
+        """Unsubscribe from everything."""
+        for subscription in self._subscriptions.values():
+            self._node.destroy_subscription(subscription)
+        self._subscriptions.clear()
+        self._heard.clear()
+        self._misfits.clear()
+
+    def _about(self, topic: str) -> str:
+        name = self._subscriptions[topic].topic_name
+        if topic in self._misfits:
+            return f'a publisher of {name} offers another QoS ({self._misfits[topic]})'
+        publishers = self._node.count_publishers(name)
+        if publishers == 0:
+            return f'nobody publishes {name}'
+        return f'{name} is silent although {publishers} publish it'

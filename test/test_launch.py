@@ -1,0 +1,191 @@
+"""The launch file and what it passes on."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from sff_ros.config import NODE_CONFIGS
+from sff_ros.config_schema import from_flat
+
+ROOT = Path(__file__).parents[1]
+NO_LAUNCH = 'launch_ros is not installed: a pip installation has no ros2 launch'
+
+
+def flat(values: dict[str, Any], prefix: str = '') -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        deeper = flat(value, f'{prefix}{name}.') if isinstance(value, dict) else None
+        found |= deeper if deeper is not None else {prefix + name: value}
+    return found
+
+
+def test_parameter_file_holds_allowed_values_of_our_nodes() -> None:
+    content = yaml.safe_load((ROOT / 'config' / 'sff.yaml').read_text())
+    assert set(content) == {f'/**/{node}' for node in NODE_CONFIGS}
+    for section, body in content.items():
+        from_flat(NODE_CONFIGS[section.rpartition('/')[2]], flat(body['ros__parameters']))
+
+
+def test_commented_parameters_of_the_file_are_allowed_too() -> None:
+    text = (ROOT / 'config' / 'sff.yaml').read_text()
+    live = re.sub(r'^    # ', '    ', text, flags=re.MULTILINE)
+    for section, body in yaml.safe_load(live).items():
+        from_flat(NODE_CONFIGS[section.rpartition('/')[2]], flat(body['ros__parameters']))
+
+
+def displays() -> dict[str, dict[str, Any]]:
+    content = yaml.safe_load((ROOT / 'config' / 'sff.rviz').read_text())
+    return {d['Name']: d for d in content['Visualization Manager']['Displays']}
+
+
+def test_rviz_shows_depth_picture_cloud_and_frames() -> None:
+    shown = {name: (d['Class'], d.get('Topic', {}).get('Value')) for name, d in displays().items()}
+    assert shown == {
+        'Grid': ('rviz_default_plugins/Grid', None),
+        'TF': ('rviz_default_plugins/TF', None),
+        'Coloured cloud': ('rviz_default_plugins/PointCloud2', '/depth/points'),
+        'Depth': ('rviz_default_plugins/Image', '/depth/image_rect'),
+        'All in focus': ('rviz_default_plugins/Image', '/all_in_focus/image_rect_color'),
+    }
+
+
+def test_rviz_asks_for_what_we_offer() -> None:
+    content = yaml.safe_load((ROOT / 'config' / 'sff.rviz').read_text())
+    assert content['Visualization Manager']['Global Options']['Fixed Frame'] == 'sff_link'
+    for display in displays().values():
+        if 'Topic' in display:
+            assert display['Topic']['Reliability Policy'] == 'Reliable'
+            assert display['Topic']['Durability Policy'] == 'Volatile'
+
+
+@pytest.fixture
+def launch_file() -> ModuleType:
+    """Load the launch file as a module."""
+    pytest.importorskip('launch_ros.actions', reason=NO_LAUNCH)
+    spec = importlib.util.spec_from_file_location('sff_launch', ROOT / 'launch' / 'sff.launch.py')
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def programs(launch_file: ModuleType, **given: str) -> list[str]:
+    """Return the node programs that launch arguments start."""
+    values = {name: default for name, (default, *_) in launch_file.ARGUMENTS.items()}
+    return [text_of(node.node_executable) for node in launch_file.nodes(values | given)]
+
+
+def text_of(substitution: Any) -> str:
+    """Return what a substitution of plain texts stands for."""
+    if isinstance(substitution, str):
+        return substitution
+    return ''.join(part.text for part in substitution)
+
+
+def test_at_most_twenty_arguments_each_described(launch_file: ModuleType) -> None:
+    description = launch_file.generate_launch_description()
+    arguments = description.get_launch_arguments()
+    assert 1 <= len(arguments) <= 20
+    assert {a.name for a in arguments} >= {
+        *('camera', 'params_file', 'namespace', 'frame_prefix', 'rviz', 'composed'),
+        *('backend', 'shm'),
+    }
+    assert all(a.description for a in arguments)
+
+
+def test_three_processes_or_one(launch_file: ModuleType) -> None:
+    assert programs(launch_file) == ['capture_node', 'inference_node', 'depth_node']
+    assert programs(launch_file, composed='true') == ['all_in_one']
+
+
+def test_arguments_become_parameters_of_the_right_node(launch_file: ModuleType) -> None:
+    given = {name: default for name, (default, *_) in launch_file.ARGUMENTS.items()}
+    given |= {'camera': 'folder', 'stack': '/x', 'frame_prefix': 'left_', 'backend': 'peak'}
+    by_node = launch_file.overrides(given | {'autostart': 'false'})
+    assert by_node == {
+        'capture_node': {
+            'autostart': False,
+            'camera': 'folder',
+            'folder.path': '/x',
+            'frame_prefix': 'left_',
+        },
+        'inference_node': {'autostart': False, 'backend': 'peak'},
+        'depth_node': {'autostart': False},
+    }
+    for node, values in by_node.items():
+        from_flat(NODE_CONFIGS[node], values)
+
+
+@pytest.mark.parametrize(
+    ('distro', 'variable'),
+    [
+        ('humble', 'FASTRTPS_DEFAULT_PROFILES_FILE'),
+        ('jazzy', 'FASTRTPS_DEFAULT_PROFILES_FILE'),
+        ('kilted', 'FASTDDS_DEFAULT_PROFILES_FILE'),
+    ],
+)
+def test_shared_memory_profile_is_set_and_left_out(
+    launch_file: ModuleType, monkeypatch: pytest.MonkeyPatch, distro: str, variable: str
+) -> None:
+    monkeypatch.setenv('ROS_DISTRO', distro)
+    monkeypatch.delenv(variable, raising=False)
+    (action,) = launch_file.transport({'shm': 'true'})
+    assert text_of(action.name) == variable
+    assert text_of(action.value) == str(ROOT / 'config' / 'fastdds.xml')
+    assert launch_file.transport({'shm': 'false'}) == []
+    monkeypatch.setenv(variable, '/my/own.xml')
+    assert launch_file.transport({'shm': 'true'}) == []
+
+
+def test_missing_parameter_file_is_named(launch_file: ModuleType) -> None:
+    with pytest.raises(FileNotFoundError, match=r"params_file '/nowhere\.yaml' does not exist"):
+        programs(launch_file, params_file='/nowhere.yaml')
+
+
+@pytest.mark.parametrize('composed', ['true', 'false'])
+def test_launched_camera_gives_depth_and_ends_well(composed: str) -> None:
+    pytest.importorskip('ros2launch', reason=NO_LAUNCH)
+    from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+
+    from sff_ros.nodes.observer import Seen, observe
+
+    try:
+        get_package_prefix('sff_ros')
+    except PackageNotFoundError:
+        pytest.skip('sff_ros is not installed in a workspace: colcon build')
+    seen, stop = Seen(), threading.Event()
+    watcher = threading.Thread(target=observe, args=(seen, lambda: not stop.is_set()))
+    watcher.start()
+    command = ['ros2', 'launch', 'sff_ros', 'sff.launch.py', f'composed:={composed}']
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, 'PYTHONUNBUFFERED': '1'},
+    ) as process:
+        until = time.monotonic() + 40
+        while len(seen.results) < 2 and time.monotonic() < until:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=30)
+    stop.set()
+    watcher.join()
+    assert len(seen.results) >= 2, said
+    assert process.returncode == 0, said
+    assert 'Traceback' not in said
+    assert said.count('process has finished cleanly') >= (1 if composed == 'true' else 3), said
