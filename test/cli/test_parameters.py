@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sff_ros.cli.main import main
+
+PAGE = Path(__file__).parents[2] / 'docs' / 'parameters.md'
+
+
+def test_the_page_is_what_the_code_says(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(['parameters']) == 0
+    assert PAGE.read_text() == capsys.readouterr().out, './run sff parameters > docs/parameters.md'
