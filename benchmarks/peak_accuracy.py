@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from sff_ros.core.all_in_focus import RunningAllInFocus
 from sff_ros.core.focus_volume import FocusVolume, measure_ddl
 from sff_ros.core.metrics import error_at_coverage, score
 from sff_ros.core.stack import Image
@@ -38,11 +39,15 @@ def measure(folder: Path) -> dict[str, object]:
     images = [read(file) for file in files]
     truth = np.load(folder / 'truth' / 'index.npy').astype(np.float32)
     backend = PeakBackend()
-    responses = np.stack([backend.measure(image) for image in images])
+    context = RunningAllInFocus()
+    measured = []
+    for image in images:
+        measured.append(backend.measure(image))
+        context.add(image, measured[-1])
     axis = np.arange(len(images), dtype=float)
     start = time.perf_counter()
-    volume = FocusVolume(responses, axis, images[0].shape[:2], backend.spec.pooling)
-    estimate = backend.infer(volume, images[0])
+    volume = FocusVolume(np.stack(measured), axis, images[0].shape[:2], backend.spec.pooling)
+    estimate = backend.infer(volume, context.image)
     seconds = time.perf_counter() - start
     ours, simple = score(estimate.position, truth, 1.0), score(simple_peak(images), truth, 1.0)
     coverage = error_at_coverage(estimate.position, truth, estimate.confidence, COVERAGES)

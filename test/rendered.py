@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from sff_ros.core.all_in_focus import RunningAllInFocus
 from sff_ros.core.focus_map import FocusEstimate
 from sff_ros.core.focus_volume import FocusVolume
 from sff_ros.inference.peak import PeakBackend
@@ -64,7 +65,10 @@ def estimate(
     """Run the classical backend on a stack."""
     backend = PeakBackend()
     axis = np.arange(len(stack), dtype=float) if axis is None else axis
-    responses = np.stack([backend.measure(image) for image in stack])
+    responses, context = [], RunningAllInFocus()
+    for image in stack:
+        responses.append(backend.measure(image))
+        context.add(image, responses[-1])
     height, width = stack[0].shape[:2]
-    volume = FocusVolume(responses, axis, (height, width), backend.spec.pooling)
-    return backend.infer(volume, stack[0])
+    volume = FocusVolume(np.stack(responses), axis, (height, width), backend.spec.pooling)
+    return backend.infer(volume, context.image)

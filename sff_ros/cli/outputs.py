@@ -23,8 +23,9 @@ def checked_out(out: Path, pictures: Path | None) -> Path:
         ConfigError: out is a file, or the folder of the input.
     """
     out = out.expanduser()
-    if out.exists() and not out.is_dir():
-        raise ConfigError(f'--out {out} is a file, not a folder')
+    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise ConfigError(f'--out {out}: {there} is a file, not a folder')
     if pictures is not None and out.resolve() == pictures.expanduser().resolve():
         raise ConfigError(f'--out {out} holds the input: outputs would count as its pictures')
     return out

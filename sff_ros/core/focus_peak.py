@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sff_ros.core.aggregation import Aggregate, aggregate
+from sff_ros.core.edges import sharpen_edges
 from sff_ros.core.focus_curve import CurveFit, fit_curves
 from sff_ros.core.focus_map import FloatMap, FocusEstimate
 from sff_ros.core.focus_volume import FocusVolume
+from sff_ros.core.stack import Image
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -24,7 +26,7 @@ ENOUGH_HERE, ENOUGH_AROUND = 0.1, 20.0  # information that is half believed, tol
 COARSE_TRUST = 0.25  # what is known of a large window holds less for each pixel of it
 
 
-def estimate_peak(volume: FocusVolume) -> FocusEstimate:
+def estimate_peak(volume: FocusVolume, context: Image) -> FocusEstimate:
     """Estimate slice positions from a focus volume.
 
     1. Three measures of different reach (_curves): near depth edges a short one sees only one
@@ -33,10 +35,12 @@ def estimate_peak(volume: FocusVolume) -> FocusEstimate:
     3. For each pixel, the measure whose curve looks most like one surface (_choose).
     4. A dense map by certainty: planes, coarse to fine (aggregation).
     5. How far to trust it (_confidence).
+    6. At full size, depth edges move to the outlines in the picture (edges).
 
     Args:
         volume: C >= 1 maps a slice, of growing reach; the first alone, the first two, and all
             are the three measures.
+        context: (H, W) or (H, W, 3) all-in-focus picture of the sweep.
     """
     channels, h, w = volume.responses.shape[1:]
     medium = fit_curves(_curves(volume, 2, MEDIUM), volume.axis)
@@ -48,10 +52,11 @@ def estimate_peak(volume: FocusVolume) -> FocusEstimate:
     last = np.float32(len(volume.axis) - 1)
     tolerance = np.float32(max(0.5, medium.width / 2))
     confidence = _confidence(dense, information, explained, last, tolerance)
-    return FocusEstimate(
+    smooth = FocusEstimate(
         np.clip(_to_full_size(dense.position, volume), 0, last),
         np.clip(_to_full_size(confidence, volume), 0, 1),
     )
+    return sharpen_edges(smooth, context, medium.width)
 
 
 def _curves(volume: FocusVolume, channels: int, smoothing: float, halve: bool = False) -> FloatMap:

@@ -33,5 +33,5 @@ class PeakBackend:
         return response / np.float32(mean) if mean > 0 else response
 
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
-        """Estimate position and confidence from the volume; holds no state between sweeps."""
-        return estimate_peak(volume)
+        """Estimate position and confidence from both; holds no state between sweeps."""
+        return estimate_peak(volume, context)
