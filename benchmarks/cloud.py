@@ -1,6 +1,6 @@
 """From metres to an organised cloud message, 640x480: milliseconds.
 
-    ./run python benchmarks/cloud.py
+./run python benchmarks/cloud.py
 """
 
 from __future__ import annotations

@@ -46,7 +46,8 @@ def measure(folder: Path) -> dict[str, object]:
         context.add(image, measured[-1])
     axis = np.arange(len(images), dtype=float)
     start = time.perf_counter()
-    volume = FocusVolume(np.stack(measured), axis, images[0].shape[:2], backend.spec.pooling)
+    height, width = truth.shape
+    volume = FocusVolume(np.stack(measured), axis, (height, width), backend.spec.pooling)
     estimate = backend.infer(volume, context.image)
     seconds = time.perf_counter() - start
     ours, simple = score(estimate.position, truth, 1.0), score(simple_peak(images), truth, 1.0)

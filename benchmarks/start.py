@@ -1,6 +1,6 @@
 """From typing `./run demo` to the first depth, seconds; .venv must be there.
 
-    ./run python benchmarks/start.py
+./run python benchmarks/start.py
 """
 
 from __future__ import annotations

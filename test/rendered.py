@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +23,11 @@ Picture = npt.NDArray[np.uint8]
 def plane(left: float, right: float) -> Map:
     """Return (H, W) slice positions that rise evenly from left to right."""
     return np.repeat(np.linspace(left, right, WIDTH, dtype=np.float32)[None], HEIGHT, axis=0)
+
+
+def even(first: float, last: float, count: int) -> npt.NDArray[np.float64]:
+    """Return evenly spaced numbers, both ends included."""
+    return np.linspace(first, last, count).astype(np.float64)
 
 
 def texture(seed: int = 0, contrast: float = 35.0) -> Map:
@@ -59,7 +66,7 @@ def render(
 
 
 def estimate(
-    stack: list[Picture] | list[npt.NDArray[np.uint16]],
+    stack: Sequence[Picture] | Sequence[npt.NDArray[np.uint16]],
     axis: npt.NDArray[np.float64] | None = None,
 ) -> FocusEstimate:
     """Run the classical backend on a stack."""

@@ -192,7 +192,7 @@ def _blur(layer: SplitLayer, kernels: Sequence[FloatImage]) -> tuple[FloatImage,
         wide = cv2.copyMakeBorder(part.rgba, k, k, k, k, cv2.BORDER_CONSTANT)
         wide = cv2.filter2D(wide, -1, kernel, borderType=cv2.BORDER_CONSTANT)
         x, y = part.x - layer.x + pad - k, part.y - layer.y + pad - k
-        total[y : y + wide.shape[0], x : x + wide.shape[1]] += wide
+        total[y : y + wide.shape[0], x : x + wide.shape[1]] += np.asarray(wide, np.float32)
     # Where the blur changes along the surface, the bins' alphas add up to slightly more than 1.
     total /= np.maximum(total[..., 3:], 1)
     return total, layer.x - pad, layer.y - pad

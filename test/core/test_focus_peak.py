@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from rendered import HEIGHT, SLICES, WIDTH, estimate, plane, render, texture
+from rendered import HEIGHT, SLICES, WIDTH, estimate, even, plane, render, texture
 
 from sff_ros.core.metrics import error_at_coverage
 
@@ -59,7 +59,7 @@ def test_flicker_changes_little() -> None:
 
 @pytest.mark.parametrize(('count', 'mae'), [(5, 0.45), (9, 0.15), (41, 0.05), (100, 0.05)])
 def test_any_count_of_slices(count: int, mae: float) -> None:
-    axis, truth = np.linspace(0, 14, count), plane(3, 11)
+    axis, truth = even(0, 14, count), plane(3, 11)
     result = estimate(render(truth, axis), axis)
     found = np.interp(result.position, np.arange(count), axis)
     assert np.abs(found - truth).mean() < mae
