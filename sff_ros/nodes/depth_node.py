@@ -167,6 +167,11 @@ class DepthNode(LifecycleNode):
         if self._builder is None or self._builder.intrinsics != intrinsics:
             self._builder = CloudBuilder(intrinsics)
         colour = to_array(picture)
+        if colour.shape[:2] != depth.shape:
+            raise StackError(
+                f'{_COLOUR} is {picture.width}x{picture.height}, the depth picture is '
+                f'{depth.shape[1]}x{depth.shape[0]}'
+            )
         if colour.dtype != np.uint8:
             colour = (colour >> 8).astype(np.uint8)
         header = Header(stamp=picture.header.stamp, frame_id=picture.header.frame_id)

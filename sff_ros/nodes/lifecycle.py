@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -102,7 +102,7 @@ def run(makers: Sequence[Callable[[], LifecycleNode]], args: list[str] | None = 
         for node in nodes:
             executor.add_node(node)
         while not stop.is_set():
-            executor.spin_once(timeout_sec=0.1)
+            spin_once(executor)
         return 0
     finally:
         executor.shutdown()
@@ -111,6 +111,17 @@ def run(makers: Sequence[Callable[[], LifecycleNode]], args: list[str] | None = 
                 node.trigger_shutdown()
             node.destroy_node()
         rclpy.shutdown()
+
+
+def spin_once(executor: Executor) -> None:
+    """Run what is due, or wait a little for it."""
+    try:
+        executor.spin_once(timeout_sec=0.1)
+    except RuntimeError as err:
+        if not executor.context.ok():
+            raise
+        # Before Kilted a transition that the state does not allow raises this in the executor.
+        rclpy.logging.get_logger('sff_ros').error(str(err))
 
 
 def _start(

@@ -253,7 +253,8 @@ def _fields(cloud: PointCloud2, offsets: dict[str, int]) -> Any:
     """Return x, y, z and rgb as an (H, W) structured array."""
     names = ['x', 'y', 'z', 'rgb']
     if point_cloud2 is not None:
-        return point_cloud2.read_points(cloud, names, reshape_organized_cloud=True)
+        # Its own reshape_organized_cloud makes (W, H) of the rows.
+        return point_cloud2.read_points(cloud, names).reshape(cloud.height, cloud.width)
     layout: Any = {
         'names': names,
         'formats': [('>' if cloud.is_bigendian else '<') + 'f4'] * 4,

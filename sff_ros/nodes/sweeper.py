@@ -150,21 +150,29 @@ class Sweeper:
         self._sweep += 1
 
     def _take(self, camera: FocusCamera, plan: SweepPlan) -> tuple[Slice, ...]:
-        """Return the slices of one sweep, those that came; fewer where it was stopped."""
+        """Return the slices of one sweep, those that came; fewer where it was stopped.
+
+        Raises:
+            CameraError: none came.
+        """
         order = plan.order(self._sweep)
         slices = []
+        loss: SffError | None = None
         for index, focus in enumerate(order):
             if self._stop.is_set():
                 break
             try:
                 frame = camera.capture(focus)
             except SffError as err:
+                loss = err
                 self._count_loss(err)
                 continue
             self._lost_in_a_row = 0
             slices.append(replace(frame, index=index, count=len(order), sweep=self._sweep))
             self._on_slice(slices[-1])
             self._statistics.count('slices')
+        if loss is not None and not slices:
+            raise CameraError(f'no picture comes: {loss}') from loss
         return tuple(slices)
 
     def _count_loss(self, err: SffError) -> None:
@@ -178,4 +186,4 @@ class Sweeper:
         if self._lost_in_a_row >= _PATIENCE:
             self._lost_in_a_row = 0
             self.close()
-            raise CameraError(f'camera lost: {err}') from err
+            raise CameraError(f'no picture comes: {err}') from err

@@ -71,9 +71,10 @@ class WatchedInputs:
 
     def _about(self, topic: str) -> str:
         name = self._subscriptions[topic].topic_name
-        if topic in self._misfits:
-            return f'a publisher of {name} offers another QoS ({self._misfits[topic]})'
         publishers = self._node.count_publishers(name)
         if publishers == 0:
+            self._misfits.pop(topic, None)
             return f'nobody publishes {name}'
+        if topic in self._misfits:
+            return f'a publisher of {name} offers another QoS ({self._misfits[topic]})'
         return f'{name} is silent although {publishers} publish it'

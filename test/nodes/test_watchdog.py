@@ -1,0 +1,102 @@
+"""What a node says when an input is missing or does not fit."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hand_made import HandMade
+from live_graph import StartGraph, wait
+from rclpy.event_handler import PublisherEventCallbacks
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image, JointState
+
+from sff_ros.nodes.depth_node import DepthNode
+from sff_ros.nodes.inference_node import InferenceNode
+
+# rclpy's own callback warns of itself.
+SILENT = PublisherEventCallbacks(use_default_callbacks=False)
+QUICK = {'watchdog_s': 0.3}
+
+
+@pytest.mark.parametrize('namespace', ['', 'arm'])
+def test_an_input_that_nobody_publishes_is_named(start: StartGraph, namespace: str) -> None:
+    graph = start(InferenceNode, namespace=namespace, inference_node=QUICK)
+    before = f'/{namespace}' if namespace else ''
+    status = graph.says(
+        f'{namespace}/inference_node'.lstrip('/'), f'nobody publishes {before}/stack/image for'
+    )
+    assert status.level == status.WARN
+    for topic in ('stack/camera_info', 'stack/focus'):
+        assert f'nobody publishes {before}/{topic} for' in status.message
+
+
+def test_every_input_of_depth_node_is_watched(start: StartGraph) -> None:
+    graph = start(DepthNode, depth_node=QUICK)
+    status = graph.says('depth_node', 'nobody publishes /focus_map/image for')
+    for topic in ('focus_map/confidence', 'all_in_focus/camera_info',
+                  'all_in_focus/image_rect_color'):  # fmt: skip
+        assert f'nobody publishes /{topic} for' in status.message
+
+
+def test_an_input_that_falls_silent_is_named_and_forgiven(start: StartGraph) -> None:
+    graph = start(InferenceNode, inference_node=QUICK)
+    hand = HandMade(graph)
+    hand.sweep()
+    graph.says('inference_node', '/stack/focus is silent although 1 publish it for')
+    end = time.monotonic() + 0.6
+    while time.monotonic() < end:
+        hand.sweep()
+        time.sleep(0.02)
+    status = graph.status('inference_node', 'anything', lambda s: True)
+    assert status.message == 'OK'
+
+
+def test_one_silent_input_of_three_is_the_one_named(start: StartGraph) -> None:
+    graph = start(InferenceNode, inference_node=QUICK)
+    hand = HandMade(graph)
+    infos = graph.publish(CameraInfo, 'stack/camera_info')
+    end = time.monotonic() + 0.8
+    while time.monotonic() < end:
+        image, info, _ = hand.messages(0, 1.0)
+        hand.send_image(image)
+        infos(info)
+        time.sleep(0.02)
+    status = graph.says('inference_node', '/stack/focus is silent although')
+    assert 'stack/image is silent' not in status.message
+    assert 'stack/camera_info is silent' not in status.message
+
+
+def test_a_publisher_whose_qos_does_not_fit_is_named(start: StartGraph) -> None:
+    graph = start(InferenceNode, inference_node=QUICK)
+    best_effort = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+    graph.tester.create_publisher(Image, 'stack/image', best_effort, event_callbacks=SILENT)
+    graph.says(
+        'inference_node', 'a publisher of /stack/image offers another QoS (RELIABILITY) for'
+    )
+
+
+def test_a_misfit_is_forgotten_when_it_goes_away(start: StartGraph) -> None:
+    graph = start(InferenceNode, inference_node=QUICK)
+    best_effort = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+    misfit = graph.tester.create_publisher(
+        JointState, 'stack/focus', best_effort, event_callbacks=SILENT
+    )
+    graph.says('inference_node', 'a publisher of /stack/focus offers another QoS')
+    graph.tester.destroy_publisher(misfit)
+    graph.says('inference_node', 'nobody publishes /stack/focus for')
+
+
+def test_patience_is_a_parameter(start: StartGraph) -> None:
+    graph = start(InferenceNode, inference_node={'watchdog_s': 60.0})
+    time.sleep(0.5)
+    assert graph.status('inference_node', 'anything', lambda s: True).message == 'OK'
+    assert graph.set('inference_node', 'watchdog_s', 0.2).successful
+    graph.says('inference_node', 'nobody publishes /stack/image for')
+
+
+def test_nothing_is_missed_while_inactive(start: StartGraph) -> None:
+    graph = start(InferenceNode, inference_node=QUICK)
+    graph.says('inference_node', 'nobody publishes')
+    assert graph.change_state('inference_node', 4)
+    wait(lambda: graph.status('inference_node', 'any', lambda s: True).message == 'OK', 'silence')
