@@ -76,7 +76,7 @@ def cardboard(noise: Grey, grain: Grey) -> FloatImage:
     fibres = cv2.blur(grain, (9, 1)) * 2.2
     flutes = np.sin(np.arange(len(noise), dtype=np.float32) * np.float32(np.pi / 8))
     share = 0.5 + 0.12 * noise + 0.16 * fibres + 0.05 * flutes
-    return mix((0.47, 0.34, 0.22), (0.83, 0.66, 0.47), share)
+    return mix((0.47, 0.34, 0.22), (0.83, 0.66, 0.47), share.astype(np.float32))
 
 
 def terrazzo(noise: Grey, grain: Grey) -> FloatImage:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
 from live_graph import StartGraph, facts, wait
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from sensor_msgs.msg import CameraInfo, Image, JointState, PointCloud2
 from stack_files import DOME
 
 from sff_ros.core.metrics import score
@@ -107,10 +107,15 @@ def test_a_sweep_may_be_changed_while_it_runs(start: StartGraph) -> None:
     wait(lambda: depth, 'a depth picture')
     assert graph.set('capture_node', 'sweep.num_slices', 9).successful
     assert graph.set('capture_node', 'sweep.direction', 'down').successful
+    focus = graph.collect(JointState, 'stack/focus')
+    wait(lambda: sum(m.position[1] == 8 for m in focus) >= 3, 'three sweeps of nine')
     depth.clear()
-    wait(lambda: len(depth) >= 3, 'depth of the new sweep')
-    stamps = np.array([stamp_ns(m.header.stamp) for m in depth[1:]]) * 1e-9
-    assert np.diff(stamps)[0] == pytest.approx(9 / 60, abs=0.02)
+    last = [(m.position[2], m.position[3]) for m in focus if m.position[1] == 8][-1]
+    assert last[0] == 9
+    dioptres = [m.position[0] for m in focus if m.position[3] == last[1]]
+    assert len(dioptres) == 9
+    assert (np.diff(dioptres) < 0).all()
+    wait(lambda: len(depth) >= 2, 'depth of the new sweep')
     assert 0.3 < np.nanmedian(to_array(depth[-1])) < 0.8
 
 
