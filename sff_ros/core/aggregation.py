@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating[Any]]
+# In quotes: NumPy before 1.22 cannot take this apart at run time.
+Floats: TypeAlias = 'npt.NDArray[np.floating[Any]]'
 
 # Radii of the windows, pooled pixels, from the widest, which fills what has no texture, to none.
 RADII = (32, 16, 8, 4, 2)

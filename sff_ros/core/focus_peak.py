@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import cv2
 import numpy as np
@@ -15,7 +15,8 @@ from sff_ros.core.focus_map import FloatMap, FocusEstimate
 from sff_ros.core.focus_volume import FocusVolume
 from sff_ros.core.stack import Image
 
-Floats = npt.NDArray[np.floating[Any]]
+# In quotes: NumPy before 1.22 cannot take this apart at run time.
+Floats: TypeAlias = 'npt.NDArray[np.floating[Any]]'
 
 # Standard deviation over which responses are gathered, pooled pixels: one step alone, two steps,
 # and all steps at half the resolution.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import cv2
 import numpy as np
@@ -19,7 +19,8 @@ DILATIONS = (1, 2, 3, 4)
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 Responses = npt.NDArray[np.float32]
-Plane = npt.NDArray[np.integer[Any] | np.floating[Any]]
+# In quotes: NumPy before 1.22 cannot take this apart at run time.
+Plane: TypeAlias = 'npt.NDArray[np.integer[Any] | np.floating[Any]]'
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from sff_ros.errors import StackError
 
-Map = npt.NDArray[np.floating[Any]]
+# In quotes: NumPy before 1.22 cannot take this apart at run time.
+Map: TypeAlias = 'npt.NDArray[np.floating[Any]]'
 
 # Bumpiness is cut at this curvature in one pixel, as in its source.
 BUMPINESS_CLIP = 0.05
