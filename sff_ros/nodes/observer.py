@@ -74,10 +74,8 @@ class Seen:
         return len(due - set(self.results))
 
     def dropped_slices(self) -> int:
-        """Return how many slices never reached a focus map, as inference_node counts them."""
-        said = self.diagnostics.get('inference_node', {})
-        names = ('stack_missing_slices', 'stack_refused_slices', 'overrun_slices')
-        return sum(int(said.get(name, 0)) for name in names)
+        """Return how many slices lacked in the sweeps that inference_node put together."""
+        return int(self.diagnostics.get('inference_node', {}).get('stack_missing_slices', 0))
 
 
 class Observer(Node):

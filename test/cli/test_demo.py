@@ -112,10 +112,13 @@ def running_demo(out: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
         yield process, int(children)
 
 
-def test_ctrl_c_keeps_what_there_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_keeps_what_there_is_and_ends_the_nodes(
+    number: signal.Signals, tmp_path: Path
+) -> None:
     out = tmp_path / 'out'
     with running_demo(out) as (process, nodes):
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         assert process.wait(20) == 0
     assert metrics_of(out)['sweeps'] >= 1
     assert not Path(f'/proc/{nodes}').exists()
