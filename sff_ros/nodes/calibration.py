@@ -41,10 +41,16 @@ def path_of(url: str) -> Path:
 def load_intrinsics(url: str, size: tuple[int, int]) -> Intrinsics:
     """Read the intrinsics of a camera whose pictures are `size` = (width, height).
 
+    A file that is still to be made, in a folder that exists, means not calibrated: the first
+    calibration will be kept there.
+
     Raises:
-        CalibrationError: the file is missing or malformed, or was made for another size.
+        CalibrationError: there is no such folder, or the file is malformed or of another size.
     """
-    intrinsics = read_camera_info(path_of(url))
+    path = path_of(url)
+    if not path.exists() and path.parent.is_dir():
+        return Intrinsics(*size)
+    intrinsics = read_camera_info(path)
     check_size(intrinsics, size, url)
     return intrinsics
 

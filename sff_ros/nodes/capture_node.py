@@ -21,7 +21,7 @@ from sff_ros.core.intrinsics import Intrinsics
 from sff_ros.core.stack import Slice, mid_sweep_ns
 from sff_ros.errors import CalibrationError, SffError
 from sff_ros.nodes.calibration import check_size, load_intrinsics, save_intrinsics
-from sff_ros.nodes.diagnostics import ERROR, OK, WARN, Diagnostics, Report
+from sff_ros.nodes.diagnostics import ERROR, WARN, Diagnostics, Report
 from sff_ros.nodes.lifecycle import main as run_main
 from sff_ros.nodes.lifecycle import offer, transition
 from sff_ros.nodes.messages import (
@@ -82,6 +82,8 @@ class CaptureNode(LifecycleNode):
             raise
         self._settings.locked = True
         self._diagnostics.hardware_id = self._config.camera
+        if not self._intrinsics.is_calibrated:
+            self._log_trouble('intrinsics unknown: no points')
         self.get_logger().info(f'camera {self._config.camera}: {self._config.sweep}')
 
     @transition
@@ -200,8 +202,10 @@ class CaptureNode(LifecycleNode):
         )
         if self._sweeper.problem:
             report.add(ERROR, self._sweeper.problem)
-        elif self._intrinsics is not None and not self._intrinsics.is_calibrated:
-            report.add(OK, 'intrinsics unknown: no clouds')
+        if self._intrinsics is not None and not self._intrinsics.is_calibrated:
+            url = self._config.camera_info_url
+            why = f'{url} holds no calibration yet' if url else 'camera_info_url is empty'
+            report.add(WARN, f'intrinsics unknown, hence no points: {why}')
         camera = self._sweeper.camera  # once: its thread may close it at any time
         if camera is not None and camera.focus_range is None:
             report.add(WARN, 'focus distances unknown: slice positions only, no metric depth')
