@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
+from programs import default_signals
 
 from sff_ros.config import NODE_CONFIGS
 from sff_ros.config_schema import from_flat
@@ -176,6 +177,7 @@ def test_launched_camera_gives_depth_and_ends_well(composed: str) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        preexec_fn=default_signals,
         env={**os.environ, 'PYTHONUNBUFFERED': '1'},
     ) as process:
         until = time.monotonic() + 40

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,17 +54,14 @@ def run(args: argparse.Namespace) -> int:
     except ImportError as err:
         raise SffError(f'the demo needs ROS 2 ({err}): use ./run demo') from err
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_DFL:
-            # As Ctrl-C does, so that the nodes are not left behind.
-            signal.signal(number, signal.default_int_handler)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:
+            # A flag, not an exception: that could come out of the middle of a callback.
+            signal.signal(number, lambda *_: stop.set())
     seen = Seen()
     with _nodes(parameters) as process:
-        watch = _Watch(seen, process, args.seconds)
-        try:
-            observe(seen, watch.go_on)
-        except KeyboardInterrupt:
-            _show('\nstopped')
+        observe(seen, _Watch(seen, process, args.seconds, stop).go_on)
     _show('\n')
     if not seen.results or (seen.depth_m is not None and not any(seen.valid)):
         raise SffError(f'no depth came out of {len(seen.results)} sweeps')
@@ -117,7 +115,14 @@ def _nodes(parameters: dict[str, dict[str, Any]]) -> Iterator[subprocess.Popen[s
 class _Watch:
     """Decides how long to listen, and tells how it goes."""
 
-    def __init__(self, seen: Seen, process: subprocess.Popen[str], seconds: float) -> None:
+    def __init__(
+        self,
+        seen: Seen,
+        process: subprocess.Popen[str],
+        seconds: float,
+        stop: threading.Event,
+    ) -> None:
+        self._stop = stop
         self._seen = seen
         self._process = process
         self._seconds = seconds
@@ -126,11 +131,13 @@ class _Watch:
         self._shown = 0.0
 
     def go_on(self) -> bool:
-        """Return whether to go on: for the given time from the first result on.
+        """Return whether to go on: for the given time from the first result, or till a signal.
 
         Raises:
             SffError: the nodes ended, or nothing came out.
         """
+        if self._stop.is_set():
+            return False
         now = time.monotonic()
         elapsed = now - self._start
         if self._process.poll() is not None:

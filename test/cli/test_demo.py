@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from programs import default_signals
 
 DOME = Path(__file__).parents[1] / 'data' / 'dome'
 COMMAND = (sys.executable, '-m', 'sff_ros.cli', 'demo')
@@ -105,6 +106,7 @@ def running_demo(out: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
         stdout=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
+        preexec_fn=default_signals,
     ) as process:
         assert process.stderr is not None
         next(line for line in process.stderr if 'first depth' in line)
