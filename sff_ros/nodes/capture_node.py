@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rclpy.lifecycle import LifecycleNode
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo, Image, JointState
@@ -23,7 +22,7 @@ from sff_ros.errors import CalibrationError, SffError
 from sff_ros.nodes.calibration import check_size, load_intrinsics, save_intrinsics
 from sff_ros.nodes.diagnostics import ERROR, WARN, Diagnostics, Report
 from sff_ros.nodes.lifecycle import main as run_main
-from sff_ros.nodes.lifecycle import offer, transition
+from sff_ros.nodes.lifecycle import offer, transition, withdraw
 from sff_ros.nodes.messages import (
     header_of,
     slice_encoding,
@@ -109,9 +108,7 @@ class CaptureNode(LifecycleNode):
 
     def _release(self) -> None:
         self._sweeper.close()
-        for publisher in self._out.values():
-            self.destroy_publisher(publisher)
-        self._out.clear()
+        withdraw(self, self._out)
         self._last_sweep = ()
         self._settings.locked = False
 
@@ -143,10 +140,9 @@ class CaptureNode(LifecycleNode):
             return
         stamp = stamp_of(mid_sweep_ns(slices[0].stamp_ns, slices[-1].stamp_ns))
         header = header_of(stamp, self._frame_id)
-        truth = np.asarray(camera.true_depth_m, np.float32)
         info = to_camera_info(self._intrinsics.rectified(), header)
         self._out['sim/depth/camera_info'].publish(info)
-        self._out['sim/depth/image_rect'].publish(to_image(truth, '32FC1', header))
+        self._out['sim/depth/image_rect'].publish(to_image(camera.true_depth_m, '32FC1', header))
 
     def _on_trigger(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Start one sweep."""

@@ -20,7 +20,7 @@ from sff_ros.core.intrinsics import Intrinsics
 from sff_ros.core.metric_depth import metric_depth, to_millimetres
 from sff_ros.errors import StackError
 from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report
-from sff_ros.nodes.lifecycle import QOS, offer, transition
+from sff_ros.nodes.lifecycle import QOS, offer, transition, withdraw
 from sff_ros.nodes.lifecycle import main as run_main
 from sff_ros.nodes.messages import to_array, to_cloud, to_image, to_intrinsics
 from sff_ros.nodes.parameters import NodeParameters
@@ -101,9 +101,7 @@ class DepthNode(LifecycleNode):
         self._temporal.reset()
 
     def _release(self) -> None:
-        for publisher in self._out.values():
-            self.destroy_publisher(publisher)
-        self._out.clear()
+        withdraw(self, self._out)
         self._builder = None
         self._settings.locked = False
 

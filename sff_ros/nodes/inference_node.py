@@ -19,7 +19,7 @@ from sff_ros.errors import SffError, StackError
 from sff_ros.inference import open_backend
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report
-from sff_ros.nodes.lifecycle import QOS, offer, transition
+from sff_ros.nodes.lifecycle import QOS, offer, transition, withdraw
 from sff_ros.nodes.lifecycle import main as run_main
 from sff_ros.nodes.messages import (
     header_of,
@@ -113,9 +113,7 @@ class InferenceNode(LifecycleNode):
             self._pipeline.reset()
 
     def _release(self) -> None:
-        for publisher in self._out.values():
-            self.destroy_publisher(publisher)
-        self._out.clear()
+        withdraw(self, self._out)
         self._pipeline = None
         self._settings.locked = False
 

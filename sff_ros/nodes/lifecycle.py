@@ -65,10 +65,16 @@ def offer(node: LifecycleNode, topics: Mapping[str, type]) -> dict[str, Publishe
                 kind, topic, QOS, qos_overriding_options=overridable
             )
     except RuntimeError as err:
-        for publisher in publishers.values():
-            node.destroy_publisher(publisher)
+        withdraw(node, publishers)
         raise ConfigError(f'qos_overrides of {topic}: {err}') from err
     return publishers
+
+
+def withdraw(node: LifecycleNode, publishers: dict[str, Publisher[Any]]) -> None:
+    """Destroy what `offer` created, and empty the dict."""
+    for publisher in publishers.values():
+        node.destroy_publisher(publisher)
+    publishers.clear()
 
 
 def autostart(node: LifecycleNode) -> bool:
