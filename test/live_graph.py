@@ -10,6 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import pytest
@@ -23,6 +24,7 @@ from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 
 from sff_ros.nodes.lifecycle import QOS, autostart, spin_once
 
@@ -149,9 +151,21 @@ class Graph:
         gc.collect()
 
     def collect(self, kind: type[T], topic: str, qos: Any = QOS) -> list[T]:
-        """Return a list that grows with the messages of a topic."""
+        """Return a list that grows with the messages of a topic, from the next one on."""
         messages: list[T] = []
-        self.tester.create_subscription(kind, topic, messages.append, qos)
+        topic_name = self.tester.create_subscription(kind, topic, messages.append, qos).topic_name
+        listeners = sum(
+            subscription.topic_name == topic_name
+            for node in (*self.nodes, self.tester)
+            for subscription in node.subscriptions
+        )
+        for publisher in (p for node in self.nodes for p in node.publishers):
+            if publisher.topic_name == topic_name:
+                # What is published before the match is lost.
+                wait(
+                    partial(_has_listeners, publisher, listeners),
+                    f'{listeners} listeners of {topic}',
+                )
         return messages
 
     def publish(self, kind: type[T], topic: str, qos: Any = QOS) -> Callable[[T], None]:
@@ -225,6 +239,10 @@ class Graph:
             node, f'{name} >= {at_least}', lambda s: int(facts(s).get(name, 0)) >= at_least
         )
         return int(facts(status)[name])
+
+
+def _has_listeners(publisher: Publisher[Any], count: int) -> bool:
+    return publisher.get_subscription_count() >= count
 
 
 def destroy(node: LifecycleNode) -> None:
