@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 import cv2
@@ -27,6 +28,25 @@ ENOUGH_HERE, ENOUGH_AROUND = 0.1, 20.0  # information that is half believed, tol
 COARSE_TRUST = 0.25  # what is known of a large window holds less for each pixel of it
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What the focus curves of one sweep say, before outlines are looked at.
+
+    Attributes:
+        position: (h, w) slice position of each curve's peak, in [-1, S].
+        information: (h, w) 1 / variance of each position, slices^-2; 0 where it says nothing.
+        explained: (h, w) share of each curve that one peak explains, 0..1.
+        dense: the map that follows from all of them.
+        width: half width at half height of the focus curves, in mean slice spacings.
+    """
+
+    position: FloatMap
+    information: FloatMap
+    explained: FloatMap
+    dense: Aggregate
+    width: float
+
+
 def estimate_peak(volume: FocusVolume, context: Image) -> FocusEstimate:
     """Estimate slice positions from a focus volume.
 
@@ -43,6 +63,20 @@ def estimate_peak(volume: FocusVolume, context: Image) -> FocusEstimate:
             are the three measures.
         context: (H, W) or (H, W, 3) all-in-focus picture of the sweep.
     """
+    evidence = gather_evidence(volume)
+    last = np.float32(len(volume.axis) - 1)
+    tolerance = np.float32(max(0.5, evidence.width / 2))
+    confidence = _confidence(evidence, last, tolerance)
+    dense = evidence.dense
+    smooth = FocusEstimate(
+        np.clip(_to_full_size(dense.position, volume), 0, last),
+        np.clip(_to_full_size(confidence, volume), 0, 1),
+    )
+    return sharpen_edges(smooth, context, evidence.width)
+
+
+def gather_evidence(volume: FocusVolume) -> Evidence:
+    """Measure, choose and smooth: steps 1 to 4 of estimate_peak."""
     channels, h, w = volume.responses.shape[1:]
     medium = fit_curves(_curves(volume, 2, MEDIUM), volume.axis)
     fine = fit_curves(_curves(volume, 1, FINE), volume.axis)
@@ -50,14 +84,7 @@ def estimate_peak(volume: FocusVolume, context: Image) -> FocusEstimate:
     position, information, explained = _choose(medium, fine, coarse, (h, w))
     information = information * _density(information)
     dense = aggregate(position, information)
-    last = np.float32(len(volume.axis) - 1)
-    tolerance = np.float32(max(0.5, medium.width / 2))
-    confidence = _confidence(dense, information, explained, last, tolerance)
-    smooth = FocusEstimate(
-        np.clip(_to_full_size(dense.position, volume), 0, last),
-        np.clip(_to_full_size(confidence, volume), 0, 1),
-    )
-    return sharpen_edges(smooth, context, medium.width)
+    return Evidence(position, information, explained, dense, medium.width)
 
 
 def _curves(volume: FocusVolume, channels: int, smoothing: float, halve: bool = False) -> FloatMap:
@@ -116,13 +143,7 @@ def _density(information: FloatMap) -> FloatMap:
     return density
 
 
-def _confidence(
-    dense: Aggregate,
-    information: FloatMap,
-    explained: FloatMap,
-    last: np.float32,
-    tolerance: np.float32,
-) -> FloatMap:
+def _confidence(evidence: Evidence, last: np.float32, tolerance: np.float32) -> FloatMap:
     """Return how far each position is to be trusted, 0..1, by what can go wrong.
 
     The product of: the share of the curve that a single peak explains (one surface, no noise);
@@ -130,13 +151,14 @@ def _confidence(
     half a slice at least (enough texture); surroundings in a plane to that tolerance (no depth
     edge); and whether both flanks of the peak lie inside the sweep.
     """
-    here = cv2.blur(information, (3, 3)) * tolerance**2
+    dense = evidence.dense
+    here = cv2.blur(evidence.information, (3, 3)) * tolerance**2
     around = dense.information * tolerance**2
     texture = here / (here + ENOUGH_HERE) * around / (around + ENOUGH_AROUND)
     smooth = 1 / (1 + dense.misfit / tolerance**2)
     inside = np.minimum(dense.position, last - dense.position)
     bracketed = np.clip(inside + np.float32(0.5), 0, 1)
-    seen = cast('FloatMap', cv2.blur(explained, (3, 3)))
+    seen = cast('FloatMap', cv2.blur(evidence.explained, (3, 3)))
     confidence: FloatMap = seen * texture * smooth * bracketed
     return confidence
 

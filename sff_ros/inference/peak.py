@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from sff_ros.core.focus_map import FocusEstimate
 from sff_ros.core.focus_peak import estimate_peak
-from sff_ros.core.focus_volume import FocusVolume, Responses, measure_ddl, to_grey
+from sff_ros.core.focus_volume import POOLING, FocusVolume, Responses, measure_contrast
 from sff_ros.core.stack import Image
 from sff_ros.inference.backend import ModelSpec
-
-POOLING = 2
 
 
 class PeakBackend:
@@ -21,16 +17,8 @@ class PeakBackend:
     )
 
     def measure(self, image: Image) -> Responses:
-        """Return the contrast of one slice: its DDL responses over its mean grey.
-
-        The division makes the curve immune to flicker and to changes of exposure.
-
-        Returns:
-            (4, ceil(H / 2), ceil(W / 2)) float32 >= 0.
-        """
-        response = measure_ddl(image, POOLING)
-        mean = float(to_grey(image).mean())
-        return response / np.float32(mean) if mean > 0 else response
+        """Return the contrast of one slice, (4, ceil(H / 2), ceil(W / 2)) float32 >= 0."""
+        return measure_contrast(image, POOLING)
 
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
         """Estimate position and confidence from both; holds no state between sweeps."""
