@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from sff_ros.cameras.stack_folder import RecordedStack, read_stack
 from sff_ros.cameras.staged_folder import staged_folder
 from sff_ros.cli.outputs import checked_out, write_ply, write_tiff
 from sff_ros.cli.pictures import confidence_picture, depth_picture, position_picture
+from sff_ros.cli.prediction import predict_folder
 from sff_ros.config import DepthConfig
 from sff_ros.core.cloud import unproject
 from sff_ros.core.metric_depth import metric_depth
 from sff_ros.core.rectification import Rectifier
-from sff_ros.errors import CalibrationError
-from sff_ros.inference import open_backend
+from sff_ros.errors import CalibrationError, ConfigError
+from sff_ros.inference import AUTO, choose_backend
 from sff_ros.pipeline import FocusMap, ShapeFromFocus
 
 HELP = 'Compute depth from a folder of pictures of one sweep of the lens.'
@@ -41,6 +43,15 @@ DIR receives
                      pale where it is not sure
   cloud.ply          coloured points in metres; only where focus and camera_matrix are known
 Everything is written, or nothing. Files of these names from an earlier run are replaced.
+
+With --model the paper's network predicts instead, in PyTorch (pip install torch), and DIR
+receives only
+  prediction.tiff    float32 in the units of the data set that the checkpoint was trained on
+                     (ckpt_FT.pth: disparity, px; ckpt_FoD.pth: metres of its scenes); geometry
+                     of the pictures
+  prediction.png     prediction.tiff in colour
+These units are no metres of your lens: so there is no depth.tiff, cloud.ply or all_in_focus.png,
+and stack.yaml is not looked at for more than its errors.
 """
 
 OUTPUTS = (
@@ -61,7 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--out', metavar='DIR', type=Path, required=True, help='folder to write to'
     )
     parser.add_argument(
-        '--backend', default='auto', help='peak, or auto: the best that loads (default)'
+        '--backend',
+        default=AUTO,
+        help='tensorrt, onnx, torch, peak, or auto: the best that loads (default)',
     )
     parser.add_argument(
         '--camera-info',
@@ -76,6 +89,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=DepthConfig().min_confidence,
         help='less is not sure and gives no depth; 0: keep all (default: %(default)s)',
     )
+    parser.add_argument(
+        '--model',
+        metavar='CHECKPOINT',
+        type=Path,
+        help="predict by the paper's network with its authors' weights, e.g. ckpt_FT.pth",
+    )
+    parser.add_argument(
+        '--iterations',
+        metavar='N',
+        type=int,
+        help='refinements of --model, 1 or more (default: 32, as it was trained)',
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -86,9 +111,15 @@ def run(args: argparse.Namespace) -> int:
         OSError: DIR cannot be written.
     """
     out = checked_out(args.out, args.folder)
+    _check_model(args)
+    if args.model is not None:
+        return predict_folder(args.folder, out, args.model, args.iterations)
     limit = DepthConfig(min_confidence=args.min_confidence).min_confidence
     stack = _open(args.folder, args.camera_info)
-    focus_map = ShapeFromFocus(open_backend(args.backend)).estimate(stack.focal_stack())
+    choice = choose_backend(args.backend)
+    if args.backend == AUTO:
+        print(f'backend: {choice}', file=sys.stderr)
+    focus_map = ShapeFromFocus(choice.backend).estimate(stack.focal_stack())
     with staged_folder(out) as stage:
         absent = _write(stage, stack, focus_map, limit)
         written = [name for name in OUTPUTS if (stage / name).exists()]
@@ -98,6 +129,27 @@ def run(args: argparse.Namespace) -> int:
     if absent:
         print(absent)
     return 0
+
+
+def _check_model(args: argparse.Namespace) -> None:
+    """Refuse options that would be ignored with --model, or without it.
+
+    Raises:
+        ConfigError: there is one, or --iterations is less than 1.
+    """
+    if args.model is None:
+        if args.iterations is not None:
+            raise ConfigError('--iterations means nothing without --model')
+        return
+    if args.iterations is not None and args.iterations < 1:
+        raise ConfigError(f'--iterations is {args.iterations}; allowed: 1 or more')
+    given = {
+        '--backend': args.backend != AUTO,
+        '--camera-info': args.camera_info is not None,
+        '--min-confidence': args.min_confidence != DepthConfig().min_confidence,
+    }
+    for option in (name for name, is_given in given.items() if is_given):
+        raise ConfigError(f'{option} means nothing with --model, which writes no depth in metres')
 
 
 def _open(folder: Path, camera_info: Path | None) -> RecordedStack:

@@ -59,6 +59,13 @@ def position_picture(position: FloatMap, sure: npt.NDArray[np.bool_] | None = No
     return add_scale(picture, scale)
 
 
+def prediction_picture(prediction: FloatMap) -> Picture:
+    """Draw what the paper's network predicts, (H, W), with a scale in its own units."""
+    colours = _colour_map(cv2.COLORMAP_TURBO)
+    scale = Scale(*robust_limits(prediction), "the data set's units", colours)
+    return add_scale(_colour(prediction, scale), scale)
+
+
 def confidence_picture(confidence: FloatMap) -> Picture:
     """Draw a confidence, (H, W) in [0, 1], bright where it is high."""
     scale = Scale(0.0, 1.0, 'confidence', _colour_map(cv2.COLORMAP_VIRIDIS))

@@ -1,0 +1,1 @@
+"""The networks, in PyTorch: for training and export; nothing here is imported by a node."""
