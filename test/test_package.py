@@ -29,7 +29,10 @@ ROSDEP_KEYS = {
     'yaml': 'python3-yaml',
 }
 # Used where they are installed; the package works without them.
-OPTIONAL = {'onnx', 'onnxruntime', 'rviz2', 'tensorrt', 'torch'}
+OPTIONAL = {
+    *('onnx', 'onnxruntime', 'rviz2', 'safetensors', 'tensorrt', 'torch'),
+    *('matplotlib', 'skimage', 'tqdm'),  # training
+}
 
 
 @pytest.fixture(scope='module')

@@ -1,0 +1,299 @@
+"""Our network: it corrects the classical map with few steps of a multi-scale GRU.
+
+It keeps the paper's idea (DDL focus volume, a GRU on three scales, convex upsampling; Ashfaq and
+Mahmood, IJCV 2026) and changes what costs or breaks on a robot: the volume is normalised, so that
+exposure and contrast do not matter; the start is the classical estimate, so that three steps do;
+each step looks the focus curves up around its own estimate (as stereo networks look up their cost
+volume: Lipson et al., RAFT-Stereo, 3DV 2021); a last step at half the resolution draws thin
+things; and every pixel gets the scale of a Laplace distribution, from which comes a confidence.
+There is no normalisation layer, whose sums fp16 loses, and nothing whose shape depends on data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate, pad, pixel_shuffle, relu
+
+from sff_ros.core.canonical import EVIDENCE_CHANNELS, POSITIONS
+
+SIZE_MULTIPLE = 16  # of the pictures, px: 1/16 is the coarsest scale
+CENTRE = (POSITIONS - 1) / 2
+FAINT = 1e-3  # contrast that is added to every curve's mean: far below any texture
+OFFSETS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)  # positions around the estimate, looked up
+FINE_OFFSETS = (-2.0, -1.0, 0.0, 1.0, 2.0)
+TRUST = 3.0  # logit by which the classical map wins at first
+LARGEST_LOGIT = 15.0
+LOG_SCALE = (-5.0, 3.0)  # of the Laplace distribution, positions
+
+
+@dataclass(frozen=True, slots=True)
+class FastGruConfig:
+    """Size of the network.
+
+    Attributes:
+        hidden: channels of the GRU states at 1/4, 1/8 and 1/16 of the resolution.
+        features: channels of the encoder.
+        fine: channels of the last step, at 1/2 of the resolution.
+        iterations: steps of the GRU.
+        maps: focus measures of a slice, C.
+    """
+
+    hidden: tuple[int, int, int] = (40, 48, 48)
+    features: int = 48
+    fine: int = 40
+    iterations: int = 3
+    maps: int = 4
+
+
+def _conv(inputs: int, outputs: int, side: int = 3, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, side, stride, side // 2)
+
+
+def _zero(conv: nn.Conv2d) -> nn.Conv2d:
+    """Let a branch that corrects something start by correcting nothing."""
+    nn.init.zeros_(conv.weight)
+    assert conv.bias is not None
+    nn.init.zeros_(conv.bias)
+    return conv
+
+
+class Residual(nn.Module):
+    """Two convolutions beside a shortcut; starts as the shortcut alone.
+
+    That takes the place of normalisation (De and Smith, SkipInit, NeurIPS 2020).
+    """
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__()
+        self.first = _conv(inputs, outputs, 3, stride)
+        self.second = _zero(_conv(outputs, outputs))
+        self.shortcut: nn.Module = nn.Identity()
+        if inputs != outputs or stride > 1:
+            self.shortcut = nn.Conv2d(inputs, outputs, stride, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, h, w) -> (B, outputs, h / stride, w / stride)."""
+        return relu(self.shortcut(x) + self.second(relu(self.first(x))))
+
+
+class ConvGru(nn.Module):
+    """Convolutional GRU (Teed and Deng, RAFT, ECCV 2020); the context enters as gate biases."""
+
+    def __init__(self, hidden: int, inputs: int) -> None:
+        super().__init__()
+        self.hidden = hidden
+        self.gates = _conv(hidden + inputs, 2 * hidden)
+        self.candidate = _conv(hidden + inputs, hidden)
+
+    def forward(self, state: Tensor, bias: Tensor, x: Tensor) -> Tensor:
+        """(B, hidden, h, w), (B, 3 hidden, h, w), (B, inputs, h, w) -> (B, hidden, h, w)."""
+        gate_bias, candidate_bias = bias.split((2 * self.hidden, self.hidden), 1)
+        gates = torch.sigmoid(self.gates(torch.cat([state, x], 1)) + gate_bias)
+        update, reset = gates.split(self.hidden, 1)
+        candidate = self.candidate(torch.cat([reset * state, x], 1))
+        return state + update * (torch.tanh(candidate + candidate_bias) - state)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """All that a training step looks at.
+
+    Attributes:
+        steps: (B, 1, H/4, W/4) canonical position after each iteration.
+        half: (B, 1, H/2, W/2) after the last step.
+        position: (B, 1, H, W).
+        log_scale: (B, 1, H, W) logarithm of the Laplace scale of `position`, positions.
+    """
+
+    steps: tuple[Tensor, ...]
+    half: Tensor
+    position: Tensor
+    log_scale: Tensor
+
+
+class FastGru(nn.Module):
+    """Canonical sweep in, canonical positions and their Laplace scale out."""
+
+    def __init__(self, config: FastGruConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or FastGruConfig()
+        a, b, c = config.hidden
+        wide, fine, maps = config.features, config.fine, config.maps + EVIDENCE_CHANNELS
+        # From 1/2 of the resolution to 1/4.
+        self.curves = nn.Conv2d(POSITIONS * config.maps, wide, 2, 2)
+        self.maps = nn.Conv2d(maps, wide, 2, 2)
+        self.volume = _conv(wide, wide)
+        self.picture = nn.Sequential(nn.Conv2d(3, 48, 8, 4, 2), nn.ReLU(), _conv(48, 32))
+        self.at_4 = Residual(wide + 32, wide)
+        self.at_8 = Residual(wide, wide, 2)
+        self.at_16 = Residual(wide, wide, 2)
+        self.heads = nn.ModuleList(nn.Conv2d(wide, 4 * size, 1) for size in config.hidden)
+        self.look = nn.Sequential(
+            _conv(2 * len(OFFSETS) + 1, 24), nn.ReLU(), _conv(24, 24), nn.ReLU()
+        )
+        self.coarser = nn.Conv2d(b, 24, 1)
+        self.gru_4 = ConvGru(a, 24 + 1 + 24)
+        self.gru_8 = ConvGru(b, a + c)
+        self.gru_16 = ConvGru(c, b)
+        self.step = nn.Sequential(_conv(a, 32), nn.ReLU(), _zero(_conv(32, 1)))
+        self.spread = nn.Conv2d(a, 4 * 24, 1)
+        self.detail = nn.Sequential(nn.Conv2d(3, 16, 4, 2, 1), nn.ReLU())
+        inputs = 24 + 16 + maps + 2 + len(FINE_OFFSETS) + 2
+        self.fine = nn.Sequential(_conv(inputs, fine), nn.ReLU(), Residual(fine, fine))
+        # 9 neighbours of the coarse map and the two classical maps; a correction.
+        self.choose = _zero(_conv(fine, 9 + 2 + 1, 1))
+        # 9 neighbours for each of 2 x 2 pixels; the scale of each.
+        self.draw = _conv(fine, 4 * 9 + 4, 1)
+
+    def forward(self, responses: Tensor, evidence: Tensor, context: Tensor) -> Predictions:
+        """Estimate positions, with all steps on the way.
+
+        Args:
+            responses, evidence, context: CanonicalSweep's, batched: (B, 15, C, H/2, W/2),
+                (B, 7, H/2, W/2), (B, 3, H, W); H and W multiples of SIZE_MULTIPLE.
+        """
+        curves, energy = _normalise(responses)
+        maps = torch.cat([energy, _centred(evidence)], 1)
+        v = relu(self.curves(curves.flatten(1, 2)) + self.maps(maps))
+        p = relu(self.picture(context - 1))
+        states, biases = self._encode(torch.cat([relu(self.volume(v)), p], 1))
+        d = avg_pool2d(evidence[:, :1], 2)
+        # The short measures see the finest detail, all together see the faintest texture.
+        short = curves[:, :, :2].mean(2)
+        low = [avg_pool2d(c, 2) for c in (short, curves.mean(2))]
+        steps = []
+        for _ in range(self.config.iterations):
+            d = d.detach()
+            states = self._iterate(states, biases, low, d)
+            d = d + self.step(states[0]).float()
+            steps.append(d)
+        half, features = self._refine(d.detach(), states[0], short, evidence, maps, context)
+        position, log_scale = self._draw(half, features)
+        return Predictions(tuple(steps), half, position, log_scale)
+
+    def _encode(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Return the first states and the gate biases at 1/4, 1/8, 1/16."""
+        x4 = self.at_4(x)
+        x8 = self.at_8(x4)
+        scales = (x4, x8, self.at_16(x8))
+        heads = [
+            head(x).split((size, 3 * size), 1)
+            for head, x, size in zip(self.heads, scales, self.config.hidden, strict=True)
+        ]
+        return [torch.tanh(state) for state, _ in heads], [bias for _, bias in heads]
+
+    def _iterate(
+        self, states: list[Tensor], biases: list[Tensor], low: list[Tensor], d: Tensor
+    ) -> list[Tensor]:
+        """Update the states, coarse to fine, from what the curves say around the estimate."""
+        s4, s8, s16 = states
+        s16 = self.gru_16(s16, biases[2], avg_pool2d(s8, 2))
+        up = interpolate(s16, scale_factor=2.0, mode='bilinear', align_corners=False)
+        s8 = self.gru_8(s8, biases[1], torch.cat([avg_pool2d(s4, 2), up], 1))
+        seen = torch.cat([_look_up(curves, d, OFFSETS) for curves in low], 1)
+        place = (d - CENTRE) / CENTRE
+        motion = self.look(torch.cat([seen, place], 1))
+        up = self.coarser(s8)
+        up = interpolate(up, scale_factor=2.0, mode='bilinear', align_corners=False)
+        s4 = self.gru_4(s4, biases[0], torch.cat([motion, place, up], 1))
+        return [s4, s8, s16]
+
+    def _refine(
+        self,
+        d: Tensor,
+        state: Tensor,
+        curves: Tensor,
+        evidence: Tensor,
+        maps: Tensor,
+        context: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Return (B, 1, h, w) position at half the resolution, and its features."""
+        near = interpolate(_neighbours(d), scale_factor=2.0, mode='nearest')  # (B, 9, h, w)
+        centre, classical = near[:, 4:5], evidence[:, :2]
+        x = torch.cat(
+            [
+                pixel_shuffle(self.spread(state), 2),
+                self.detail(context - 1),
+                maps,
+                (centre - CENTRE) / CENTRE,
+                (centre - classical[:, :1]) / CENTRE,
+                _look_up(curves, centre, FINE_OFFSETS),
+                _look_up(curves, classical[:, :1], (0.0,)),
+                _look_up(curves, classical[:, 1:], (0.0,)),
+            ],
+            1,
+        )
+        features = self.fine(x)
+        logits, correction = self.choose(features).float().split((11, 1), 1)
+        trust = torch.zeros(1, 11, 1, 1, device=d.device)
+        trust[:, 9] = TRUST
+        half = _mixed(torch.cat([near, classical], 1), logits + trust) + correction
+        return half, features
+
+    def _draw(self, half: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (B, 1, H, W) position, a convex mix of the 3 x 3 around, and log scale."""
+        mask, log_scale = self.draw(features).float().split((36, 4), 1)
+        near = _neighbours(half)
+        fine = [_mixed(near, logits) for logits in mask.split(9, 1)]
+        position = pixel_shuffle(torch.cat(fine, 1), 2)
+        return position, pixel_shuffle(log_scale.clamp(*LOG_SCALE), 2)
+
+
+def confidence(log_scale: Tensor) -> Tensor:
+    """Return the chance that a position is right to within one: 1 - exp(-1 / scale)."""
+    return 1 - torch.exp(-torch.exp(-log_scale))
+
+
+def _normalise(responses: Tensor) -> tuple[Tensor, Tensor]:
+    """Return curves of mean about 0, whatever the contrast, and the contrast's logarithm.
+
+    Args:
+        responses: (B, 15, C, h, w).
+
+    Returns:
+        (B, 15, C, h, w) and (B, C, h, w).
+    """
+    energy = responses.mean(1)
+    curves = responses / (energy + FAINT)[:, None] - 1
+    return curves, torch.log(energy + FAINT) / 2 + 1
+
+
+def _centred(evidence: Tensor) -> Tensor:
+    """Return the evidence with positions around 0, like its other maps."""
+    return torch.cat([(evidence[:, :2] - CENTRE) / CENTRE, evidence[:, 2:]], 1)
+
+
+def _look_up(curves: Tensor, d: Tensor, offsets: tuple[float, ...]) -> Tensor:
+    """Interpolate curves linearly at positions around an estimate; 0 outside the sweep.
+
+    Args:
+        curves: (B, 15, h, w).
+        d: (B, 1, h, w) canonical positions.
+        offsets: K places beside it.
+
+    Returns:
+        (B, K, h, w).
+    """
+    index = torch.arange(POSITIONS, device=d.device, dtype=d.dtype).view(1, -1, 1, 1)
+    way = index - d
+    return torch.cat(
+        [(relu(1 - (way - o).abs()) * curves).sum(1, keepdim=True) for o in offsets], 1
+    )
+
+
+def _mixed(values: Tensor, logits: Tensor) -> Tensor:
+    """Return (B, 1, h, w): the mean of (B, K, h, w) values, weighted by a softmax of logits."""
+    # Written out, and bounded instead of shifted by its maximum: a softmax over channels is slow
+    # in most runtimes.
+    weights = logits.clamp(-LARGEST_LOGIT, LARGEST_LOGIT).exp()
+    return (weights * values).sum(1, keepdim=True) / weights.sum(1, keepdim=True)
+
+
+def _neighbours(d: Tensor) -> Tensor:
+    """Return (B, 9, h, w): each pixel's 3 x 3 surroundings, edges repeated."""
+    h, w = d.shape[-2:]
+    wide = pad(d, (1, 1, 1, 1), mode='replicate')
+    return torch.cat([wide[..., y : y + h, x : x + w] for y in range(3) for x in range(3)], 1)

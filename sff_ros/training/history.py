@@ -1,0 +1,56 @@
+"""How a training went: a CSV, and a picture of it."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+COLUMNS = ('step', 'hours', 'learning_rate', 'train_mae', 'validation_mae', 'validation_mae_70')
+
+
+class History:
+    """Appends to history.csv and redraws history.png; resumed trainings go on in both.
+
+    Args:
+        folder: where both are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / 'history.csv'
+        self._picture = folder / 'history.png'
+
+    def add(self, **values: float) -> None:
+        """Write one line, whose columns are COLUMNS, and draw all lines so far."""
+        rows = [row for row in self.rows() if row['step'] < values['step']]
+        rows.append(values)
+        part = self._file.with_suffix('.part')
+        with part.open('w', newline='') as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows({name: f'{row[name]:.6g}' for name in COLUMNS} for row in rows)
+        part.replace(self._file)
+        self._draw(rows)
+
+    def rows(self) -> list[dict[str, float]]:
+        """Return the lines so far."""
+        if not self._file.exists():
+            return []
+        with self._file.open(newline='') as file:
+            return [{name: float(row[name]) for name in COLUMNS} for row in csv.DictReader(file)]
+
+    def _draw(self, rows: list[dict[str, float]]) -> None:
+        """Plot the errors against the hours."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(7, 4), layout='constrained')
+        axes = figure.add_subplot()
+        hours = [row['hours'] for row in rows]
+        for name in COLUMNS[3:]:
+            axes.plot(hours, [row[name] for row in rows], label=name, marker='.')
+        axes.set_xlabel('hours')
+        axes.set_ylabel('mean absolute error, positions of 15')
+        axes.set_yscale('log')
+        axes.grid(True, which='both', alpha=0.3)
+        axes.legend()
+        FigureCanvasAgg(figure).print_png(str(self._picture))

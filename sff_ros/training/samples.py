@@ -1,0 +1,139 @@
+"""One training sample: a scene seen by a camera that is not perfect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from sff_ros.core.canonical import POSITIONS
+from sff_ros.core.thin_lens import FloatImage
+from sff_ros.training.render import render_sweep
+from sff_ros.training.scenes import LAST, draw_scene, flatten, visible
+from sff_ros.training.textures import Rng, Textures
+
+FLAT = 0.4  # share of the scenes in which nothing is known behind what is seen
+
+
+@dataclass(frozen=True, slots=True)
+class CameraRange:
+    """What cameras and sweeps a recipe trains for; each drawn anew for every scene.
+
+    Attributes:
+        blur_px: least and most growth of the blur radius, px a canonical position.
+        noise: least and most standard deviation of the sensor noise, grey levels of 255.
+        even: share of the sweeps with even steps.
+        usual: share of the sweeps with 15 slices.
+        slices: least and most slices of the other sweeps.
+        flicker: most standard deviation of the exposure from slice to slice.
+        drift_px: most misalignment over the sweep, px.
+    """
+
+    blur_px: tuple[float, float] = (0.2, 4.0)
+    noise: tuple[float, float] = (0.2, 4.0)
+    even: float = 0.7
+    usual: float = 0.6
+    slices: tuple[int, int] = (8, 60)
+    flicker: float = 0.02
+    drift_px: float = 0.7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """A focal stack and what is true about it.
+
+    Attributes:
+        stack: (S, size, size, 3) uint8.
+        places: (S,) canonical positions of the slices, rising from 0 to 14.
+        truth: (size, size) float32 canonical position of the visible surface.
+        blur_px: growth of the blur radius, px a position.
+    """
+
+    stack: npt.NDArray[np.uint8]
+    places: npt.NDArray[np.float64]
+    truth: npt.NDArray[np.float32]
+    blur_px: float
+
+
+def draw_sample(rng: Rng, textures: Textures, cameras: CameraRange, size: int) -> Sample:
+    """Draw a scene and photograph it.
+
+    Args:
+        rng: where all chance comes from: the same generator gives the same sample.
+        textures: what surfaces look like.
+        cameras: what to draw the camera from.
+        size: side of the pictures, px.
+    """
+    layers = draw_scene(rng, textures, size)
+    if rng.random() < FLAT:
+        layers = flatten(layers, size)
+    _, truth = visible(layers, size)
+    places = _draw_places(rng, cameras)
+    blur_px = float(np.exp(rng.uniform(*np.log(cameras.blur_px))))
+    sweep = render_sweep(layers, places.tolist(), blur_px, size, float(rng.uniform(0.35, 0.8)))
+    sweep = _expose(rng, sweep)
+    if rng.random() < 0.3:
+        sweep = _shake(rng, sweep, rng.uniform(0, cameras.drift_px))
+    if rng.random() < 0.5:
+        flicker = rng.uniform(0, cameras.flicker)
+        sweep *= (1 + flicker * rng.standard_normal((len(sweep), 1, 1, 1))).astype(np.float32)
+    return Sample(_digitise(rng, sweep, cameras), places, truth, blur_px)
+
+
+def _draw_places(rng: Rng, cameras: CameraRange) -> npt.NDArray[np.float64]:
+    """Return where the slices are focused: even or with steps of up to 3:1, some dropped."""
+    count = POSITIONS
+    if rng.random() >= cameras.usual:
+        count = round(float(np.exp(rng.uniform(*np.log(cameras.slices)))))
+    steps = np.ones(count - 1)
+    if rng.random() >= cameras.even:
+        steps = np.exp(rng.uniform(0, np.log(3), count - 1))
+        if rng.random() < 0.5:
+            steps.sort()  # as a sweep that is even in metres or in lens codes
+            steps = steps[:: rng.choice((-1, 1))]
+    places = np.concatenate([[0.0], np.cumsum(steps)])
+    if count > 10 and rng.random() < 0.15:
+        lost = 1 + rng.choice(count - 2, int(rng.integers(1, 3)), replace=False)
+        places = np.delete(places, lost)
+    return np.asarray(places / places[-1] * LAST, np.float64)
+
+
+def _expose(rng: Rng, sweep: FloatImage) -> FloatImage:
+    """Choose colourfulness, exposure and tone curve."""
+    grey = sweep.mean(axis=-1, keepdims=True)
+    saturation = 0.0 if rng.random() < 0.1 else rng.uniform(0.2, 1)
+    sweep = grey + (sweep - grey) * np.float32(saturation)
+    sweep *= np.float32(rng.uniform(0.35, 1.0) / max(float(np.quantile(sweep, 0.98)), 0.05))
+    if rng.random() < 0.5:
+        sweep = np.clip(sweep, 0, 1) ** np.float32(1 / rng.uniform(1.8, 2.4))
+    return np.clip(sweep, 0, 1)
+
+
+def _shake(rng: Rng, sweep: FloatImage, drift_px: float) -> FloatImage:
+    """Leave a misalignment that grows over the sweep, and some trembling."""
+    size = sweep.shape[1]
+    direction = rng.normal(0, 1, 2) / 2
+    zoom = rng.normal(0, 1) / size
+    moved = np.empty_like(sweep)
+    for k, picture in enumerate(sweep):
+        share = k / max(len(sweep) - 1, 1) - 0.5
+        shift = drift_px * (share * direction + rng.normal(0, 0.1, 2))
+        scale = 1 + drift_px * share * zoom
+        offset = shift + size / 2 * (1 - scale)
+        matrix = np.array([[scale, 0, offset[0]], [0, scale, offset[1]]])
+        moved[k] = cv2.warpAffine(
+            picture, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        )
+    return np.clip(moved, 0, 1)
+
+
+def _digitise(rng: Rng, sweep: FloatImage, cameras: CameraRange) -> npt.NDArray[np.uint8]:
+    """Add read and shot noise; round to 8 bits."""
+    levels = sweep * np.float32(255)
+    read = np.exp(rng.uniform(*np.log(cameras.noise)))
+    shot = read * rng.uniform(0, 1)
+    sigma = np.sqrt(read**2 + shot**2 * sweep).astype(np.float32)
+    levels += sigma * rng.standard_normal(sweep.shape, dtype=np.float32)
+    return np.asarray(np.clip(np.rint(levels), 0, 255), np.uint8)

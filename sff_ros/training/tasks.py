@@ -1,0 +1,149 @@
+"""What differs between the networks that can be trained: what goes in, and the loss."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor, nn
+
+from sff_ros.core.all_in_focus import RunningAllInFocus
+from sff_ros.core.canonical import POSITIONS, to_canonical
+from sff_ros.core.focus_peak import gather_evidence
+from sff_ros.core.focus_volume import POOLING, FocusVolume, measure_contrast
+from sff_ros.network.ddl_gru import DdlGru, DdlGruConfig
+from sff_ros.network.ddl_input import choose_slices, network_input
+from sff_ros.network.fast_gru import FastGru, FastGruConfig, Predictions
+from sff_ros.training.losses import fast_loss, paper_loss
+from sff_ros.training.recipes import Recipe
+from sff_ros.training.samples import Sample
+
+Arrays = dict[str, npt.NDArray[np.float32]]
+Batch = dict[str, Tensor]
+
+
+class Task(Protocol):
+    """A network, and how a sample becomes its input and its loss."""
+
+    def build(self, recipe: Recipe) -> nn.Module:
+        """Return the network with its first weights."""
+        ...
+
+    def prepare(self, sample: Sample) -> Arrays:
+        """Return what the network takes of a sample, and 'truth', (1, H, W) positions."""
+        ...
+
+    def reverse(self, arrays: Arrays) -> None:
+        """Turn the direction of the sweep, in place."""
+        ...
+
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the loss, and the mean absolute error of the final map, positions."""
+        ...
+
+    def estimate(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return (B, 1, H, W) positions, and how uncertain they are on any rising scale."""
+        ...
+
+
+class FastTask:
+    """network/fast_gru.py on canonical sweeps."""
+
+    def build(self, recipe: Recipe) -> nn.Module:
+        """Return the network with its first weights."""
+        return FastGru(FastGruConfig(iterations=recipe.iterations))
+
+    def prepare(self, sample: Sample) -> Arrays:
+        """Return responses (15, 4, h, w), evidence (7, h, w), context (3, H, W) and truth."""
+        context = RunningAllInFocus()
+        measured = []
+        for image in sample.stack:
+            measured.append(measure_contrast(image, POOLING))
+            context.add(image, measured[-1])
+        height, width = sample.truth.shape
+        volume = FocusVolume(np.stack(measured), sample.places, (height, width), POOLING)
+        sweep = to_canonical(volume, gather_evidence(volume), context.image)
+        return {
+            'responses': sweep.responses,
+            'evidence': sweep.evidence,
+            'context': sweep.context,
+            'truth': sample.truth[None],
+        }
+
+    def reverse(self, arrays: Arrays) -> None:
+        """Turn the direction of the sweep, in place."""
+        arrays['responses'] = arrays['responses'][::-1]
+        arrays['truth'] = POSITIONS - 1 - arrays['truth']
+        arrays['evidence'][:2] = POSITIONS - 1 - arrays['evidence'][:2]
+
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return fast_loss, and the mean absolute error of the final map, positions."""
+        predictions = self._predict(network, batch)
+        error = (predictions.position.detach() - batch['truth']).abs().mean()
+        return fast_loss(predictions, batch['truth']), error
+
+    def estimate(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return (B, 1, H, W) positions and the logarithm of their scale."""
+        predictions = self._predict(network, batch)
+        return predictions.position, predictions.log_scale
+
+    def _predict(self, network: nn.Module, batch: Batch) -> Predictions:
+        result: Predictions = network(batch['responses'], batch['evidence'], batch['context'])
+        return result
+
+
+class _Supervised(DdlGru):
+    """The paper's network with all iterations as its output; the weights have the same names."""
+
+    def __init__(self, iterations: int) -> None:
+        super().__init__()
+        self._iterations = iterations
+
+    def forward(self, volume: Tensor, context: Tensor) -> list[Tensor]:  # type: ignore[override]
+        """Return (B, H, W) after each iteration."""
+        return self.predictions(volume, context, self._iterations)
+
+
+class PaperTask:
+    """network/ddl_gru.py on pictures: the paper's own training."""
+
+    def build(self, recipe: Recipe) -> nn.Module:
+        """Return the network with its first weights."""
+        return _Supervised(recipe.iterations)
+
+    def prepare(self, sample: Sample) -> Arrays:
+        """Return stack (15, 3, H, W), grey levels, and truth."""
+        stack = sample.stack[choose_slices(len(sample.stack), POSITIONS)]
+        return {
+            'stack': stack.transpose(0, 3, 1, 2).astype(np.float32),
+            'truth': sample.truth[None],
+        }
+
+    def reverse(self, arrays: Arrays) -> None:
+        """Turn the direction of the sweep, in place."""
+        arrays['stack'] = arrays['stack'][::-1]
+        arrays['truth'] = POSITIONS - 1 - arrays['truth']
+
+    def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the paper's loss, and the mean absolute error of the last iteration."""
+        predictions = self._predict(network, batch)
+        error = (predictions[-1].detach() - batch['truth']).abs().mean()
+        return paper_loss(predictions, batch['truth']), error
+
+    def estimate(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return (B, 1, H, W) positions, and how much the last iteration moved them.
+
+        That stands in for an uncertainty, which this network does not have.
+        """
+        *_, before, last = (0 * batch['truth'], *self._predict(network, batch))
+        return last, (last - before).abs()
+
+    def _predict(self, network: nn.Module, batch: Batch) -> list[Tensor]:
+        slices = [picture[:, 0] for picture in batch['stack'].split(1, 1)]
+        config = DdlGruConfig()
+        volume, context = network_input(slices, config.slices, config.dilations)
+        return [prediction[:, None] for prediction in network(volume, context)]
+
+
+TASKS: dict[str, type[Task]] = {'fast_gru': FastTask, 'ddl_gru': PaperTask}

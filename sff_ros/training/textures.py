@@ -1,0 +1,135 @@
+"""What surfaces look like: photographs, noise, stripes, print, and next to nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from sff_ros.errors import ConfigError
+
+FloatImage = npt.NDArray[np.float32]
+Rng = np.random.Generator
+
+SUFFIXES = ('.png', '.jpg', '.jpeg')
+LEAST_SIDE = 96  # px; smaller pictures show nothing
+PHOTOGRAPHS = 0.55  # share of the surfaces that show one, where there are any
+
+
+class Textures:
+    """Draws surfaces.
+
+    Args:
+        folders: pictures, one a file, also in folders below; each folder counts alike.
+
+    Raises:
+        ConfigError: a folder does not exist, or there is no picture in it.
+    """
+
+    def __init__(self, folders: tuple[Path, ...] = ()) -> None:
+        self._photographs: list[list[npt.NDArray[np.uint8]]] = []
+        for folder in folders:
+            found = [_read(file) for file in sorted(folder.rglob('*')) if file.suffix in SUFFIXES]
+            large = [p for p in found if p is not None and min(p.shape[:2]) >= LEAST_SIDE]
+            if not large:
+                raise ConfigError(f'textures: {folder} has no picture of {LEAST_SIDE} px a side')
+            self._photographs.append(large)
+
+    def draw(self, rng: Rng, height: int, width: int) -> FloatImage:
+        """Return (height, width, 3) in 0..1, of a random kind."""
+        if self._photographs and rng.random() < PHOTOGRAPHS:
+            picture = self._photograph(rng, height, width)
+        else:
+            kinds: tuple[Callable[[Rng, int, int], FloatImage], ...] = (
+                _noise_texture, _noise_texture, _stripes, _print, _nearly_plain,
+            )  # fmt: skip
+            picture = kinds[rng.integers(len(kinds))](rng, height, width)
+        return np.clip(picture, 0, 1).astype(np.float32)
+
+    def _photograph(self, rng: Rng, height: int, width: int) -> FloatImage:
+        """Return a piece of a photograph: mirrored on where it ends, recoloured, at any scale."""
+        folder = self._photographs[rng.integers(len(self._photographs))]
+        photograph = folder[rng.integers(len(folder))]
+        scale = np.exp(rng.uniform(np.log(0.5), np.log(2.0)))
+        side = [max(8, round(s / scale)) for s in (height, width)]
+        rows, columns = (
+            _mirrored(rng.integers(length) + np.arange(n), length)
+            for n, length in zip(side, photograph.shape[:2], strict=True)
+        )
+        piece = photograph[rows[:, None], columns]
+        piece = np.asarray(cv2.resize(piece, (width, height), interpolation=cv2.INTER_AREA))
+        if rng.random() < 0.5:
+            piece = piece[:, ::-1]
+        picture = np.roll(piece.astype(np.float32) / 255, rng.integers(3), axis=2)
+        mean = picture.mean(axis=(0, 1))
+        contrast, gain = rng.uniform(0.3, 1.3), rng.uniform(0.5, 1.2, 3)
+        return np.asarray((mean + (picture - mean) * contrast) * gain, np.float32)
+
+
+def fractal_noise(rng: Rng, height: int, width: int, exponent: float) -> FloatImage:
+    """Return (height, width) noise of spectrum 1 / f^exponent, stretched to 0..1."""
+    spectrum = np.fft.rfft2(rng.standard_normal((height, width)))
+    fy, fx = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
+    frequency = np.hypot(fy, fx)
+    frequency[0, 0] = 1
+    noise = np.fft.irfft2(spectrum / frequency**exponent, s=(height, width))
+    noise -= noise.min()
+    return np.asarray(noise / max(float(noise.max()), 1e-9), np.float32)
+
+
+def _noise_texture(rng: Rng, height: int, width: int) -> FloatImage:
+    noise = fractal_noise(rng, height, width, rng.uniform(0.3, 1.7))
+    if rng.random() < 0.4:
+        noise = (noise > np.median(noise)).astype(np.float32)
+    return _between(rng, noise)
+
+
+def _stripes(rng: Rng, height: int, width: int) -> FloatImage:
+    """Stripes or checks, soft or hard."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    angle, period = rng.uniform(0, np.pi), rng.uniform(4, 32)
+    wave = np.sin(2 * np.pi * (x * np.cos(angle) + y * np.sin(angle)) / period)
+    if rng.random() < 0.5:
+        wave = wave * np.sin(2 * np.pi * (y * np.cos(angle) - x * np.sin(angle)) / period)
+    wave = np.clip(wave * np.exp(rng.uniform(0, 3)), -1, 1)
+    return _between(rng, (wave + 1) / 2)
+
+
+def _print(rng: Rng, height: int, width: int) -> FloatImage:
+    """Lines of characters on a plain ground."""
+    picture = np.empty((height, width, 3), np.uint8)
+    picture[:] = rng.integers(0, 256, 3)
+    inks = rng.integers(0, 256, (3, 3))
+    for _ in range(rng.integers(4, 24)):
+        text = ''.join(chr(c) for c in rng.integers(33, 123, 8))
+        place = int(rng.integers(-20, width)), int(rng.integers(0, height + 10))
+        font, size = int(rng.integers(0, 8)), float(rng.uniform(0.3, 1.3))
+        ink = inks[rng.integers(3)].tolist()
+        cv2.putText(picture, text, place, font, size, ink, int(rng.integers(1, 3)), cv2.LINE_AA)
+    return picture.astype(np.float32) / np.float32(255)
+
+
+def _nearly_plain(rng: Rng, height: int, width: int) -> FloatImage:
+    noise = fractal_noise(rng, height, width, 2.2) * rng.uniform(0.01, 0.2)
+    return np.asarray(rng.uniform(0.1, 0.9, 3) + noise[..., None] - 0.1, np.float32)
+
+
+def _between(rng: Rng, share: FloatImage) -> FloatImage:
+    """Return a mix of two colours whose contrast is anything from faint to full."""
+    one, other = rng.random(3), rng.random(3)
+    other = one + (other - one) * rng.uniform(0.1, 1)
+    return np.asarray(one + (other - one) * share[..., None], np.float32)
+
+
+def _mirrored(index: npt.NDArray[np.intp], length: int) -> npt.NDArray[np.intp]:
+    """Return indices into 0..length - 1 that turn back at both ends."""
+    index = index % (2 * length)
+    return np.where(index < length, index, 2 * length - 1 - index)
+
+
+def _read(file: Path) -> npt.NDArray[np.uint8] | None:
+    image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+    return None if image is None else np.asarray(image[..., ::-1], np.uint8)

@@ -1,0 +1,269 @@
+"""The training loop: resumes after a kill at any moment, on one processor or many."""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from sff_ros.errors import ConfigError, ModelError
+from sff_ros.training.dataset import EndlessOrder, RenderedSweeps
+from sff_ros.training.history import History
+from sff_ros.training.recipes import Recipe
+from sff_ros.training.tasks import TASKS, Batch, Task
+from sff_ros.training.textures import Textures
+
+CHECKPOINT = 'checkpoint.pt'
+VALIDATION_SEED = 0  # recipes use others
+VALIDATION_SCENES = 64
+SMOOTHING = 0.98  # of the loss that is shown
+COVERAGE = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Where and how to train; nothing here changes the result.
+
+    Attributes:
+        out: receives the checkpoint, history.csv and history.png.
+        scenes: folder of rendered scenes, filled on the way.
+        save_s: seconds between checkpoints.
+        validate_every: steps.
+        workers: processes that load scenes.
+        device: 'cpu', 'cuda' or 'auto'.
+    """
+
+    out: Path
+    scenes: Path
+    save_s: float = 300.0
+    validate_every: int = 1000
+    workers: int = 1
+    device: str = 'auto'
+
+
+class Trainer:
+    """Holds the state of one training.
+
+    Raises:
+        ModelError: the checkpoint found is of another recipe.
+    """
+
+    def __init__(self, recipe: Recipe, run: Run, textures: Textures) -> None:
+        self.recipe, self.run = recipe, run
+        if recipe.batch % int(os.environ.get('WORLD_SIZE', '1')):
+            raise ConfigError(f'a batch of {recipe.batch} cannot be shared evenly')
+        self.rank = int(os.environ.get('RANK', '0'))
+        self.world = int(os.environ.get('WORLD_SIZE', '1'))
+        self.device = _device(run.device)
+        self.task: Task = TASKS[recipe.network]()
+        torch.manual_seed(recipe.seed)
+        self.network = self.task.build(recipe).to(self.device)
+        self.average = copy.deepcopy(self.network).eval() if recipe.ema else self.network
+        self.optimizer = _optimizer(self.network, recipe)
+        self.step, self.seconds = 0, 0.0
+        self.history = History(run.out)
+        self._scenes = RenderedSweeps(run.scenes, textures, self.task, recipe, recipe.seed)
+        self._fixed = RenderedSweeps(run.scenes, textures, self.task, recipe, VALIDATION_SEED)
+        self._stopping = False
+        run.out.mkdir(parents=True, exist_ok=True)
+        if (run.out / CHECKPOINT).exists():
+            self._load(run.out / CHECKPOINT)
+
+    def train(self) -> bool:
+        """Train to the end, or until a signal asks to stop; return whether it is finished."""
+        model: nn.Module = self.network
+        if self.world > 1:
+            torch.distributed.init_process_group()
+            model = DistributedDataParallel(self.network)
+        saved = started = time.monotonic()
+        before, shown = self.seconds, float('nan')
+        with self._stops_on_signals(), self._progress() as bar:
+            for batch in self._batches():
+                loss, error = self._update(model, batch)
+                shown = error if math.isnan(shown) else SMOOTHING * shown + (1 - SMOOTHING) * error
+                self.step += 1
+                self.seconds = before + time.monotonic() - started
+                bar.set_postfix_str(f'loss {loss:.3f}, error {shown:.3f}', refresh=False)
+                bar.update()
+                if self.step % self.run.validate_every == 0 or self.step == self.recipe.steps:
+                    self._record(shown)
+                stopping = self._all_stop()
+                if stopping or time.monotonic() - saved > self.run.save_s:
+                    self._save()
+                    saved = time.monotonic()
+                if stopping:
+                    return False
+        self._save()
+        return True
+
+    def validate(self) -> dict[str, float]:
+        """Return mean absolute errors over the fixed scenes, positions.
+
+        Returns:
+            `validation_mae`, and `validation_mae_70` over the surest 70 % of the pixels.
+        """
+        errors, sure = [], []
+        self.average.eval()
+        for scene in range(VALIDATION_SCENES):
+            batch = {
+                name: torch.from_numpy(values).float()[None].to(self.device)
+                for name, values in self._fixed.load(scene).items()
+            }
+            with torch.inference_mode():
+                position, uncertainty = self.task.estimate(self.average, batch)
+            error = (position - batch['truth']).abs().flatten()
+            order = uncertainty.flatten().argsort()[: round(COVERAGE * error.numel())]
+            errors.append(float(error.mean()))
+            sure.append(float(error[order].mean()))
+        count = len(errors)
+        return {'validation_mae': sum(errors) / count, 'validation_mae_70': sum(sure) / count}
+
+    def _update(self, model: nn.Module, batch: Batch) -> tuple[float, float]:
+        """Make one step; return loss and error."""
+        recipe = self.recipe
+        batch = {name: values.to(self.device) for name, values in batch.items()}
+        rate = learning_rate(recipe, self.step)
+        for group in self.optimizer.param_groups:
+            group['lr'] = rate
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=recipe.bfloat16):
+            loss, error = self.task.loss(model, batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip)
+        if bool(torch.isfinite(norm)):  # one bad batch must not end hours of work
+            self.optimizer.step()
+        if recipe.ema:
+            # The average starts from the first weights; early on it forgets them faster.
+            share = min(recipe.ema, (1 + self.step) / (10 + self.step))
+            for old, new in zip(self.average.parameters(), self.network.parameters(), strict=True):
+                old.data.lerp_(new.data, 1 - share)
+        return loss.item(), error.item()
+
+    def _batches(self) -> DataLoader[Batch]:
+        recipe = self.recipe
+        share = recipe.batch // self.world
+        order = EndlessOrder(
+            recipe.scenes, share, recipe.seed, self.step, recipe.steps, self.rank, self.world
+        )
+        return DataLoader(
+            self._scenes,
+            batch_sampler=order,
+            num_workers=self.run.workers,
+            worker_init_fn=_leave_interrupts_to_parent,
+        )
+
+    def _all_stop(self) -> bool:
+        """Return whether any process was asked to stop: they must end at the same step."""
+        if self.world == 1:
+            return self._stopping
+        asked = torch.tensor(float(self._stopping), device=self.device)
+        torch.distributed.all_reduce(asked)
+        return bool(asked > 0)
+
+    def _record(self, shown: float) -> None:
+        if self.rank:
+            return
+        rate = learning_rate(self.recipe, self.step - 1)
+        self.history.add(
+            step=self.step,
+            hours=self.seconds / 3600,
+            learning_rate=rate,
+            train_mae=shown,
+            **self.validate(),
+        )
+
+    def _save(self) -> None:
+        """Write the checkpoint beside the old one, and only then replace it."""
+        if self.rank:
+            return
+        part = self.run.out / (CHECKPOINT + '.part')
+        state = {
+            'step': self.step,
+            'seconds': self.seconds,
+            'recipe': repr(_lasting(self.recipe)),
+            'network': self.network.state_dict(),
+            'average': self.average.state_dict(),
+            'optimizer': self.optimizer.state_dict(),
+        }
+        torch.save(state, part)
+        part.replace(self.run.out / CHECKPOINT)
+
+    def _load(self, file: Path) -> None:
+        state: dict[str, Any] = torch.load(file, map_location=self.device, weights_only=True)
+        if state['recipe'] != repr(_lasting(self.recipe)):
+            raise ModelError(f'{file} was made by another recipe: {state["recipe"]}')
+        self.network.load_state_dict(state['network'])
+        self.average.load_state_dict(state['average'])
+        self.optimizer.load_state_dict(state['optimizer'])
+        self.step, self.seconds = state['step'], state['seconds']
+
+    def _progress(self) -> Any:
+        return tqdm(total=self.recipe.steps, initial=self.step, unit='step', disable=self.rank > 0)
+
+    @contextmanager
+    def _stops_on_signals(self) -> Iterator[None]:
+        """Finish the step and save before ending on SIGINT or SIGTERM."""
+
+        def stop(_: int, __: FrameType | None) -> None:
+            self._stopping = True
+
+        kept = {s: signal.signal(s, stop) for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in kept.items():
+                signal.signal(number, handler)
+
+
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """Return the learning rate of a step: see Recipe."""
+    rate = recipe.learning_rate
+    if step < recipe.warmup:
+        rate *= (step + 1) / recipe.warmup
+    if not recipe.fall:
+        return rate * 0.5 ** int(step * (recipe.halvings + 1) / recipe.steps)
+    start = recipe.steps * (1 - recipe.fall)
+    done = min(max((step - start) / (recipe.steps - start), 0), 1)
+    return rate * (1 + math.cos(math.pi * done)) / 2
+
+
+def _lasting(recipe: Recipe) -> Recipe:
+    """Return the recipe less what a resumed training may change: its length and its scenes."""
+    return replace(recipe, steps=0, scenes=0, fall=0.0)
+
+
+def _leave_interrupts_to_parent(_: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _device(name: str) -> torch.device:
+    if name == 'auto':
+        name = 'cuda' if torch.cuda.is_available() else 'cpu'
+    if name == 'cuda' and 'LOCAL_RANK' in os.environ:
+        name = f'cuda:{os.environ["LOCAL_RANK"]}'
+    return torch.device(name)
+
+
+def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return AdamW; for the paper's network Adam, whose weight decay is part of the gradient."""
+    kind = torch.optim.Adam if recipe.network == 'ddl_gru' else torch.optim.AdamW
+    return kind(network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
+
+
+def weights_of(trainer: Trainer) -> dict[str, Tensor]:
+    """Return the weights to ship: the average where there is one."""
+    return {name: t.detach().cpu() for name, t in trainer.average.state_dict().items()}

@@ -1,0 +1,288 @@
+"""The training loop: learns, resumes where it was, refuses what is not its own."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch', reason='torch is not installed')
+pytest.importorskip('tqdm', reason='tqdm is not installed: see requirements/train.txt')
+pytest.importorskip('matplotlib', reason='matplotlib is not installed: see requirements/train.txt')
+from sff_ros.core.canonical import POSITIONS  # noqa: E402
+from sff_ros.errors import ModelError  # noqa: E402
+from sff_ros.network.fast_gru import FastGru, Predictions  # noqa: E402
+from sff_ros.training import train as train_module  # noqa: E402
+from sff_ros.training.dataset import EndlessOrder, RenderedSweeps, augment  # noqa: E402
+from sff_ros.training.history import History  # noqa: E402
+from sff_ros.training.losses import fast_loss, paper_loss  # noqa: E402
+from sff_ros.training.recipes import RECIPES, Recipe  # noqa: E402
+from sff_ros.training.tasks import TASKS, FastTask  # noqa: E402
+from sff_ros.training.textures import Textures  # noqa: E402
+from sff_ros.training.train import CHECKPOINT, Run, Trainer, learning_rate  # noqa: E402
+
+MakeTrainer = Callable[..., Trainer]
+
+SMALL = replace(
+    RECIPES['fast'], steps=6, batch=2, scenes=3, size=64, crop=48, warmup=2, bfloat16=False
+)
+
+
+@pytest.fixture
+def trainer_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeTrainer:
+    monkeypatch.setattr(train_module, 'VALIDATION_SCENES', 2)
+
+    def make(out: str, recipe: Recipe = SMALL) -> Trainer:
+        run = Run(tmp_path / out, tmp_path / 'scenes', validate_every=3, workers=0, device='cpu')
+        return Trainer(recipe, run, Textures())
+
+    return make
+
+
+def test_a_resumed_training_ends_as_one_that_was_never_interrupted(
+    trainer_for: MakeTrainer,
+) -> None:
+    whole = trainer_for('whole')
+    assert whole.train()
+    part = trainer_for('parts')
+    update = part._update
+
+    def interrupted(model: Any, batch: Any) -> tuple[float, float]:
+        part._stopping = part.step == 2
+        loss, error = update(model, batch)
+        return loss, error
+
+    part._update = interrupted  # type: ignore[method-assign]
+    assert not part.train()
+    assert part.step == 3
+    rest = trainer_for('parts')
+    assert rest.step == 3
+    assert rest.train()
+    for (name, a), b in zip(
+        whole.average.state_dict().items(), rest.average.state_dict().values(), strict=True
+    ):
+        torch.testing.assert_close(a, b, msg=name)
+    assert [row['step'] for row in rest.history.rows()] == [3, 6]
+    for row in rest.history.rows():
+        assert all(math.isfinite(value) for value in row.values())
+    assert (rest.run.out / 'history.png').stat().st_size > 5000
+
+
+def test_training_finds_the_peaks_that_the_start_missed(trainer_for: MakeTrainer) -> None:
+    trainer = trainer_for('out', replace(SMALL, learning_rate=2e-3))
+    truth = torch.tensor([3.0, 10.0]).view(2, 1, 1, 1)
+    way = torch.arange(15.0).view(1, 15, 1, 1) - truth
+    responses = torch.exp(-(way**2) / 4)[:, :, None].expand(2, 15, 4, 16, 16).contiguous()
+    evidence = torch.full((2, 7, 16, 16), 0.5)
+    evidence[:, :2] = 7
+    batch = {
+        'responses': responses,
+        'evidence': evidence,
+        'context': torch.ones(2, 3, 32, 32),
+        'truth': truth.expand(2, 1, 32, 32).contiguous(),
+    }
+    errors = [trainer._update(trainer.network, batch)[1] for _ in range(60)]
+    assert errors[0] == pytest.approx(3.5, abs=0.1)
+    assert np.mean(errors[-5:]) < 1
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(trainer_for: MakeTrainer) -> None:
+    trainer_for('out').train()
+    trainer_for('out', replace(SMALL, steps=9, scenes=5))  # longer, with more scenes: fine
+    with pytest.raises(ModelError, match=r'was made by another recipe'):
+        trainer_for('out', replace(SMALL, learning_rate=5e-4))
+
+
+def test_a_kill_in_the_middle_of_saving_loses_nothing(trainer_for: MakeTrainer) -> None:
+    trainer = trainer_for('out')
+    trainer.train()
+    (trainer.run.out / (CHECKPOINT + '.part')).write_bytes(b'half')
+    assert trainer_for('out').step == 6
+
+
+def test_a_bad_batch_does_not_reach_the_weights(trainer_for: MakeTrainer) -> None:
+    trainer = trainer_for('out')
+    batch = {
+        name: torch.from_numpy(values)[None] for name, values in trainer._scenes[0, 0].items()
+    }
+    batch['truth'][:] = math.nan
+    trainer._update(trainer.network, batch)
+    assert all(torch.isfinite(p).all() for p in trainer.network.parameters())
+
+
+def test_two_processes_share_each_step(tmp_path: Path) -> None:
+    """As torchrun starts them: the same weights in the end as from one process."""
+    script = tmp_path / 'two.py'
+    script.write_text(
+        'import sys; from pathlib import Path; from dataclasses import replace\n'
+        'import torch; torch.set_num_threads(1)\n'
+        'from sff_ros.training import train; from sff_ros.training.recipes import RECIPES\n'
+        'from sff_ros.training.textures import Textures\n'
+        'train.VALIDATION_SCENES = 1\n'
+        'recipe = replace(RECIPES["fast"], steps=3, batch=2, scenes=2, size=64, crop=48,'
+        ' warmup=2, bfloat16=False)\n'
+        'out = Path(sys.argv[1])\n'
+        'run = train.Run(out, out.parent / "scenes", workers=0, device="cpu")\n'
+        'train.Trainer(recipe, run, Textures()).train()\n'
+    )
+    root = Path(__file__).resolve().parents[2]
+    for processes in (1, 2):
+        out = tmp_path / f'{processes}'
+        command = [sys.executable, str(script), str(out)]
+        if processes == 2:
+            torchrun = ['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2']
+            command[1:1] = torchrun
+        environment = {**os.environ, 'PYTHONPATH': str(root), 'GLOO_SOCKET_IFNAME': 'lo'}
+        subprocess.run(command, env=environment, check=True, capture_output=True, timeout=240)
+    one, two = (
+        torch.load(tmp_path / f'{n}' / CHECKPOINT, weights_only=True)['network'] for n in (1, 2)
+    )
+    for name, values in one.items():
+        torch.testing.assert_close(values, two[name], atol=2e-4, rtol=1e-2, msg=name)
+
+
+def test_an_interrupt_saves_and_leaves(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, '-m', 'sff_ros.cli', 'train', '--out', str(tmp_path / 'out')]
+    command += ['--scenes', '2', '--workers', '0', '--device', 'cpu', '--steps', '1000']
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, 'PYTHONPATH': str(root), 'OMP_NUM_THREADS': '1'},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        end = time.monotonic() + 120
+        while len(list((tmp_path / 'out').glob('scenes/*.npz'))) < 2 and time.monotonic() < end:
+            time.sleep(0.2)
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 1, err.decode()
+    assert b'of 1000' in out
+    assert (tmp_path / 'out' / CHECKPOINT).exists()
+
+
+def test_the_order_depends_on_the_step_alone() -> None:
+    whole = list(EndlessOrder(50, 4, 1, 0, 8))
+    assert list(EndlessOrder(50, 4, 1, 5, 8)) == whole[5:]
+    halves = [list(EndlessOrder(50, 2, 1, 0, 8, rank, 2)) for rank in (0, 1)]
+    assert [a + b for a, b in zip(*halves, strict=True)] == whole
+
+
+def test_scenes_are_rendered_once(tmp_path: Path) -> None:
+    scenes = RenderedSweeps(tmp_path, Textures(), FastTask(), SMALL, seed=1)
+    first = scenes.load(0)
+    (file,) = tmp_path.glob('*.npz')
+    written = file.stat().st_mtime_ns
+    np.testing.assert_array_equal(scenes.load(0)['truth'], first['truth'])
+    assert file.stat().st_mtime_ns == written
+    assert {name: values.shape for name, values in first.items()} == {
+        'responses': (15, 4, 32, 32),
+        'evidence': (7, 32, 32),
+        'context': (3, 64, 64),
+        'truth': (1, 64, 64),
+    }
+
+
+def test_augmentation_keeps_maps_together() -> None:
+    fine = np.arange(64 * 64, dtype=np.float32).reshape(1, 64, 64)
+    coarse = fine.reshape(1, 32, 2, 32, 2).mean(axis=(2, 4))
+    kinds = set()
+    for seed in range(120):
+        piece, reverse = augment({'truth': fine, 'half': coarse}, np.random.default_rng(seed), 32)
+        mean = piece['truth'].reshape(1, 16, 2, 16, 2).mean(axis=(2, 4))
+        np.testing.assert_allclose(piece['half'], mean, rtol=1e-5)
+        steps = (
+            np.sign(np.diff(piece['truth'][0])[0, 0]),
+            np.sign(np.diff(piece['truth'][0].T)[0, 0]),
+        )
+        larger = abs(np.diff(piece['truth'][0])[0, 0]) > 1
+        kinds.add((*steps, bool(larger), reverse))
+    assert len(kinds) == 16
+
+
+def test_reversing_turns_everything_that_has_a_direction() -> None:
+    arrays = {
+        'responses': np.arange(15, dtype=np.float32).reshape(15, 1, 1, 1),
+        'evidence': np.arange(7, dtype=np.float32).reshape(7, 1, 1),
+        'truth': np.full((1, 1, 1), 3, np.float32),
+    }
+    FastTask().reverse(arrays)
+    assert arrays['responses'].ravel().tolist() == list(range(14, -1, -1))
+    assert arrays['evidence'].ravel().tolist() == [14, 13, 2, 3, 4, 5, 6]
+    assert arrays['truth'].item() == POSITIONS - 1 - 3
+
+
+def test_the_scale_settles_at_the_mean_error_and_leaves_positions_alone() -> None:
+    position = torch.zeros(1, 1, 4, 4, requires_grad=True)
+    log_scale = torch.full((1, 1, 4, 4), math.log(2.0), requires_grad=True)
+    half = torch.full((1, 1, 2, 2), 2.0)
+    predictions = Predictions((), half, position, log_scale)
+    fast_loss(predictions, torch.full((1, 1, 4, 4), 2.0)).backward()
+    assert log_scale.grad is not None
+    assert log_scale.grad.abs().max() < 1e-6  # |error| = scale: the likeliest
+    assert position.grad is not None
+    torch.testing.assert_close(position.grad, torch.full_like(position, -1 / 16))
+
+
+def test_the_paper_weighs_late_iterations_more() -> None:
+    truth = torch.zeros(1, 1, 2, 2)
+    loss = paper_loss([truth + 1, truth + 2], truth)
+    assert loss.item() == pytest.approx(0.9 * 1 + 4)
+
+
+@pytest.mark.parametrize(
+    ('recipe', 'step', 'rate'),
+    [
+        (RECIPES['fast'], 0, 1e-3 / 500),
+        (RECIPES['fast'], 499, 1e-3),
+        (RECIPES['fast'], 30_000, 1e-3),
+        (RECIPES['fast'], 51_000, 0.5e-3),
+        (RECIPES['fast'], 60_000, 0.0),
+        (RECIPES['paper'], 0, 1e-4),
+        (RECIPES['paper'], 251 * 100, 0.5e-4),
+        (RECIPES['paper'], 251 * 500 - 1, 1e-4 / 16),
+    ],
+)
+def test_learning_rates(recipe: Recipe, step: int, rate: float) -> None:
+    assert learning_rate(recipe, step) == pytest.approx(rate, rel=1e-3, abs=1e-9)
+
+
+def test_history_goes_on_after_a_step_back(tmp_path: Path) -> None:
+    names = ('hours', 'learning_rate', 'train_mae', 'validation_mae', 'validation_mae_70')
+    for step in (100, 200, 150):
+        History(tmp_path).add(step=step, **dict.fromkeys(names, 0.5))
+    assert [row['step'] for row in History(tmp_path).rows()] == [100, 150]
+
+
+@pytest.mark.parametrize('name', TASKS)
+def test_every_network_trains_a_step(tmp_path: Path, name: str) -> None:
+    recipe = replace(SMALL, network=name, iterations=2, size=64, crop=64)
+    task = TASKS[name]()
+    network = task.build(recipe)
+    item = RenderedSweeps(tmp_path, Textures(), task, recipe, seed=1)[0, 0]
+    batch = {key: torch.from_numpy(values)[None] for key, values in item.items()}
+    loss, error = task.loss(network, batch)
+    loss.backward()
+    assert error.item() >= 0
+    assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+    with torch.inference_mode():
+        position, uncertainty = task.estimate(network, batch)
+    assert position.shape == uncertainty.shape == (1, 1, 64, 64)
+
+
+def test_the_shipped_size_is_the_default() -> None:
+    assert FastGru().config.iterations == RECIPES['fast'].iterations
