@@ -15,6 +15,12 @@ from sff_ros.errors import SffError
 VERBS = {
     'depth': 'sff_ros.cli.depth',
     'demo': 'sff_ros.cli.demo',
+    'render': 'sff_ros.cli.render',
+    'evaluate': 'sff_ros.cli.evaluate',
+    'train': 'sff_ros.cli.train',
+    'export': 'sff_ros.cli.export',
+    'engine': 'sff_ros.cli.engine',
+    'doctor': 'sff_ros.cli.doctor',
     'parameters': 'sff_ros.cli.parameters',
 }
 

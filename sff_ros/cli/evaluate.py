@@ -1,0 +1,164 @@
+"""`sff evaluate`: stacks with truth in; a table of errors out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from sff_ros.cameras.picture_file import write_png
+from sff_ros.cameras.stack_folder import RecordedStack, read_stack
+from sff_ros.cameras.staged_folder import staged_folder
+from sff_ros.cli.evaluation_picture import evaluation_picture
+from sff_ros.cli.evaluation_table import markdown
+from sff_ros.cli.outputs import checked_out
+from sff_ros.cli.scoring import Row, judge, mean_row, measure, to_numbers
+from sff_ros.cli.truth import Truth, read_truth, truth_path
+from sff_ros.errors import ConfigError, SffError
+from sff_ros.inference import open_backend
+from sff_ros.inference.backend import DepthBackend
+from sff_ros.pipeline import FocusMap
+
+HELP = 'Measure how wrong backends are on stacks whose truth is known.'
+EPILOG = """\
+FOLDER is a stack as for `sff depth`, with its truth: one of truth/index.npy (0-based slice
+position), truth/dioptres.npy and truth/depth.npy (metres), or as .tiff, of the size of the
+pictures; NaN is unknown. The last two need focus distances in stack.yaml.
+
+Columns: MAE, RMSE in slices; bad-1: pixels that are wrong by more than a slice; AbsRel: of the
+depth in metres, where focus distances are known; bumpiness: 100 x curvature of the error; MAE
+50, 70, 90 %: of the most confident pixels; valid: pixels that keep their depth at the default
+min_confidence; time: from the last slice to the map.
+
+DIR receives evaluation.md, evaluation.json and STACK_BACKEND.png: all in focus, truth, estimate
+and error.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `sff evaluate`."""
+    parser.add_argument('folders', metavar='FOLDER', type=Path, nargs='+', help='a stack')
+    parser.add_argument(
+        '--backends',
+        metavar='NAMES',
+        default='peak,auto',
+        help='separated by commas (default: %(default)s)',
+    )
+    parser.add_argument('--out', metavar='DIR', type=Path, help='folder for tables and pictures')
+    parser.add_argument('--json', action='store_true', help='print JSON instead of Markdown')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run `sff evaluate`.
+
+    Raises:
+        SffError: the input is wrong; nothing was written.
+        OSError: DIR cannot be written.
+    """
+    names = stack_names(args.folders)
+    truths = [truth_path(folder) for folder in args.folders]
+    backends = _open(args.backends)
+    if args.out is None:
+        rows = list(evaluate(dict(zip(names, truths, strict=True)), backends, None))
+        print(_json(rows) if args.json else markdown(with_means(rows)))
+        return 0
+    out = checked_out(args.out, None)
+    if any(out.resolve() == folder.resolve() for folder in args.folders):
+        raise ConfigError(f'--out {out} holds a stack: pictures would count as its slices')
+    with staged_folder(out) as stage:
+        rows = list(evaluate(dict(zip(names, truths, strict=True)), backends, stage))
+        table = markdown(with_means(rows))
+        (stage / 'evaluation.md').write_text(table + '\n', encoding='utf-8')
+        (stage / 'evaluation.json').write_text(_json(rows) + '\n', encoding='utf-8')
+    print(_json(rows) if args.json else table)
+    return 0
+
+
+def evaluate(
+    truths: Mapping[str, Path], backends: Mapping[str, DepthBackend], pictures: Path | None
+) -> Iterator[tuple[str, str, Row]]:
+    """Yield (stack, backend, row) for every stack and backend; tell progress on stderr.
+
+    Args:
+        truths: truth file of each stack, by the name of the stack.
+        backends: by name.
+        pictures: existing folder to draw into, or None.
+
+    Raises:
+        SffError: a stack or its truth is wrong, or a backend cannot take it.
+    """
+    for name, path in truths.items():
+        stack = read_stack(path.parents[1])
+        truth = read_truth(path, _shape(stack), stack.focus_dpt)
+        for backend_name, backend in backends.items():
+            try:
+                focus_map, seconds = measure(stack, backend)
+            except SffError as err:
+                raise type(err)(f'{name}, {backend_name}: {err}') from err
+            row = judge(focus_map, truth, seconds)
+            print(f'{name}, {backend_name}: MAE {row.mae:.3f}', file=sys.stderr, flush=True)
+            if pictures is not None:
+                file = re.sub(r'[^\w.-]+', '_', f'{name}_{backend_name}')
+                _draw(pictures / f'{file}.png', stack, focus_map, truth)
+            yield name, backend_name, row
+
+
+def with_means(rows: Sequence[tuple[str, str, Row]]) -> list[tuple[str, str, Row]]:
+    """Add the mean of each backend, where there is more than one stack."""
+    stacks = {stack for stack, _, _ in rows}
+    if len(stacks) < 2:
+        return list(rows)
+    backends = dict.fromkeys(backend for _, backend, _ in rows)
+    means = [('mean', b, mean_row([row for _, name, row in rows if name == b])) for b in backends]
+    return [*rows, *means]
+
+
+def stack_names(folders: Sequence[Path]) -> list[str]:
+    """Name stacks after their folders, and after those above where that is not enough.
+
+    Raises:
+        ConfigError: two folders are one.
+    """
+    paths = [folder.expanduser().resolve() for folder in folders]
+    for path in paths:
+        if paths.count(path) > 1:
+            raise ConfigError(f'{path} is given twice')
+    depth, names = 1, [path.name for path in paths]
+    while len(set(names)) < len(names):
+        depth += 1
+        names = ['_'.join(path.parts[-depth:]) for path in paths]
+    return names
+
+
+def _open(names: str) -> dict[str, DepthBackend]:
+    """Open backends by name; 'auto' takes the name of what it is, unless that is open already."""
+    opened: dict[str, DepthBackend] = {}
+    for name in dict.fromkeys(names.split(',')):
+        backend = open_backend(name)
+        if name != 'auto':
+            opened[name] = backend
+        elif all(backend.spec != other.spec for other in opened.values()):
+            opened[backend.spec.name] = backend
+    return opened
+
+
+def _shape(stack: RecordedStack) -> tuple[int, int]:
+    return stack.intrinsics.height, stack.intrinsics.width
+
+
+def _draw(path: Path, stack: RecordedStack, focus_map: FocusMap, truth: Truth) -> None:
+    sharp = stack.as_8_bit(focus_map.all_in_focus())
+    write_png(path, evaluation_picture(sharp, truth.index, focus_map.estimate.position))
+
+
+def _json(rows: Sequence[tuple[str, str, Row]]) -> str:
+    """Write the rows and the mean of each backend."""
+    table = [{'stack': s, 'backend': b, **to_numbers(row)} for s, b, row in rows]
+    means = {
+        b: to_numbers(mean_row([row for _, name, row in rows if name == b]))
+        for b in dict.fromkeys(backend for _, backend, _ in rows)
+    }
+    return json.dumps({'rows': table, 'mean': means}, indent=2)
