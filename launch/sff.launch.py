@@ -23,7 +23,11 @@ OPTICAL_FRAME = 'sff_optical_frame'
 ARGUMENTS: dict[str, tuple[str, str, list[str]]] = {
     'camera': ('', 'Camera to sweep; empty: as in params_file.', ['', 'simulated', 'folder']),
     'stack': ('', 'Directory of images for camera:=folder.', []),
-    'backend': ('', 'Depth backend; empty: as in params_file.', ['', 'auto', 'peak']),
+    'backend': (
+        '',
+        'Depth backend; empty: as in params_file.',
+        ['', 'auto', 'tensorrt', 'onnx', 'torch', 'peak'],
+    ),
     'params_file': (str(SHARE / 'config' / 'sff.yaml'), 'Parameters of the three nodes.', []),
     'namespace': ('', 'Namespace of nodes and topics.', []),
     'frame_prefix': ('', 'Put before every frame name, for more than one camera.', []),

@@ -109,7 +109,11 @@ class InferenceConfig(Checked):
     autostart: bool = param(True, 'Configure and activate without being asked.')
     backend: str = param(
         'auto', 'What turns the focus volume into a focus map; auto: the best that loads.',
-        choices=('auto', 'peak'),
+        choices=('auto', 'tensorrt', 'onnx', 'torch', 'peak'),
+    )  # fmt: skip
+    model: str = param(
+        '', 'Network to run, a file of `sff export`: .onnx, or .safetensors for torch; empty: the '
+        'one of this package.',
     )  # fmt: skip
     max_missing: int = param(
         3, 'A sweep that lost more slices than this is dropped.', span=(0, 50), live=True

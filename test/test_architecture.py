@@ -30,8 +30,12 @@ ROOMS = {
     'cli': ('core', 'cameras', 'inference', 'network', 'training', 'pipeline', *BASE),
 }
 
-# The demo watches the nodes that it starts: (file pattern, module) beyond the table above.
-EXCEPTIONS = (('cli/demo*.py', 'sff_ros.nodes.observer'),)
+# (file pattern, module) beyond the table above: the demo watches the nodes that it starts, and
+# one backend runs the network itself.
+EXCEPTIONS = (
+    ('cli/demo*.py', 'sff_ros.nodes.observer'),
+    ('inference/torch.py', 'sff_ros.network'),
+)
 
 # Third-party package (pattern) -> the only files of sff_ros that may import it (patterns).
 ROS_FILES = ('nodes/*', 'cameras/ros_driver.py')
@@ -45,9 +49,13 @@ PACKAGES = {
     'cv_bridge': ('nodes/messages.py',),
     'sensor_msgs_py': ('nodes/messages.py',),
     'torch': ('network/*', 'training/*', 'inference/torch.py'),
-    'onnx': ('network/export.py',),
-    'onnxruntime': ('inference/onnx.py',),
-    'tensorrt': ('inference/tensorrt.py',),
+    'onnx': ('network/export.py', 'network/half.py'),
+    'onnxruntime': ('inference/onnx.py', 'network/export.py'),
+    'safetensors': ('network/*',),
+    'tensorrt': ('inference/tensorrt*.py',),
+    'tensorrt_rtx': ('inference/tensorrt*.py',),
+    'polygraphy': ('inference/tensorrt*.py',),
+    'cuda': ('inference/cuda_program.py',),
 }
 
 CORE_PACKAGES = ('numpy', 'cv2', 'sff_ros')
@@ -178,7 +186,8 @@ LONG_FUNCTION = 'def long() -> None:\n' + '    pass\n' * MAX_FUNCTION_LINES
             'from onnxruntime import InferenceSession',
             'only in inference/onnx.py',
         ),
-        ('inference/onnx.py', 'import tensorrt', 'only in inference/tensorrt.py'),
+        ('inference/onnx.py', 'import tensorrt', 'tensorrt only in inference/tensorrt*.py'),
+        ('inference/onnx.py', 'from cuda.bindings import runtime', 'cuda_program.py'),
         ('pipeline.py', 'from sensor_msgs.msg import Image', 'sensor_msgs only in nodes/*'),
         ('pipeline.py', 'import sff_ros.nodes.worker', 'pipeline must not import nodes'),
         ('nodes/x.py', 'import cv_bridge', 'cv_bridge only in nodes/messages.py'),

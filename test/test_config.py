@@ -78,7 +78,7 @@ def test_nested_values_arrive_where_they_belong() -> None:
         (CaptureConfig, 'sweep.num_slice', 'did you mean sweep.num_slices?'),
         (CaptureConfig, 'num_slices', "unknown parameter 'num_slices'; did you mean sweep.num"),
         (CaptureConfig, 'sweep', "unknown parameter 'sweep'"),
-        (InferenceConfig, 'zzz', "'zzz'; known: autostart, backend, max_missing, watchdog_s"),
+        (InferenceConfig, 'zzz', "'zzz'; known: autostart, backend, model, max_miss"),
         (InferenceConfig, 'min_confidence', "unknown parameter 'min_confidence'"),
     ],
 )

@@ -17,7 +17,7 @@ class ModelSpec:
     Attributes:
         name: backend and model, e.g. 'peak'.
         slices: positions the model works on inside; 0 = as many as the sweep has.
-        size_multiple: height and width must be multiples of this, px.
+        size_multiple: pictures are padded to a multiple of this, px; 1: any size as it is.
         sha256: digest of the weights; empty where there are none.
         precision: 'fp32', 'fp16'.
         pooling: side of the blocks that `measure` averages over, px.

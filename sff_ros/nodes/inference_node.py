@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,8 +17,8 @@ from sff_ros.config import InferenceConfig
 from sff_ros.core.intrinsics import Intrinsics
 from sff_ros.core.rectification import Rectifier
 from sff_ros.errors import SffError, StackError
-from sff_ros.inference import open_backend
-from sff_ros.inference.backend import DepthBackend
+from sff_ros.inference import Choice, choose_backend
+from sff_ros.inference.background import BackgroundBackend, in_background
 from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report
 from sff_ros.nodes.lifecycle import QOS, offer, transition, withdraw
 from sff_ros.nodes.lifecycle import main as run_main
@@ -61,7 +62,8 @@ class InferenceNode(LifecycleNode):
         self._matcher = StampMatcher(tuple(_INPUTS), capacity=30)
         self._out: dict[str, Publisher[Any]] = {}
         self._pipeline: ShapeFromFocus | None = None
-        self._reloaded: DepthBackend | None = None
+        self._choice: Choice | None = None
+        self._reloaded: Choice | None = None
         self._worker: Worker[Parts] | None = None
         self._rectifier = Rectifier(Intrinsics(1, 1))
         self._focus_known = True
@@ -74,11 +76,11 @@ class InferenceNode(LifecycleNode):
     @transition
     def on_configure(self) -> None:
         """Load the backend."""
-        self._pipeline = ShapeFromFocus(open_backend(self._config.backend))
+        choice = self._choose()
+        self._pipeline = ShapeFromFocus(choice.backend)
+        self._use(choice)
         self._out = offer(self, _OUTPUTS)
         self._settings.locked = True
-        self._diagnostics.hardware_id = self._pipeline.backend.spec.name
-        self.get_logger().info(f'backend: {self._pipeline.backend.spec}')
 
     @transition
     def on_activate(self) -> None:
@@ -103,6 +105,19 @@ class InferenceNode(LifecycleNode):
         self._stop()
         self._release()
 
+    def _choose(self) -> Choice:
+        """Load the backend; one whose engine must be built has a slower one serve meanwhile."""
+        config = self._config
+        choice = choose_backend(config.backend, config.model)
+        backend = in_background(choice.backend, self.get_logger().info, config.model)
+        return replace(choice, backend=backend)
+
+    def _use(self, choice: Choice) -> None:
+        """Take a backend into service, and say which it is and why."""
+        self._choice = choice
+        self._diagnostics.hardware_id = choice.backend.spec.name
+        self.get_logger().info(f'backend: {choice}')
+
     def _stop(self) -> None:
         self._inputs.close()
         self._matcher.clear()
@@ -114,7 +129,7 @@ class InferenceNode(LifecycleNode):
 
     def _release(self) -> None:
         withdraw(self, self._out)
-        self._pipeline = None
+        self._pipeline = self._choice = self._reloaded = None
         self._settings.locked = False
 
     def _on_part(self, topic: str, message: Any) -> None:
@@ -134,9 +149,11 @@ class InferenceNode(LifecycleNode):
         pipeline.assembler.max_missing = self._config.max_missing
         intrinsics = _intrinsics_of(image, info)
         if self._reloaded is not None:
+            reloaded, self._reloaded = self._reloaded, None
             # A sweep that two backends measured half each would make no sense.
-            pipeline.backend, self._reloaded = self._reloaded, None
             pipeline.reset()
+            pipeline.backend = reloaded.backend
+            self._use(reloaded)
         focus_map = pipeline.add(to_slice(image, focus))
         if intrinsics != self._rectifier.intrinsics:
             self._rectifier = Rectifier(intrinsics)
@@ -182,8 +199,9 @@ class InferenceNode(LifecycleNode):
             response.message = 'not configured: configure the node first'
             return response
         try:
-            self._reloaded = open_backend(self._config.backend)
-            response.success, response.message = True, str(self._reloaded.spec)
+            reloaded = self._choose()
+            self._reloaded = reloaded
+            response.success, response.message = True, str(reloaded)
         except SffError as err:
             response.message = str(err)
         return response
@@ -195,7 +213,15 @@ class InferenceNode(LifecycleNode):
         if self._matcher.last_gap:
             report.values['last_unmatched_lacked'] = ', '.join(self._matcher.last_gap)
         if self._pipeline is not None:
-            report.values['backend'] = self._pipeline.backend.spec.name
+            backend = self._pipeline.backend
+            report.values['backend'] = backend.spec.name
+            if isinstance(backend, BackgroundBackend):
+                state = backend.state
+                report.values['engine'] = str(state)
+                if state.stage == 'failed':
+                    report.add(WARN, f'engine {state}')
+            if self._choice is not None and self._choice.refused:
+                report.values['backends_refused'] = '; '.join(self._choice.refused)
             for name, value in dict(self._pipeline.counts).items():
                 report.values[f'stack_{name}'] = str(value)
         if self._worker is not None:

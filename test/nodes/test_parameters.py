@@ -70,7 +70,7 @@ def test_every_parameter_is_described_and_bounded(start: StartGraph, node: str) 
         ('depth_node', 'encoding', 'mono16', "encoding is 'mono16'; allowed: one of 32FC1, 16UC1"),
         ('depth_node', 'speckle_size_px', 2.0, 'speckle_size_px must be int, not 2.0'),
         ('depth_node', 'autostart', 'maybe', "autostart must be bool, not 'maybe'"),
-        ('inference_node', 'backend', 'best', "backend is 'best'; allowed: one of auto, peak"),
+        ('inference_node', 'backend', 'best', "backend is 'best'; allowed: one of auto, tensorrt"),
         ('inference_node', 'max_missing', -1, 'max_missing is -1; allowed: 0 .. 50'),
         ('capture_node', 'sweep.num_slices', 4, 'num_slices is 4; allowed: 5 .. 100'),
         ('capture_node', 'sweep.near_m', 1, 'near_m must be a float such as 1.0'),

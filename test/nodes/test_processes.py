@@ -80,7 +80,7 @@ def test_a_signal_during_the_start_ends_the_node_well(program: Program) -> None:
     ('node', 'arguments', 'message'),
     [
         ('capture_node', ('camra:=x',), "unknown parameter 'camra'; did you mean camera?"),
-        ('inference_node', ('backend:=magic',), "backend is 'magic'; allowed: one of auto, peak"),
+        ('inference_node', ('backend:=magic',), "backend is 'magic'; allowed: one of auto"),
         ('depth_node', ('min_confidence:=1.5',), 'min_confidence is 1.5; allowed: 0 .. 1'),
         ('depth_node', ('min_confidence:=1',), 'min_confidence must be a float such as 1.0'),
         ('capture_node', ('sweep.near_m:=0.1',), '10.000 dpt'),

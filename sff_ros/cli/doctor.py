@@ -1,0 +1,134 @@
+"""`sff doctor`: what is installed, what works, how well and how fast."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import os
+import platform
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from sff_ros import __version__
+from sff_ros.cli.doctor_stack import HEIGHT, SLICES, WIDTH, KnownStack, known_stack
+from sff_ros.cli.doctor_trial import RUNS, Trial, try_backend
+from sff_ros.cli.engine import show_progress
+from sff_ros.errors import ModelError
+from sff_ros.inference import BACKENDS
+from sff_ros.inference.cuda_program import find_gpu, load_cudart
+from sff_ros.inference.engine_cache import EngineCache
+from sff_ros.inference.shipped import shipped_model
+from sff_ros.inference.tensorrt_build import load_library
+
+HELP = 'Check this installation: what is there, what works, how well and how fast.'
+EPILOG = """\
+Every backend that loads runs on a built-in stack of known depth and is compared with the network
+in ONNX Runtime. Exit code 1: something that is installed does not work. What is not installed,
+or needs a GPU that is not there, is only named.
+"""
+SHIPPED = ('fast_gru.onnx', 'fast_gru_fp16.onnx', 'ddl.onnx', 'fast_gru.safetensors')
+REFERENCE = 'onnx'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare that `sff doctor` has no arguments."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run `sff doctor`; it returns 1 where something does not work."""
+    print(f'sff {__version__}')
+    for name, found in facts():
+        print(f'  {name:<10} {found}')
+    faults = _check_models()
+    print(f'backends on the built-in stack, {WIDTH}x{HEIGHT}, {SLICES} slices')
+    print('  name       error  from onnx      time')
+    trials = try_all(known_stack())
+    for trial in trials:
+        print(_line(trial))
+    print('  error, from onnx: mean, slices; time: from the last slice to the map, median of '
+          f'{RUNS}')  # fmt: skip
+    faults += [fault for trial in trials for fault in trial.faults]
+    for fault in faults:
+        print(f'FAULT: {fault}')
+    print(f'{len(faults)} faults' if faults else 'all that is installed works')
+    return 1 if faults else 0
+
+
+def facts() -> Iterable[tuple[str, str]]:
+    """Yield name and state of what the package stands on."""
+    yield 'python', f'{platform.python_version()}, {platform.system()} {platform.machine()}'
+    yield 'numpy', np.__version__
+    yield 'opencv', cv2.__version__
+    ros = importlib.util.find_spec('rclpy') is not None
+    distro = os.environ.get('ROS_DISTRO', 'sourced by no setup file')
+    yield 'ros', f'rclpy is there, {distro}' if ros else 'rclpy is not there: no nodes, only sff'
+    yield 'gpu', _or_reason(_gpu)
+    yield 'tensorrt', _or_reason(_tensorrt)
+    cache = EngineCache()
+    yield 'engines', f'{len(cache.entries())} in {cache.folder}'
+
+
+def try_all(known: KnownStack) -> list[Trial]:
+    """Try every backend; the one that others are compared with comes first."""
+    first = try_backend(REFERENCE, known, None, show_progress())
+    others = [
+        try_backend(name, known, None if name == 'peak' else first.position, show_progress())
+        for name in BACKENDS
+        if name != REFERENCE
+    ]
+    return [first, *others]
+
+
+def _gpu() -> str:
+    gpu = find_gpu(load_cudart())
+    return f'{gpu}, driver for CUDA {gpu.driver}'
+
+
+def _tensorrt() -> str:
+    library = load_library()
+    return f'{library.__name__} {library.__version__}'
+
+
+def _or_reason(tell: Callable[[], str]) -> str:
+    """Return what is told, or why there is nothing to tell."""
+    try:
+        return tell()
+    except ModelError as err:
+        return f'none: {err}'
+
+
+def _check_models() -> list[str]:
+    """Print the models that came with the package; return what is wrong with them."""
+    faults = []
+    print('models')
+    for name in SHIPPED:
+        try:
+            content = shipped_model(name).read_bytes()
+        except (ModelError, OSError) as err:
+            print(f'  {name:<22} missing')
+            faults.append(str(err))
+            continue
+        digest = hashlib.sha256(content).hexdigest()
+        print(f'  {name:<22} {len(content) / 1e6:5.1f} MB  sha256 {digest[:16]}')
+    if not faults:
+        print(f'  in {_folder()}')
+    return faults
+
+
+def _folder() -> Path:
+    return shipped_model(SHIPPED[0]).parent
+
+
+def _line(trial: Trial) -> str:
+    """Return one line of the table."""
+    if not trial.loaded:
+        return f'  {trial.name:<10} -  {trial.what}'
+    unlike = '        -' if trial.unlike is None else f'{trial.unlike:9.4f}'
+    return (
+        f'  {trial.name:<10} {trial.wrong:5.3f}  {unlike} {1e3 * trial.latency_s:6.0f} ms'
+        f'  {trial.what}'
+    )

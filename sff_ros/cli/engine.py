@@ -1,0 +1,113 @@
+"""`sff engine`: build TensorRT engines before they are needed, list them, delete them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sff_ros.errors import ConfigError
+from sff_ros.inference.background import Size
+from sff_ros.inference.engine_cache import CacheEntry, EngineCache
+from sff_ros.inference.shipped import shipped_model
+
+HELP = 'Build, list or clear the TensorRT engines in ~/.cache/sff_ros.'
+EPILOG = """\
+An engine holds for one picture size, one GPU, one TensorRT, one driver and one model; whatever
+of that changes, another one is built, by itself, when it is first needed. `sff engine build`
+does so beforehand, on the machine that it will run on.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `sff engine`."""
+    verbs = parser.add_subparsers(dest='action', metavar='ACTION', required=True)
+    build = verbs.add_parser('build', help='Build the engines of a picture size.')
+    build.add_argument(
+        '--size', metavar='WxH', default='640x480', help='of the pictures (default: %(default)s)'
+    )
+    build.add_argument(
+        '--model', metavar='FILE', type=Path, help='.onnx file (default: the one shipped)'
+    )
+    verbs.add_parser('list', help='List the engines that are kept.')
+    verbs.add_parser('clear', help='Delete the engines that are kept.')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run `sff engine`.
+
+    Raises:
+        SffError: there is no GPU, or the build failed.
+        OSError: the cache cannot be changed.
+    """
+    cache = EngineCache()
+    if args.action == 'build':
+        _build(parse_size(args.size), args.model or shipped_model('fast_gru.onnx'))
+    elif args.action == 'clear':
+        print(f'{cache.folder}: {cache.clear()} engines deleted')
+    else:
+        entries = cache.entries()
+        print(f'{cache.folder}: {len(entries)} engines')
+        for entry in entries:
+            print(describe(entry))
+    return 0
+
+
+def parse_size(text: str) -> Size:
+    """Return height and width for 'WxH'.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    width, _, height = text.partition('x')
+    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
+        raise ConfigError(f"--size {text!r}: expected WxH, px, e.g. '640x480'")
+    return int(height), int(width)
+
+
+def describe(entry: CacheEntry) -> str:
+    """Say in one line what an engine is for, or what is wrong with its file."""
+    name = entry.path.name[:12]
+    if entry.fault:
+        return f'  {name}  unusable: the file {entry.fault}'
+    key, header = entry.header['key'], entry.header
+    *_, height, width = dict(key['shapes']).get('context') or dict(key['shapes'])['image']
+    built = time.strftime('%Y-%m-%d %H:%M', time.localtime(header['built']))
+    return (
+        f'  {name}  {width}x{height} {key["precision"]}  {key["gpu"]}  {key["library"]}  '
+        f'CUDA {key["driver"]}  {entry.size / 1e6:.1f} MB  built {built} in '
+        f'{header["build_s"]:.1f} s'
+    )
+
+
+def show_progress() -> Callable[[str, float], None]:
+    """Return a listener that rewrites one line on a terminal, and is silent elsewhere."""
+    shown = [-1]
+
+    def progress(what: str, share: float) -> None:
+        percent = int(100 * share)
+        if sys.stderr.isatty() and percent != shown[0]:
+            shown[0] = percent
+            end = '\n' if percent == 100 else ''
+            print(f'\r{percent:3d} %  {what:<40}', end=end, file=sys.stderr, flush=True)
+
+    return progress
+
+
+def _build(size: Size, model: Path) -> None:
+    """Build the engines of a size, unless they are kept, and try them."""
+    # Only here: list and clear must work where the rest of the backend does not.
+    from sff_ros.inference.tensorrt import open_tensorrt
+
+    backend = open_tensorrt(model)
+    print(f'{backend.device.library} on {backend.device.gpu}: {size[1]}x{size[0]}, a build takes '
+          'seconds to minutes')  # fmt: skip
+    begin = time.monotonic()
+    backend.build(size, show_progress())
+    elapsed = time.monotonic() - begin
+    for built in backend.engines:
+        where = 'kept from before' if built.loaded else f'built in {built.build_s:.1f} s'
+        print(f'  {built.name} {built.precision}: {where}{built.note and f", {built.note}"}')
+    print(f'ready after {elapsed:.1f} s')

@@ -1,0 +1,74 @@
+"""What a model file says of itself, in its metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sff_ros.errors import ModelError
+
+NETWORK, MEASURE = 'fast_gru', 'ddl'  # the graphs: what estimates, what measures a slice
+MARK = 'sff_ros'  # the key that only our files have; its value is the version that wrote them
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What a reader must know of a network before it runs it.
+
+    Attributes:
+        name: of the graph, e.g. 'fast_gru'.
+        positions: places of the canonical sweep that it takes.
+        pooling: side of the blocks that its focus responses are averaged over, px.
+        size_multiple: height and width of a picture must be multiples of this, px.
+        sha256: digest of the weights; empty where there are none.
+        version: of the package that wrote it.
+        precision: that it computes in, 'fp32' or 'fp16'.
+    """
+
+    name: str
+    positions: int
+    pooling: int
+    size_multiple: int
+    sha256: str
+    version: str
+    precision: str = 'fp32'
+
+    def to_metadata(self) -> dict[str, str]:
+        """Return the words to store in a file."""
+        return {
+            MARK: self.version,
+            'name': self.name,
+            'positions': str(self.positions),
+            'pooling': str(self.pooling),
+            'size_multiple': str(self.size_multiple),
+            'sha256': self.sha256,
+            'precision': self.precision,
+        }
+
+
+def read_card(metadata: Mapping[str, str], name: str) -> ModelCard:
+    """Return what a file's metadata say.
+
+    Args:
+        metadata: as the file has them.
+        name: of the graph that is expected.
+
+    Raises:
+        ModelError: they are not ours, or of another graph; the file is not named.
+    """
+    if MARK not in metadata:
+        raise ModelError(f'is no model of this package; expected {name} as `sff export` writes it')
+    if metadata.get('name') != name:
+        raise ModelError(f'holds {metadata.get("name")!r}, expected {name}')
+    try:
+        return ModelCard(
+            name=name,
+            positions=int(metadata['positions']),
+            pooling=int(metadata['pooling']),
+            size_multiple=int(metadata['size_multiple']),
+            sha256=metadata['sha256'],
+            version=metadata[MARK],
+            precision=metadata['precision'],
+        )
+    except (KeyError, ValueError) as err:
+        raise ModelError(f'has metadata that do not fit this version: {err}') from err

@@ -1,0 +1,243 @@
+"""One TensorRT engine ready to run: buffers, a stream and a CUDA graph, made once."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sff_ros.errors import ModelError
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """An input or output of an engine: its name, static shape, type and direction."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: npt.DTypeLike
+    is_input: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedEngine:
+    """An engine that TensorRT has loaded.
+
+    Attributes:
+        context: its execution context, of static shapes.
+        tensors: all its inputs and outputs.
+        errors: what TensorRT has said of errors; it grows.
+        owners: what must live as long as the context.
+    """
+
+    context: Any
+    tensors: tuple[Tensor, ...]
+    errors: list[str]
+    owners: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """The GPU that engines are built for.
+
+    Attributes:
+        name: as the driver calls it.
+        capability: compute capability, e.g. (8, 7).
+        driver: newest CUDA version that the driver knows, e.g. '12.6'.
+    """
+
+    name: str
+    capability: tuple[int, int]
+    driver: str
+
+    def __str__(self) -> str:
+        return f'{self.name} {self.capability[0]}.{self.capability[1]}'
+
+
+def load_cudart() -> Any:
+    """Return cuda-python's binding of the CUDA runtime.
+
+    Raises:
+        ModelError: it is not installed.
+    """
+    reasons = []
+    for name in ('cuda.bindings.runtime', 'cuda.cudart'):  # since 12.8; before
+        try:
+            return importlib.import_module(name)
+        except (ImportError, OSError, RuntimeError) as err:
+            reasons.append(str(err))
+    raise ModelError(f'cuda-python cannot be loaded: {reasons[0]}; pip install cuda-python')
+
+
+def find_gpu(cudart: Any) -> Gpu:
+    """Return the present GPU.
+
+    Raises:
+        ModelError: there is none, or its driver is too old.
+    """
+    (device,) = checked(cudart, cudart.cudaGetDevice(), 'no CUDA GPU')
+    (props,) = checked(cudart, cudart.cudaGetDeviceProperties(device), 'no CUDA GPU')
+    (version,) = checked(cudart, cudart.cudaDriverGetVersion(), 'no CUDA driver')
+    name = props.name.decode(errors='replace') if isinstance(props.name, bytes) else props.name
+    driver = f'{version // 1000}.{version % 1000 // 10}'
+    return Gpu(str(name).strip('\0 '), (int(props.major), int(props.minor)), driver)
+
+
+def checked(cudart: Any, result: tuple[Any, ...], what: str) -> tuple[Any, ...]:
+    """Return what a call of the CUDA runtime gave beside its error code.
+
+    Raises:
+        ModelError: the code is not success; it says `what` and the code's text.
+    """
+    code, *values = result
+    if code != cudart.cudaError_t.cudaSuccess:
+        _, text = cudart.cudaGetErrorString(code)
+        raise ModelError(f'{what}: {text.decode() if isinstance(text, bytes) else text}')
+    return tuple(values)
+
+
+class CudaProgram:
+    """Runs one engine on arrays; one thread at a time.
+
+    Args:
+        cudart: the CUDA runtime, as of load_cudart.
+        engine: what is run.
+
+    Raises:
+        ModelError: the GPU has too little memory, or the engine fails on its first run.
+    """
+
+    def __init__(self, cudart: Any, engine: LoadedEngine) -> None:
+        self._cudart = cudart
+        self._engine: LoadedEngine | None = engine
+        self._context = engine.context
+        self._errors = engine.errors
+        self._tensors = {tensor.name: tensor for tensor in engine.tensors}
+        self._host = {t.name: np.zeros(t.shape, t.dtype) for t in engine.tensors}
+        self._device: dict[str, int] = {}
+        self._pinned: list[int] = []
+        self._stream: Any = None
+        self._graph: Any = None
+        try:
+            self._allocate()
+            # What is initialised lazily must not be while the graph is captured.
+            for _ in range(2):
+                self._enqueue()
+            self._sync()
+            self._capture()
+        except ModelError:
+            self.close()
+            raise
+
+    @property
+    def captured(self) -> bool:
+        """Whether a CUDA graph is launched, not kernel after kernel."""
+        return self._graph is not None
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the outputs, as new arrays.
+
+        Args:
+            inputs: by name; of the engine's shapes, where leading 1s may be left out.
+
+        Raises:
+            ModelError: an input does not fit, or CUDA failed.
+        """
+        cudart = self._cudart
+        for name, array in inputs.items():
+            self._fill(name, array)
+            self._copy(name, cudart.cudaMemcpyKind.cudaMemcpyHostToDevice)
+        if self._graph is None:
+            self._enqueue()
+        else:
+            self._check(cudart.cudaGraphLaunch(self._graph, self._stream), 'the CUDA graph failed')
+        outputs = [name for name, tensor in self._tensors.items() if not tensor.is_input]
+        for name in outputs:
+            self._copy(name, cudart.cudaMemcpyKind.cudaMemcpyDeviceToHost)
+        self._sync()
+        return {name: self._host[name].copy() for name in outputs}
+
+    def close(self) -> None:
+        """Free what is held on the GPU; the program cannot run any more."""
+        cudart = self._cudart
+        if self._stream is not None:
+            cudart.cudaStreamSynchronize(self._stream)
+        if self._graph is not None:
+            cudart.cudaGraphExecDestroy(self._graph)
+        for address in self._pinned:
+            cudart.cudaHostUnregister(address)
+        for address in self._device.values():
+            cudart.cudaFree(address)
+        if self._stream is not None:
+            cudart.cudaStreamDestroy(self._stream)
+        # The context goes first, then what it was made of.
+        self._graph = self._stream = self._context = None
+        self._engine = None
+        self._pinned, self._device = [], {}
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _check(self, result: tuple[Any, ...], what: str) -> tuple[Any, ...]:
+        return checked(self._cudart, result, what)
+
+    def _allocate(self) -> None:
+        """Make the stream and all buffers, and tell the context where they are."""
+        cudart = self._cudart
+        flags = cudart.cudaStreamNonBlocking
+        (self._stream,) = self._check(cudart.cudaStreamCreateWithFlags(flags), 'no CUDA stream')
+        for name, host in self._host.items():
+            what = f'no {host.nbytes} bytes of GPU memory for {name}'
+            (address,) = self._check(cudart.cudaMalloc(host.nbytes), what)
+            self._device[name] = int(address)
+            if not self._context.set_tensor_address(name, int(address)):
+                raise ModelError(f'the engine has no tensor {name!r}')
+            # Page-locked memory is copied faster; without it all works as well.
+            code, *_ = cudart.cudaHostRegister(host.ctypes.data, host.nbytes, 0)
+            if code == cudart.cudaError_t.cudaSuccess:
+                self._pinned.append(host.ctypes.data)
+            self._copy(name, cudart.cudaMemcpyKind.cudaMemcpyHostToDevice)
+
+    def _fill(self, name: str, array: Array) -> None:
+        """Put an array where the GPU fetches it."""
+        host = self._host[name]
+        if array.shape != host.shape[-array.ndim :] or array.size != host.size:
+            raise ModelError(f'{name} is {array.shape}, the engine takes {host.shape}')
+        np.copyto(host, array.reshape(host.shape), casting='same_kind')
+
+    def _copy(self, name: str, kind: Any) -> None:
+        """Copy one buffer to or from the GPU, in the order of the stream."""
+        cudart, host, device = self._cudart, self._host[name], self._device[name]
+        to_device = kind == cudart.cudaMemcpyKind.cudaMemcpyHostToDevice
+        ends = (device, host.ctypes.data) if to_device else (host.ctypes.data, device)
+        call = cudart.cudaMemcpyAsync(*ends, host.nbytes, kind, self._stream)
+        self._check(call, f'{name} was not copied')
+
+    def _enqueue(self) -> None:
+        if not self._context.execute_async_v3(stream_handle=int(self._stream)):
+            reason = ' '.join(self._errors[-1].split()) if self._errors else 'no reason given'
+            raise ModelError(f'the engine failed to run: {reason}')
+
+    def _sync(self) -> None:
+        self._check(self._cudart.cudaStreamSynchronize(self._stream), 'the engine failed')
+
+    def _capture(self) -> None:
+        """Record the launches as a CUDA graph; where that is impossible go on without."""
+        cudart, stream = self._cudart, self._stream
+        # Other threads may allocate meanwhile, which the global mode would forbid.
+        mode = cudart.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
+        self._check(cudart.cudaStreamBeginCapture(stream, mode), 'no CUDA graph can be captured')
+        launched = self._context.execute_async_v3(stream_handle=int(stream))
+        code, graph = cudart.cudaStreamEndCapture(stream)
+        if launched and code == cudart.cudaError_t.cudaSuccess:
+            code, executable = cudart.cudaGraphInstantiate(graph, 0)
+            if code == cudart.cudaError_t.cudaSuccess:
+                self._graph = executable
+            cudart.cudaGraphDestroy(graph)
+        cudart.cudaGetLastError()  # forget a failed capture: it is not the next call's

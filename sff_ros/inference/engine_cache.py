@@ -1,0 +1,243 @@
+"""Built TensorRT engines on disk: found again only where they fit, never when damaged.
+
+An engine belongs to one graph, TensorRT version, GPU, driver, precision and shape; all of that
+is its key, and a digest of the key its file name. The file starts with a header that repeats the
+key and carries a digest of the content, so that a truncated or foreign file is never loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+_MAGIC = b'sff_ros engine 1\n'
+_SUFFIX = '.engine'
+_LOCK = 'lock'  # one for all: builds time kernels on the GPU, two at once would both time wrong
+
+
+@dataclass(frozen=True, slots=True)
+class EngineKey:
+    """All that an engine depends on.
+
+    Attributes:
+        graph_sha256: of the ONNX file.
+        library: TensorRT's name and version, e.g. 'tensorrt 10.3.0'.
+        gpu: name and compute capability, e.g. 'Orin 8.7'.
+        driver: CUDA version of the driver, e.g. '12.6'.
+        precision: 'fp32', 'fp16'.
+        shapes: name and shape of each input.
+    """
+
+    graph_sha256: str
+    library: str
+    gpu: str
+    driver: str
+    precision: str
+    shapes: tuple[tuple[str, tuple[int, ...]], ...]
+
+    @property
+    def digest(self) -> str:
+        """Hexadecimal sha256 of everything in the key."""
+        return hashlib.sha256(_as_json(asdict(self))).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """A serialised engine and where it came from.
+
+    Attributes:
+        content: what TensorRT deserialises.
+        build_s: how long it took to build, whenever that was, s.
+        loaded: whether it was in the cache.
+        note: why it could not be kept; empty where it was.
+    """
+
+    content: bytes
+    build_s: float
+    loaded: bool
+    note: str = ''
+
+
+@dataclass(frozen=True, slots=True)
+class CacheEntry:
+    """One file of the cache.
+
+    Attributes:
+        path: the file.
+        size: bytes on disk.
+        header: what it says of itself: 'key', 'build_s', 'built' (s since 1970).
+        fault: why it would not be loaded, by itself; empty where it is sound.
+    """
+
+    path: Path
+    size: int
+    header: dict[str, Any]
+    fault: str
+
+
+def default_folder() -> Path:
+    """Return ~/.cache/sff_ros, or its like below XDG_CACHE_HOME."""
+    named = os.environ.get('XDG_CACHE_HOME', '')
+    # The XDG specification: a relative path is invalid and to be ignored.
+    base = Path(named) if os.path.isabs(named) else Path.home() / '.cache'
+    return base / 'sff_ros'
+
+
+class EngineCache:
+    """Engines in one folder, shared by all processes of a user."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or default_folder()
+
+    def load(self, key: EngineKey) -> Engine | None:
+        """Return the engine of a key; None where there is none that is whole and of that key."""
+        header, content, fault = _read(self._path(key))
+        if fault or header.get('key') != json.loads(_as_json(asdict(key))):
+            return None
+        return Engine(content, float(header['build_s']), loaded=True)
+
+    def get(
+        self,
+        key: EngineKey,
+        build: Callable[[], bytes],
+        on_wait: Callable[[], None] = lambda: None,
+    ) -> Engine:
+        """Return the engine of a key; build and keep it where there is none.
+
+        Of several threads or processes that miss the same engine, one builds it.
+
+        Args:
+            build: makes the engine; its errors pass through, and nothing is kept then.
+            on_wait: told, once, that somebody else is building and has to be waited for.
+        """
+        engine = self.load(key)
+        if engine is not None:
+            return engine
+        try:
+            lock = self._open_lock()
+        except OSError as err:
+            content, build_s = _timed(build)
+            return Engine(content, build_s, loaded=False, note=f'not kept: {err}')
+        with lock:
+            if not _try_lock(lock):
+                on_wait()
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            engine = self.load(key)
+            if engine is not None:
+                return engine
+            content, build_s = _timed(build)
+            try:
+                self._store(key, content, build_s)
+            except OSError as err:
+                return Engine(content, build_s, loaded=False, note=f'not kept: {err}')
+            return Engine(content, build_s, loaded=False)
+
+    def entries(self) -> list[CacheEntry]:
+        """Return what lies in the cache, sound or not, by name."""
+        found = []
+        for path in sorted(self.folder.glob(f'*{_SUFFIX}')):
+            header, _, fault = _read(path)
+            with contextlib.suppress(FileNotFoundError):  # cleared meanwhile
+                found.append(CacheEntry(path, path.stat().st_size, header, fault))
+        return found
+
+    def clear(self) -> int:
+        """Delete every engine; return how many there were. A build under way is not disturbed."""
+        paths = list(self.folder.glob(f'*{_SUFFIX}'))
+        for path in paths:
+            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError), self._open_lock() as lock:
+            if _try_lock(lock):
+                self._drop_leftovers()
+        return len(paths)
+
+    def _path(self, key: EngineKey) -> Path:
+        return self.folder / f'{key.digest}{_SUFFIX}'
+
+    def _open_lock(self) -> IO[bytes]:
+        """Open the lock file; create the folder, the user's alone, as engines are programs."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return (self.folder / _LOCK).open('ab')
+
+    def _store(self, key: EngineKey, content: bytes, build_s: float) -> None:
+        """Write an engine so that it appears whole or not at all; the lock is held."""
+        self._drop_leftovers()
+        header = {
+            'key': asdict(key),
+            'built': time.time(),
+            'build_s': build_s,
+            'size': len(content),
+            'sha256': hashlib.sha256(content).hexdigest(),
+        }
+        path = self._path(key)
+        temporary = path.with_suffix('.tmp')
+        with temporary.open('wb') as file:
+            file.write(_MAGIC + _as_json(header) + b'\n')
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        _sync_folder(self.folder)
+
+    def _drop_leftovers(self) -> None:
+        """Delete what a killed process left half written; the lock is held, so nobody writes."""
+        for path in self.folder.glob('*.tmp'):
+            path.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> tuple[dict[str, Any], bytes, str]:
+    """Return header, content and fault of a file; without content where there is a fault."""
+    try:
+        raw = path.read_bytes()
+    except OSError as err:
+        return {}, b'', err.strerror or 'cannot be read'
+    if not raw.startswith(_MAGIC):
+        return {}, b'', 'is no engine of this package'
+    line, _, content = raw[len(_MAGIC) :].partition(b'\n')
+    try:
+        header = json.loads(line)
+        size, sha256 = header['size'], header['sha256']
+        float(header['build_s'])
+    except (ValueError, KeyError, TypeError):
+        return {}, b'', 'has a damaged header'
+    if len(content) != size:
+        return header, b'', f'has {len(content)} bytes of {size}'
+    if hashlib.sha256(content).hexdigest() != sha256:
+        return header, b'', 'is damaged: its digest does not fit'
+    return header, content, ''
+
+
+def _as_json(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, sort_keys=True).encode()
+
+
+def _timed(build: Callable[[], bytes]) -> tuple[bytes, float]:
+    """Return what was built and how long that took, s."""
+    begin = time.monotonic()
+    content = build()
+    return content, time.monotonic() - begin
+
+
+def _try_lock(lock: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

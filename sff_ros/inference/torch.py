@@ -1,0 +1,58 @@
+"""The network in PyTorch: for those who have it and no ONNX Runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from sff_ros.core.focus_map import FloatMap
+from sff_ros.core.model_card import NETWORK, read_card
+from sff_ros.errors import ModelError
+from sff_ros.inference.canonical_network import CanonicalNetwork, spec_of
+from sff_ros.network.checkpoint import assign_weights, read_safetensors
+from sff_ros.network.fast_gru import FastGru, confidence
+
+
+def open_torch(model: Path) -> CanonicalNetwork:
+    """Load the network on the GPU where there is one, else on the processor.
+
+    Raises:
+        ModelError: the file cannot be read, is damaged, or is no model of ours.
+    """
+    state, metadata = read_safetensors(model)
+    try:
+        card = read_card(metadata, NETWORK)
+    except ModelError as err:
+        raise ModelError(f'{model}: {err}') from err
+    network = FastGru()
+    assign_weights(network, state, model)
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    name = 'torch (CUDA)' if device == 'cuda' else 'torch'
+    return CanonicalNetwork(spec_of(name, card), TorchRunner(network, device))
+
+
+class TorchRunner:
+    """Runs the network in fp32."""
+
+    def __init__(self, network: FastGru, device: str) -> None:
+        self._device = device
+        self._network = network.eval().to(device)
+
+    def run(
+        self, responses: FloatMap, evidence: FloatMap, context: FloatMap
+    ) -> tuple[FloatMap, FloatMap]:
+        """Return position and confidence, (H, W) each."""
+        inputs = (
+            torch.from_numpy(maps)[None].to(self._device)
+            for maps in (responses, evidence, context)
+        )
+        try:
+            with torch.inference_mode():
+                predictions = self._network(*inputs)
+                maps = predictions.position, confidence(predictions.log_scale)
+                position, sure = (values[0, 0].cpu().numpy() for values in maps)
+        except RuntimeError as err:  # out of memory is one
+            reason = ' '.join(str(err).split())
+            raise ModelError(f'PyTorch cannot run the network: {reason}') from err
+        return position, sure

@@ -1,0 +1,235 @@
+"""From trained weights to the files of models/: two ONNX graphs, and the weights alone."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from sff_ros import __version__
+from sff_ros.core.canonical import EVIDENCE_CHANNELS, POSITIONS
+from sff_ros.core.focus_volume import DILATIONS, POOLING, measure_contrast
+from sff_ros.core.model_card import MEASURE, NETWORK, ModelCard
+from sff_ros.errors import ModelError
+from sff_ros.network.contrast import Contrast
+from sff_ros.network.fast_gru import SIZE_MULTIPLE, FastGru, confidence
+from sff_ros.network.half import to_half
+
+OPSET = 17  # what TensorRT 10 and ONNX Runtime from 1.16 on take
+TRACED, CHECKED = (64, 96), (48, 112)  # px: the graph must not remember the first
+# Positions, and confidence or contrast: what ONNX Runtime may differ from PyTorch by, on average.
+TOLERANCE, HALF_TOLERANCE = 1e-4, 0.05
+FORBIDDEN = {'Col2Im', 'If', 'Loop', 'Scan', 'NonZero'}  # what static engines choke on
+
+Array = npt.NDArray[np.float32]
+Axes = Mapping[str, Sequence[str | int]]
+
+
+class RunTime(nn.Module):
+    """The network as backends run it: only what the last step says."""
+
+    def __init__(self, network: FastGru) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, responses: Tensor, evidence: Tensor, context: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return canonical position and confidence in 0..1, (B, 1, H, W) each."""
+        predictions = self.network(responses, evidence, context)
+        return predictions.position, confidence(predictions.log_scale)
+
+
+def export_model(network: FastGru, folder: Path) -> tuple[Path, ...]:
+    """Write the files of models/: a file changes whole or not at all.
+
+    They are fast_gru.onnx, fast_gru_fp16.onnx, ddl.onnx and fast_gru.safetensors.
+
+    Each graph is checked, and run beside PyTorch on another size than it was traced with, before
+    the first file of the folder is touched.
+
+    Returns:
+        The files.
+
+    Raises:
+        ModelError: a graph does not do what the network does.
+        OSError: the folder cannot be written.
+    """
+    network = copy.deepcopy(network).cpu().eval().requires_grad_(False)
+    state = {name: values.contiguous() for name, values in network.state_dict().items()}
+    card = ModelCard(NETWORK, POSITIONS, POOLING, SIZE_MULTIPLE, _digest(state), __version__)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix='.export_') as name:
+        stage = Path(name)
+        _write_network(RunTime(network).eval(), card, stage / f'{NETWORK}.onnx')
+        measure = replace(card, name=MEASURE, size_multiple=POOLING, sha256='')
+        _write_measure(measure, stage / f'{MEASURE}.onnx')
+        weights = save(state, metadata=card.to_metadata())
+        (stage / f'{NETWORK}.safetensors').write_bytes(weights)
+        written = tuple(folder / file.name for file in sorted(stage.iterdir()))
+        for file in written:
+            os.replace(stage / file.name, file)
+    return written
+
+
+def _write_network(network: nn.Module, card: ModelCard, path: Path) -> None:
+    """Write and check the graph `fast_gru`."""
+    axes = {
+        'responses': (1, POSITIONS, len(DILATIONS), 'h', 'w'),
+        'evidence': (1, EVIDENCE_CHANNELS, 'h', 'w'),
+        'context': (1, 3, 'H', 'W'),
+        'position': (1, 1, 'H', 'W'),
+        'confidence': (1, 1, 'H', 'W'),
+    }
+    _write(network, _sweep(TRACED), axes, card, path)
+    inputs = _sweep(CHECKED)
+    with torch.inference_mode():
+        expected = [values.numpy() for values in network(*inputs)]
+    feed = dict(zip(axes, inputs, strict=False))
+    _compare(path, feed, expected, TOLERANCE)
+    half = path.with_name(f'{NETWORK}_fp16.onnx')
+    half.write_bytes(to_half(onnx.load(str(path))).SerializeToString())
+    _compare(half, feed, expected, HALF_TOLERANCE)
+
+
+def _write_measure(card: ModelCard, path: Path) -> None:
+    """Write the graph `ddl` and check it against core.measure_contrast."""
+    axes = {'image': (1, 3, 'H', 'W'), 'responses': (1, len(DILATIONS), 'h', 'w')}
+    _write(Contrast(), (_picture(TRACED),), axes, card, path)
+    image = _picture(CHECKED)
+    slice_ = image[0].permute(1, 2, 0).numpy().astype(np.uint8)
+    _compare(path, {'image': image}, [measure_contrast(slice_, POOLING)[None]], TOLERANCE)
+
+
+def _write(
+    module: nn.Module, inputs: tuple[Tensor, ...], axes: Axes, card: ModelCard, path: Path
+) -> None:
+    """Trace a module, fold what is constant, name its axes, and add the metadata."""
+    names = list(axes)
+    dynamic = {
+        name: {place: axis for place, axis in enumerate(sizes) if isinstance(axis, str)}
+        for name, sizes in axes.items()
+    }
+    traced = path.with_suffix('.traced')
+    with warnings.catch_warnings():
+        # This exporter is the old one of PyTorch. Its graph has as many nodes as that of the new
+        # one and runs as fast; but it takes one second and no further package, not a minute.
+        warnings.simplefilter('ignore')
+        torch.onnx.export(
+            module,
+            inputs,
+            str(traced),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=names[: len(inputs)],
+            output_names=names[len(inputs) :],
+            dynamic_axes=dynamic,
+        )
+    graph = _folded(traced)
+    traced.unlink()
+    _name_axes(graph, axes)
+    onnx.helper.set_model_props(graph, card.to_metadata())
+    _check(graph)
+    path.write_bytes(graph.SerializeToString())
+
+
+def _folded(traced: Path) -> onnx.ModelProto:
+    """Return a graph as ONNX Runtime simplifies it for any processor: standard operators only."""
+    folded = traced.with_suffix('.folded')
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(folded)
+    options.log_severity_level = 3  # it warns that such a file is made for this machine: not yet
+    onnxruntime.InferenceSession(str(traced), options, providers=['CPUExecutionProvider'])
+    graph = onnx.load(str(folded))
+    folded.unlink()
+    used = [opset for opset in graph.opset_import if opset.domain == '']
+    del graph.opset_import[:]
+    graph.opset_import.extend(used)
+    return graph
+
+
+def _name_axes(graph: onnx.ModelProto, axes: Axes) -> None:
+    """Give inputs and outputs the sizes that they have, where tracing lost or invented some."""
+    for tensor in (*graph.graph.input, *graph.graph.output):
+        dimensions = tensor.type.tensor_type.shape.dim
+        for dimension, axis in zip(dimensions, axes[tensor.name], strict=True):
+            dimension.Clear()
+            if isinstance(axis, str):
+                dimension.dim_param = axis
+            else:
+                dimension.dim_value = axis
+
+
+def _check(graph: onnx.ModelProto) -> None:
+    """Refuse a graph that some runtime would not take.
+
+    Raises:
+        ModelError: names the operators.
+    """
+    onnx.checker.check_model(graph, full_check=True)
+    foreign = {
+        node.op_type for node in graph.graph.node if node.domain or node.op_type in FORBIDDEN
+    }
+    if foreign:
+        raise ModelError(
+            f'the graph has {", ".join(sorted(foreign))}, which not all runtimes take'
+        )
+
+
+def _compare(
+    path: Path, inputs: Mapping[str, Tensor], expected: Sequence[Array], tolerance: float
+) -> None:
+    """Run a graph and refuse it where it differs.
+
+    Raises:
+        ModelError: names the output and by how much.
+    """
+    session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
+    found = session.run(None, {name: values.numpy() for name, values in inputs.items()})
+    for output, got, want in zip(session.get_outputs(), found, expected, strict=True):
+        apart = float(np.abs(got - want).mean())
+        if not apart <= tolerance:
+            raise ModelError(f'{path.name}: {output.name} is off by {apart:.2g} on average')
+
+
+def _sweep(size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return random inputs of the network."""
+    random = _random(sum(size))
+    h, w = size[0] // POOLING, size[1] // POOLING
+    evidence = torch.cat(
+        [random(1, 2, h, w) * (POSITIONS - 1), random(1, EVIDENCE_CHANNELS - 2, h, w)], 1
+    )
+    return random(1, POSITIONS, len(DILATIONS), h, w), evidence, 2 * random(1, 3, *size)
+
+
+def _picture(size: tuple[int, int]) -> Tensor:
+    """Return a random picture of 8 bits."""
+    return torch.floor(256 * _random(sum(size))(1, 3, *size))
+
+
+def _random(seed: int) -> Callable[..., Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return lambda *shape: torch.rand(*shape, generator=generator)
+
+
+def _digest(state: Mapping[str, Tensor]) -> str:
+    """Return the sha256 of all names and values, whatever the order they are kept in."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        digest.update(name.encode())
+        digest.update(state[name].numpy().tobytes())
+    return digest.hexdigest()

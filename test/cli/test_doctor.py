@@ -1,0 +1,153 @@
+"""`sff doctor`: its stack, its judgement, and what it prints."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from sff_ros.cli import doctor, doctor_trial
+from sff_ros.cli.doctor_stack import HEIGHT, SLICES, WIDTH, KnownStack, known_stack
+from sff_ros.cli.doctor_trial import Trial, is_expected, try_backend
+from sff_ros.core.focus_map import FocusEstimate
+from sff_ros.core.focus_volume import FocusVolume
+from sff_ros.core.stack import Image
+from sff_ros.errors import ModelError
+from sff_ros.inference import Choice
+from sff_ros.inference.peak import PeakBackend
+
+
+@pytest.fixture(scope='module')
+def known() -> KnownStack:
+    return known_stack()
+
+
+def silent(what: str, share: float) -> None:
+    """Listen to no progress."""
+
+
+def test_the_stack_is_the_same_every_time_and_sharp_where_it_says(known: KnownStack) -> None:
+    again = known_stack()
+    images = [slice_.image for slice_ in known.stack.slices]
+    assert len(images) == SLICES
+    assert images[0].shape == (HEIGHT, WIDTH, 3)
+    for mine, other in zip(images, again.stack.slices, strict=True):
+        np.testing.assert_array_equal(mine, other.image)
+    boards = known.truth[HEIGHT // 2 :]
+    assert np.unique(boards).tolist() == pytest.approx([3.0, 7.2, 11.5])
+    for left, sharpest in ((20, 3), (230, 7)):  # boards at 3 and 7.2
+        part = [image[260:460, left : left + 180, 0].astype(float) for image in images]
+        contrast = [np.abs(np.diff(p, axis=1)).mean() for p in part]
+        assert int(np.argmax(contrast)) == sharpest
+
+
+def test_the_classical_backend_passes(known: KnownStack) -> None:
+    trial = try_backend('peak', known, known.truth, silent)
+    assert trial.loaded
+    assert trial.wrong < 0.12
+    assert trial.unlike == trial.wrong  # the truth was its reference
+    assert trial.latency_s > 0
+    assert trial.what == 'peak fp32'
+
+
+class Shifted(PeakBackend):
+    """Answers a slice too far."""
+
+    def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
+        right = super().infer(volume, context)
+        return FocusEstimate(right.position + 1, right.confidence)
+
+
+class Failing(PeakBackend):
+    """Loads, and then does not run."""
+
+    def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
+        raise ModelError('out of GPU memory')
+
+
+@pytest.mark.parametrize(
+    ('backend', 'fault'),
+    [
+        (Shifted, r'peak is 1\.\d\d slices off, expected 0\.5'),
+        (Failing, 'peak does not work: out of GPU memory'),
+    ],
+)
+def test_what_is_wrong_or_does_not_run_is_a_fault(
+    known: KnownStack, monkeypatch: pytest.MonkeyPatch, backend: type[PeakBackend], fault: str
+) -> None:
+    monkeypatch.setattr(doctor_trial, 'choose_backend', lambda _: Choice(backend()))
+    monkeypatch.setattr(doctor_trial, 'RUNS', 1)
+    (found,) = try_backend('peak', known, None, silent).faults
+    assert re.fullmatch(fault, found), found
+
+
+def trial(expected: bool = True, loaded: bool = True, **known_by: float) -> Trial:
+    values = {'wrong': 0.05, 'unlike': 0.001, **known_by}
+    return Trial('torch', 'why', loaded, expected, None, values['wrong'], values['unlike'])
+
+
+@pytest.mark.parametrize(
+    ('made', 'faults'),
+    [
+        (trial(), []),
+        (trial(loaded=False, expected=False), []),
+        (trial(loaded=False), ['torch does not work: why']),
+        (trial(wrong=0.6), ['torch is 0.60 slices off, expected 0.5']),
+        (trial(wrong=float('nan')), ['torch is nan slices off, expected 0.5']),
+        (trial(unlike=0.011), ['torch is 0.011 slices from onnx, expected 0.01']),
+    ],
+)
+def test_faults(made: Trial, faults: list[str]) -> None:
+    assert made.faults == faults
+
+
+def test_half_precision_may_differ_more() -> None:
+    half = Trial('tensorrt', 'x', True, True, None, 0.05, 0.03, 0.01, 'fp16')
+    assert half.faults == []
+
+
+def test_what_is_not_installed_is_not_expected(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without(*missing: str) -> Callable[[str], object]:
+        return lambda name: None if name in missing else object()
+
+    monkeypatch.setattr('importlib.util.find_spec', without('torch', 'tensorrt'))
+    monkeypatch.setattr(doctor_trial, 'GPU_FILES', ('/dev/null',))
+    assert is_expected('peak')
+    assert is_expected('onnx')
+    assert not is_expected('torch')
+    assert is_expected('tensorrt')  # as TensorRT for RTX is there
+    monkeypatch.setattr('importlib.util.find_spec', without('tensorrt', 'tensorrt_rtx'))
+    assert not is_expected('tensorrt')
+    monkeypatch.setattr('importlib.util.find_spec', without())
+    monkeypatch.setattr(doctor_trial, 'GPU_FILES', ('/dev/no_such_gpu',))
+    assert not is_expected('tensorrt')
+
+
+@pytest.mark.parametrize('good', [True, False])
+def test_exit_code_and_print(
+    good: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trials = [trial(), trial(loaded=False, expected=not good)]
+    monkeypatch.setattr(doctor, 'try_all', lambda _: trials)
+    monkeypatch.setattr(doctor, '_check_models', lambda: [])
+    assert doctor.run(argparse.Namespace()) == (0 if good else 1)
+    lines = capsys.readouterr().out.splitlines()
+    assert 10 <= len(lines) <= 30
+    assert lines[0].startswith('sff ')
+    assert lines[-1] == ('all that is installed works' if good else '1 faults')
+    assert ('FAULT: torch does not work: why' in lines) is not good
+
+
+def test_a_missing_model_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def absent(name: str) -> None:
+        raise ModelError(f'{name} is not in /somewhere')
+
+    monkeypatch.setattr(doctor, 'shipped_model', absent)
+    faults = doctor._check_models()
+    assert faults == [f'{name} is not in /somewhere' for name in doctor.SHIPPED]
+    assert capsys.readouterr().out.count('missing') == 4
