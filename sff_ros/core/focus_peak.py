@@ -69,8 +69,8 @@ def estimate_peak(volume: FocusVolume, context: Image) -> FocusEstimate:
     confidence = _confidence(evidence, last, tolerance)
     dense = evidence.dense
     smooth = FocusEstimate(
-        np.clip(_to_full_size(dense.position, volume), 0, last),
-        np.clip(_to_full_size(confidence, volume), 0, 1),
+        np.clip(to_full_size(dense.position, volume), 0, last),
+        np.clip(to_full_size(confidence, volume), 0, 1),
     )
     return sharpen_edges(smooth, context, evidence.width)
 
@@ -163,8 +163,8 @@ def _confidence(evidence: Evidence, last: np.float32, tolerance: np.float32) -> 
     return confidence
 
 
-def _to_full_size(pooled: Floats, volume: FocusVolume) -> FloatMap:
-    """Interpolate a pooled map between the centres of its blocks; cut to the slices' size."""
+def to_full_size(pooled: Floats, volume: FocusVolume) -> FloatMap:
+    """Interpolate a pooled map between the centres of its blocks; cut to the slices' (H, W)."""
     height, width = volume.size
     h, w = pooled.shape
     size = (w * volume.pooling, h * volume.pooling)

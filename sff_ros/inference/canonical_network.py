@@ -19,6 +19,7 @@ from sff_ros.core.focus_volume import (
     measure_contrast,
 )
 from sff_ros.core.model_card import ModelCard
+from sff_ros.core.polish import polish
 from sff_ros.core.stack import MIN_SLICES, Image
 from sff_ros.errors import ModelError
 from sff_ros.inference.backend import ModelSpec
@@ -88,7 +89,7 @@ class CanonicalNetwork:
         if not (np.isfinite(position).all() and np.isfinite(confidence).all()):
             raise ModelError(f'{self.spec.name}: the network answered NaN or Inf')
         slices = from_canonical(position, volume.axis)
-        # A sweep of many more slices than positions is polished here, on volume.responses.
+        slices = polish(slices, confidence, volume, evidence)
         # Where no curve at all says anything, even the network can only guess.
         known = evidence.dense.information.any()
         return FocusEstimate(slices, np.clip(confidence, 0, 1 if known else 0))
