@@ -146,7 +146,8 @@ def test_install_is_done_once_and_again_when_requirements_change(machine: Machin
 def test_tests_extend_the_environment_of_the_demo(machine: Machine) -> None:
     # PyTorch is an install of its own.
     for verbs, venvs, installs in [
-        ('demo', 1, 1), ('sff depth x', 1, 1), ('sff train', 1, 3), ('test', 1, 5), ('sff depth x --model y', 1, 5), ('demo', 1, 5),
+        ('demo', 1, 1), ('sff depth x', 1, 1), ('sff train', 1, 3), ('test', 1, 5),
+        ('sff depth x --model y', 1, 5), ('demo', 1, 5),
     ]:  # fmt: skip
         assert machine.run(*verbs.split()).returncode == 0
         assert machine.calls('-m venv --clear') == venvs
