@@ -1,0 +1,73 @@
+"""The shipped network on the same scenes, swept and exposed in other ways."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from sff_ros.core.all_in_focus import RunningAllInFocus
+from sff_ros.core.canonical import canonical_places
+from sff_ros.core.focus_volume import FocusVolume
+from sff_ros.training.render import render_sweep
+from sff_ros.training.scenes import draw_scene, visible
+from sff_ros.training.textures import Textures
+
+pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
+from sff_ros.inference import open_backend
+
+SIZE, SCENES = 128, range(900, 908)
+BLUR_PX, NOISE = 0.8, 1.0
+EVEN = np.linspace(0, 14, 15)
+STEPS = np.random.default_rng(0).uniform(1, 3, 14)
+SWEEPS = {
+    '12 slices': np.linspace(0, 14, 12),
+    '41 slices': np.linspace(0, 14, 41),
+    '60 slices': np.linspace(0, 14, 60),
+    'steps of up to 3:1': np.concatenate([[0], np.cumsum(STEPS) / STEPS.sum() * 14]),
+    'reversed': EVEN[::-1],
+}
+
+
+def mean_error(places: npt.NDArray[np.float64], gain: float = 1.0, name: str = 'onnx') -> float:
+    """Return the mean absolute error over all scenes, canonical positions."""
+    backend = open_backend(name)
+    errors = []
+    for seed in SCENES:
+        layers = draw_scene(np.random.default_rng(seed), Textures(), SIZE)
+        _, truth = visible(layers, SIZE)
+        sweep = np.clip(render_sweep(layers, places.tolist(), BLUR_PX, SIZE), 0, 1) * 200 + 10
+        noise = np.random.default_rng(1).normal(0, NOISE, sweep.shape)
+        stack = np.clip(np.rint(gain * (sweep + noise)), 0, 255).astype(np.uint8)
+        context, responses = RunningAllInFocus(), []
+        for image in stack:
+            responses.append(backend.measure(image))
+            context.add(image, responses[-1])
+        pooling = backend.spec.pooling
+        volume = FocusVolume(np.stack(responses), places, (SIZE, SIZE), pooling)
+        position = backend.infer(volume, context.image).position
+        got = np.interp(position, np.arange(len(places)), canonical_places(places))
+        got = 14 - got if places[0] > places[-1] else got
+        errors.append(np.abs(got - np.clip(truth, 0, 14)).mean())
+    return float(np.mean(errors))
+
+
+@cache
+def usual_error() -> float:
+    return mean_error(EVEN)
+
+
+@pytest.mark.parametrize('name', SWEEPS)
+def test_another_sweep_of_the_same_scene_is_as_good(name: str) -> None:
+    assert mean_error(SWEEPS[name]) < 1.2 * usual_error()
+
+
+@pytest.mark.parametrize('gain', [0.5, 1.15])
+def test_exposure_hardly_matters(gain: float) -> None:
+    assert mean_error(EVEN, gain) < 1.2 * usual_error()
+
+
+def test_it_is_better_than_the_classical_answer() -> None:
+    assert usual_error() < 0.75 * mean_error(EVEN, name='peak')
