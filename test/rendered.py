@@ -11,6 +11,8 @@ import numpy.typing as npt
 from sff_ros.core.all_in_focus import RunningAllInFocus
 from sff_ros.core.focus_map import FocusEstimate
 from sff_ros.core.focus_volume import FocusVolume
+from sff_ros.core.stack import Image
+from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.peak import PeakBackend
 
 HEIGHT, WIDTH, SLICES = 96, 128, 15
@@ -65,12 +67,10 @@ def render(
     return stack
 
 
-def estimate(
-    stack: Sequence[Picture] | Sequence[npt.NDArray[np.uint16]],
-    axis: npt.NDArray[np.float64] | None = None,
+def run(
+    backend: DepthBackend, stack: Sequence[Image], axis: npt.NDArray[np.float64] | None = None
 ) -> FocusEstimate:
-    """Run the classical backend on a stack."""
-    backend = PeakBackend()
+    """Run a backend on a stack, swept over `axis` (0..S - 1 unless given)."""
     axis = np.arange(len(stack), dtype=float) if axis is None else axis
     responses, context = [], RunningAllInFocus()
     for image in stack:
@@ -79,3 +79,8 @@ def estimate(
     height, width = stack[0].shape[:2]
     volume = FocusVolume(np.stack(responses), axis, (height, width), backend.spec.pooling)
     return backend.infer(volume, context.image)
+
+
+def estimate(stack: Sequence[Image], axis: npt.NDArray[np.float64] | None = None) -> FocusEstimate:
+    """Run the classical backend on a stack."""
+    return run(PeakBackend(), stack, axis)

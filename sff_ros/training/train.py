@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 from tqdm import tqdm
@@ -262,8 +262,3 @@ def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """Return AdamW; for the paper's network Adam, whose weight decay is part of the gradient."""
     kind = torch.optim.Adam if recipe.network == 'ddl_gru' else torch.optim.AdamW
     return kind(network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
-
-
-def weights_of(trainer: Trainer) -> dict[str, Tensor]:
-    """Return the weights to ship: the average where there is one."""
-    return {name: t.detach().cpu() for name, t in trainer.average.state_dict().items()}

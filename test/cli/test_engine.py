@@ -5,20 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from engine_key import KEY
 
 from sff_ros.cli.engine import parse_size
 from sff_ros.cli.main import main
 from sff_ros.errors import ConfigError
-from sff_ros.inference.engine_cache import EngineCache, EngineKey
-
-KEY = EngineKey(
-    graph_sha256='ab' * 32,
-    library='tensorrt 10.3.0',
-    gpu='Orin 8.7',
-    driver='12.6',
-    precision='fp16',
-    shapes=(('context', (1, 3, 480, 640)), ('evidence', (1, 7, 240, 320))),
-)
+from sff_ros.inference.engine_cache import EngineCache
 
 
 @pytest.fixture

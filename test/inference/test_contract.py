@@ -7,11 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pytest
-from rendered import HEIGHT, SLICES, WIDTH, even, plane, render
+from rendered import HEIGHT, SLICES, WIDTH, even, plane, render, run
 
-from sff_ros.core.all_in_focus import RunningAllInFocus
-from sff_ros.core.focus_map import FocusEstimate
-from sff_ros.core.focus_volume import FocusVolume
 from sff_ros.core.stack import Image
 from sff_ros.errors import ModelError
 from sff_ros.inference import BACKENDS, open_backend
@@ -35,21 +32,6 @@ def backend(request: pytest.FixtureRequest) -> DepthBackend:
         except ModelError as err:
             pytest.skip(str(err))
     return open_backend(name)
-
-
-def run(
-    backend: DepthBackend,
-    stack: Sequence[Image],
-    axis: npt.NDArray[np.float64] | None = None,
-) -> FocusEstimate:
-    axis = np.arange(len(stack), dtype=float) if axis is None else axis
-    responses, context = [], RunningAllInFocus()
-    for image in stack:
-        responses.append(backend.measure(image))
-        context.add(image, responses[-1])
-    height, width = stack[0].shape[:2]
-    volume = FocusVolume(np.stack(responses), axis, (height, width), backend.spec.pooling)
-    return backend.infer(volume, context.image)
 
 
 def grey16(stack: Sequence[npt.NDArray[np.uint8]]) -> list[Image]:

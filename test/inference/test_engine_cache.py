@@ -13,19 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from engine_key import KEY
 
 from sff_ros.errors import ModelError
 from sff_ros.inference import engine_cache
 from sff_ros.inference.engine_cache import EngineCache, EngineKey, default_folder
 
-KEY = EngineKey(
-    graph_sha256='ab' * 32,
-    library='tensorrt 10.3.0',
-    gpu='Orin 8.7',
-    driver='12.6',
-    precision='fp16',
-    shapes=(('context', (1, 3, 480, 640)), ('evidence', (1, 7, 240, 320))),
-)
 ENGINE = bytes(range(256)) * 40
 
 

@@ -7,10 +7,9 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 import pytest
+from rendered import run
 
-from sff_ros.core.all_in_focus import RunningAllInFocus
 from sff_ros.core.canonical import canonical_places
-from sff_ros.core.focus_volume import FocusVolume
 from sff_ros.training.render import render_sweep
 from sff_ros.training.scenes import draw_scene, visible
 from sff_ros.training.textures import Textures
@@ -41,13 +40,7 @@ def mean_error(places: npt.NDArray[np.float64], gain: float = 1.0, name: str = '
         sweep = np.clip(render_sweep(layers, places.tolist(), BLUR_PX, SIZE), 0, 1) * 200 + 10
         noise = np.random.default_rng(1).normal(0, NOISE, sweep.shape)
         stack = np.clip(np.rint(gain * (sweep + noise)), 0, 255).astype(np.uint8)
-        context, responses = RunningAllInFocus(), []
-        for image in stack:
-            responses.append(backend.measure(image))
-            context.add(image, responses[-1])
-        pooling = backend.spec.pooling
-        volume = FocusVolume(np.stack(responses), places, (SIZE, SIZE), pooling)
-        position = backend.infer(volume, context.image).position
+        position = run(backend, list(stack), places).position
         got = np.interp(position, np.arange(len(places)), canonical_places(places))
         got = 14 - got if places[0] > places[-1] else got
         errors.append(np.abs(got - np.clip(truth, 0, 14)).mean())

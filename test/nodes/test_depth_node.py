@@ -206,12 +206,17 @@ def test_a_picture_of_another_size_costs_the_cloud_only(graph: Graph) -> None:
     assert not clouds
 
 
-def test_maps_of_which_one_is_missing_are_given_up_and_counted(graph: Graph) -> None:
-    depth = graph.collect(Image, 'depth/image_rect')
-    maps = Maps(graph)
+def send_incomplete(maps: Maps, graph: Graph) -> None:
+    """Publish more sweeps without their focus map than the node waits for."""
     for _ in range(7):
         maps.send(ramp(), focus=None)
         graph.status('depth_node', 'anything', lambda s: True)
+
+
+def test_maps_of_which_one_is_missing_are_given_up_and_counted(graph: Graph) -> None:
+    depth = graph.collect(Image, 'depth/image_rect')
+    maps = Maps(graph)
+    send_incomplete(maps, graph)
     assert graph.counts('depth_node', 'unmatched_maps') >= 1
     maps.send(ramp())
     wait(lambda: depth, 'a depth picture')
@@ -220,9 +225,7 @@ def test_maps_of_which_one_is_missing_are_given_up_and_counted(graph: Graph) -> 
 def test_maps_after_time_was_set_back(graph: Graph) -> None:
     depth = graph.collect(Image, 'depth/image_rect')
     maps = Maps(graph)
-    for _ in range(7):
-        maps.send(ramp(), focus=None)
-        graph.status('depth_node', 'anything', lambda s: True)
+    send_incomplete(maps, graph)
     maps.stamp_ns = 1_000_000_000
     maps.send(ramp())
     wait(lambda: depth, 'a depth picture', 3)
