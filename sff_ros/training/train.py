@@ -85,10 +85,16 @@ class Trainer:
 
     def train(self) -> bool:
         """Train to the end, or until a signal asks to stop; return whether it is finished."""
-        model: nn.Module = self.network
-        if self.world > 1:
-            torch.distributed.init_process_group()
-            model = DistributedDataParallel(self.network)
+        if self.world == 1:
+            return self._train(self.network)
+        torch.distributed.init_process_group()
+        try:
+            return self._train(DistributedDataParallel(self.network))
+        finally:
+            # Left to the interpreter's end, its threads may outlive what they use.
+            torch.distributed.destroy_process_group()
+
+    def _train(self, model: nn.Module) -> bool:
         saved = started = time.monotonic()
         before, shown = self.seconds, float('nan')
         with self._stops_on_signals(), self._progress() as bar:

@@ -141,9 +141,14 @@ def test_two_processes_share_each_step(tmp_path: Path) -> None:
         command = [sys.executable, str(script), str(out)]
         if processes == 2:
             torchrun = ['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2']
+            torchrun += [
+                '--local-addr',
+                '127.0.0.1',
+            ]  # not by the host's name: that needs a network
             command[1:1] = torchrun
         environment = {**os.environ, 'PYTHONPATH': str(root), 'GLOO_SOCKET_IFNAME': 'lo'}
-        subprocess.run(command, env=environment, check=True, capture_output=True, timeout=240)
+        done = subprocess.run(command, env=environment, capture_output=True, timeout=240)
+        assert done.returncode == 0, done.stderr.decode()
     one, two = (
         torch.load(tmp_path / f'{n}' / CHECKPOINT, weights_only=True)['network'] for n in (1, 2)
     )
