@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from sff_ros.core.calm_product import calm_product
 from sff_ros.core.focus_map import FloatMap
 from sff_ros.core.focus_peak import Evidence
 from sff_ros.core.focus_volume import FocusVolume, Responses
@@ -52,7 +53,8 @@ def to_canonical(volume: FocusVolume, evidence: Evidence, context: Image) -> Can
     """
     places = canonical_places(volume.axis)
     flat = volume.responses.reshape(len(places), -1)
-    responses = resampling(places).astype(np.float32) @ flat
+    responses = np.empty((POSITIONS, flat.shape[1]), np.float32)
+    calm_product(flat.T, resampling(places).astype(np.float32).T, out=responses.T)
     shape = (POSITIONS, *volume.responses.shape[1:])
     return CanonicalSweep(responses.reshape(shape), _evidence(evidence, places), _picture(context))
 

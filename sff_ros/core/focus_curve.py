@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sff_ros.core.calm_product import calm_product
+
 Floats = npt.NDArray[np.float32]
 
 # Candidate peaks a slice; between them a parabola is put through the correlations.
@@ -16,9 +18,7 @@ STEPS = 2
 BEYOND = 1.0
 NARROWEST, GROWTH = 0.6, 1.4  # half widths tried: a geometric series in mean slice spacings
 SAMPLE = 4096  # curves looked at to find the common width
-# Multiplications in one matrix product: up to here BLAS stays on the calling thread. Its threads
-# cost more than they bring on products of this size, tenfold when the processor is busy.
-PRODUCT = 250_000
+CHUNK = 400_000  # correlations held at a time: as many as stay in the cache
 # Exponent of the templates' fall: above 2, since blur of less than half a pixel costs no contrast.
 FALL = 2.5
 # Standard deviation of responses to noise alone over their smallest: 0.6, 0.26 and 0.07 for the
@@ -109,37 +109,42 @@ def _templates(axis: npt.NDArray[np.float64], peaks: Floats, width: float) -> Fl
 def _common_width(residual: Floats, banks: list[Floats]) -> int:
     """Return which bank explains most of the volume, from every so many-th curve."""
     sample = residual[:, :: max(1, residual.shape[1] // SAMPLE)]
-    return int(np.argmax([(bank @ sample).max(axis=0).sum() for bank in banks]))
+    return int(np.argmax([calm_product(sample.T, b.T).max(axis=1).sum() for b in banks]))
 
 
 def _match(
     residual: Floats, banks: list[Floats], widths: list[float]
 ) -> tuple[Floats, Floats, Floats]:
     """Return each curve's best template place (in steps), its correlation and its width."""
+    templates = np.concatenate(banks).T
     total = residual.shape[1]
     peak, height, half = (np.empty(total, np.float32) for _ in range(3))
-    chunk = max(64, PRODUCT // banks[0].size)
+    chunk = max(64, CHUNK // templates.shape[1])
     for start in range(0, total, chunk):
         part = slice(start, start + chunk)
-        tops = [_top(np.ascontiguousarray(residual[:, part].T) @ bank.T) for bank in banks]
-        heights = np.stack([h for _, h in tops])
-        which = heights.argmax(axis=0)
-        height[part] = heights.max(axis=0)
-        peak[part] = np.take_along_axis(np.stack([p for p, _ in tops]), which[None], 0)[0]
+        correlation = calm_product(residual[:, part].T, templates)
+        which, peak[part], height[part] = _top(correlation.reshape(-1, *np.shape(banks)[:2]))
         half[part] = np.array(widths, np.float32)[which]
     return peak, height, half
 
 
-def _top(correlation: Floats) -> tuple[Floats, Floats]:
-    """Return where each row of (N, P) is highest, by a parabola, and how high."""
-    rows = np.arange(len(correlation))
-    top = correlation.argmax(axis=1)
-    inner = np.clip(top, 1, correlation.shape[1] - 2)
-    before, at, after = (correlation[rows, inner + d] for d in (-1, 0, 1))
-    bend = np.maximum(2 * at - before - after, np.float32(1e-12))
+def _top(correlation: Floats) -> tuple[npt.NDArray[np.intp], Floats, Floats]:
+    """Return which of K banks is highest in each row of (N, K, P), where, and how high.
+
+    The place within the bank comes from a parabola.
+    """
+    total, banks, places = correlation.shape
+    flat = correlation.reshape(total, banks * places)
+    rows = np.arange(total) * (banks * places)
+    top = flat.argmax(axis=1)
+    which, place = np.divmod(top, places)
+    inner = np.clip(place, 1, places - 2)
+    at = rows + top + (inner - place)
+    before, middle, after = (flat.ravel()[at + d] for d in (-1, 0, 1))
+    bend = np.maximum(2 * middle - before - after, np.float32(1e-12))
     shift = np.clip((after - before) / (2 * bend), -0.5, 0.5)
-    shift[inner != top] = 0
-    return (top + shift).astype(np.float32), correlation[rows, top]
+    shift[inner != place] = 0
+    return which, (place + shift).astype(np.float32), flat.ravel()[rows + top]
 
 
 def _judge(
