@@ -15,6 +15,7 @@ from sff_ros.training.scenes import LAST, draw_scene, flatten, visible
 from sff_ros.training.textures import Rng, Textures
 
 FLAT = 0.4  # share of the scenes in which nothing is known behind what is seen
+PROCESSED = 0.2  # share of the cameras that filter their pictures, and of those that compress
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +131,31 @@ def _shake(rng: Rng, sweep: FloatImage, drift_px: float) -> FloatImage:
 
 
 def _digitise(rng: Rng, sweep: FloatImage, cameras: CameraRange) -> npt.NDArray[np.uint8]:
-    """Add read and shot noise; round to 8 bits."""
+    """Add read and shot noise; process and round to 8 bits."""
     levels = sweep * np.float32(255)
     read = np.exp(rng.uniform(*np.log(cameras.noise)))
     shot = read * rng.uniform(0, 1)
     sigma = np.sqrt(read**2 + shot**2 * sweep).astype(np.float32)
     levels += sigma * rng.standard_normal(sweep.shape, dtype=np.float32)
-    return np.asarray(np.clip(np.rint(levels), 0, 255), np.uint8)
+    return np.stack(_processed(rng, np.asarray(np.clip(levels, 0, 255), np.float32)))
+
+
+def _processed(rng: Rng, levels: FloatImage) -> list[npt.NDArray[np.uint8]]:
+    """Round to 8 bits, after what the electronics of some cameras do to every picture.
+
+    A fifth smooths away noise or sharpens, a fifth compresses.
+    """
+    amount, sigma = rng.uniform(-0.7, 1.0), rng.uniform(0.4, 1.0)
+    quality = round(rng.uniform(60, 97))
+    filters, compresses = (rng.random(2) < PROCESSED).tolist()
+    pictures = []
+    for picture in levels:
+        if filters:
+            smooth = cv2.GaussianBlur(picture, (0, 0), sigma)
+            picture = picture + np.float32(amount) * (picture - smooth)
+        rounded = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+        if compresses:
+            _, packed = cv2.imencode('.jpg', rounded, (cv2.IMWRITE_JPEG_QUALITY, quality))
+            rounded = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
+        pictures.append(rounded)
+    return pictures

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sff_ros.core.focus_volume import measure_ddl
-from sff_ros.training.samples import CameraRange, Sample, _draw_places, draw_sample
+from sff_ros.training.samples import CameraRange, Sample, _draw_places, _processed, draw_sample
 from sff_ros.training.textures import Textures
 
 SIZE = 64
@@ -63,3 +63,20 @@ def test_slices_are_sharpest_near_the_truth() -> None:
         if error.size:
             errors.append(np.median(error))
     assert np.median(errors) < 1
+
+
+def test_some_cameras_filter_and_some_compress() -> None:
+    rng = np.random.default_rng(0)
+    levels = rng.uniform(60, 200, (2, 32, 32, 3)).astype(np.float32)
+    plain = np.rint(levels).astype(np.uint8)
+    kinds = []
+    for _ in range(300):
+        pictures = np.stack(_processed(rng, levels))
+        assert pictures.shape == plain.shape
+        assert pictures.dtype == np.uint8
+        # All pictures of a sweep are treated alike.
+        changed = [bool((a != b).any()) for a, b in zip(pictures, plain, strict=True)]
+        assert len(set(changed)) == 1
+        kinds.append(changed[0])
+        assert abs(float(pictures.mean()) - float(plain.mean())) < 2
+    assert 0.28 < np.mean(kinds) < 0.44  # 1 - 0.8 * 0.8 = 0.36
