@@ -36,6 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help='pictures for surfaces, png or jpg; may be given several times',
     )
+    parser.add_argument(
+        '--weights',
+        metavar='FILE',
+        type=Path,
+        help='start from these, .safetensors of `sff export`, where DIR has no checkpoint',
+    )
     parser.add_argument('--steps', metavar='N', type=int, help='steps in all')
     parser.add_argument('--scenes', metavar='N', type=int, help='scenes in all')
     parser.add_argument('--workers', metavar='N', type=int, default=1, help='loaders a process')
@@ -64,7 +70,9 @@ def run(args: argparse.Namespace) -> int:
     )
     photographs = Path(skimage.data.__file__).parent
     textures = Textures((photographs, *args.textures))
-    where = Run(args.out, args.out / 'scenes', workers=args.workers, device=args.device)
+    where = Run(
+        args.out, args.out / 'scenes', args.weights, workers=args.workers, device=args.device
+    )
     trainer = Trainer(recipe, where, textures)
     finished = trainer.train()
     if trainer.rank == 0:

@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from sff_ros.errors import ConfigError, ModelError
+from sff_ros.network.checkpoint import assign_weights, read_safetensors
 from sff_ros.training.dataset import EndlessOrder, RenderedSweeps
 from sff_ros.training.history import History
 from sff_ros.training.recipes import Recipe
@@ -36,11 +37,12 @@ COVERAGE = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Where and how to train; nothing here changes the result.
+    """Where and how to train; only `weights` changes the result.
 
     Attributes:
         out: receives the checkpoint, history.csv and history.png.
         scenes: folder of rendered scenes, filled on the way.
+        weights: a .safetensors of `sff export` to start from, where `out` has no checkpoint.
         save_s: seconds between checkpoints.
         validate_every: steps.
         workers: processes that load scenes.
@@ -49,6 +51,7 @@ class Run:
 
     out: Path
     scenes: Path
+    weights: Path | None = None
     save_s: float = 300.0
     validate_every: int = 1000
     workers: int = 1
@@ -59,7 +62,7 @@ class Trainer:
     """Holds the state of one training.
 
     Raises:
-        ModelError: the checkpoint found is of another recipe.
+        ModelError: the checkpoint found is of another recipe, or `weights` are of another network.
     """
 
     def __init__(self, recipe: Recipe, run: Run, textures: Textures) -> None:
@@ -71,7 +74,8 @@ class Trainer:
         self.device = _device(run.device)
         self.task: Task = TASKS[recipe.network]()
         torch.manual_seed(recipe.seed)
-        self.network = self.task.build(recipe).to(self.device)
+        # Channels last: convolutions in bfloat16 take a tenth less time on processors.
+        self.network = self.task.build(recipe).to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network).eval() if recipe.ema else self.network
         self.optimizer = _optimizer(self.network, recipe)
         self.step, self.seconds = 0, 0.0
@@ -82,6 +86,9 @@ class Trainer:
         run.out.mkdir(parents=True, exist_ok=True)
         if (run.out / CHECKPOINT).exists():
             self._load(run.out / CHECKPOINT)
+        elif run.weights is not None:
+            for network in (self.network, self.average):
+                assign_weights(network, read_safetensors(run.weights)[0], run.weights)
 
     def train(self) -> bool:
         """Train to the end, or until a signal asks to stop; return whether it is finished."""

@@ -17,8 +17,11 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip('torch', reason='torch is not installed')
+pytest.importorskip('safetensors', reason='safetensors is not installed')
 pytest.importorskip('tqdm', reason='tqdm is not installed: see requirements/train.txt')
 pytest.importorskip('matplotlib', reason='matplotlib is not installed: see requirements/train.txt')
+from safetensors.torch import save_file  # noqa: E402
+
 from sff_ros.core.canonical import POSITIONS  # noqa: E402
 from sff_ros.errors import ModelError  # noqa: E402
 from sff_ros.network.fast_gru import FastGru, Predictions  # noqa: E402
@@ -42,8 +45,9 @@ SMALL = replace(
 def trainer_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeTrainer:
     monkeypatch.setattr(train_module, 'VALIDATION_SCENES', 2)
 
-    def make(out: str, recipe: Recipe = SMALL) -> Trainer:
-        run = Run(tmp_path / out, tmp_path / 'scenes', validate_every=3, workers=0, device='cpu')
+    def make(out: str, recipe: Recipe = SMALL, weights: Path | None = None) -> Trainer:
+        scenes = tmp_path / 'scenes'
+        run = Run(tmp_path / out, scenes, weights, validate_every=3, workers=0, device='cpu')
         return Trainer(recipe, run, Textures())
 
     return make
@@ -101,6 +105,31 @@ def test_a_checkpoint_of_another_recipe_is_refused(trainer_for: MakeTrainer) -> 
     trainer_for('out', replace(SMALL, steps=9, scenes=5))  # longer, with more scenes: fine
     with pytest.raises(ModelError, match=r'was made by another recipe'):
         trainer_for('out', replace(SMALL, learning_rate=5e-4))
+
+
+def test_a_training_starts_from_given_weights_and_resumes_from_its_own(
+    trainer_for: MakeTrainer, tmp_path: Path
+) -> None:
+    file = tmp_path / 'given.safetensors'
+    given = {name: values + 0.01 for name, values in FastGru().state_dict().items()}
+    save_file(given, file)
+    trainer = trainer_for('out', weights=file)
+    for network in (trainer.network, trainer.average):
+        for name, values in network.state_dict().items():
+            torch.testing.assert_close(values, given[name], msg=name)
+    trainer.train()
+    trained = trainer.network.state_dict()['draw.weight']
+    assert not torch.equal(trained, given['draw.weight'])
+    resumed = trainer_for('out', weights=file)
+    assert resumed.step == 6
+    torch.testing.assert_close(resumed.network.state_dict()['draw.weight'], trained)
+
+
+def test_weights_of_another_network_are_refused(trainer_for: MakeTrainer, tmp_path: Path) -> None:
+    file = tmp_path / 'other.safetensors'
+    save_file({'draw.weight': torch.zeros(1)}, file)
+    with pytest.raises(ModelError, match=r'other.safetensors: is no checkpoint of FastGru'):
+        trainer_for('out', weights=file)
 
 
 def test_a_kill_in_the_middle_of_saving_loses_nothing(trainer_for: MakeTrainer) -> None:
