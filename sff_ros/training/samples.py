@@ -87,7 +87,9 @@ def _draw_places(rng: Rng, cameras: CameraRange) -> npt.NDArray[np.float64]:
     """Return where the slices are focused: even or with steps of up to 3:1, some dropped."""
     count = POSITIONS
     if rng.random() >= cameras.usual:
-        count = round(float(np.exp(rng.uniform(*np.log(cameras.slices)))))
+        # Few slices are the harder sweeps: half of these have less than 14 of 8 to 60.
+        few, many = np.log(cameras.slices)
+        count = round(float(np.exp(few + (many - few) * rng.random() ** 2)))
     steps = np.ones(count - 1)
     if rng.random() >= cameras.even:
         steps = np.exp(rng.uniform(0, np.log(3), count - 1))

@@ -176,7 +176,7 @@ class Trainer:
             self._scenes,
             batch_sampler=order,
             num_workers=self.run.workers,
-            worker_init_fn=_leave_interrupts_to_parent,
+            worker_init_fn=_leave_signals_to_parent,
         )
 
     def _all_stop(self) -> bool:
@@ -259,8 +259,10 @@ def _lasting(recipe: Recipe) -> Recipe:
     return replace(recipe, steps=0, scenes=0, fall=0.0)
 
 
-def _leave_interrupts_to_parent(_: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _leave_signals_to_parent(_: int) -> None:
+    # Both reach the whole group of processes, and the parent needs the loader to end its step.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _device(name: str) -> torch.device:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -185,25 +186,29 @@ def test_two_processes_share_each_step(tmp_path: Path) -> None:
         torch.testing.assert_close(values, two[name], atol=2e-4, rtol=1e-2, msg=name)
 
 
-def test_an_interrupt_saves_and_leaves(tmp_path: Path) -> None:
+# Control-C reaches the whole group of processes, and torchrun's SIGTERM too.
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_saves_and_leaves(tmp_path: Path, number: signal.Signals) -> None:
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, '-m', 'sff_ros.cli', 'train', '--out', str(tmp_path / 'out')]
-    command += ['--scenes', '2', '--workers', '0', '--device', 'cpu', '--steps', '1000']
+    command += ['--scenes', '2', '--workers', '1', '--device', 'cpu', '--steps', '1000']
     process = subprocess.Popen(
         command,
         env={**os.environ, 'PYTHONPATH': str(root), 'OMP_NUM_THREADS': '1'},
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        start_new_session=True,
     )
     try:
         end = time.monotonic() + 120
         while len(list((tmp_path / 'out').glob('scenes/*.npz'))) < 2 and time.monotonic() < end:
             time.sleep(0.2)
         time.sleep(1)
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, number)
         out, err = process.communicate(timeout=60)
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 1, err.decode()
     assert b'of 1000' in out
     assert (tmp_path / 'out' / CHECKPOINT).exists()
