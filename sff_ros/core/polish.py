@@ -9,23 +9,22 @@ from sff_ros.core.focus_map import FloatMap
 from sff_ros.core.focus_peak import Evidence, to_full_size
 from sff_ros.core.focus_volume import FocusVolume
 
-SURE_OF = 3.0  # scales of the network's error within which the classical peak is taken for its own
-FARTHEST = 1.0  # canonical positions beyond which the two look at different surfaces
+# Canonical positions. A curve that tells its own peak better than SURE is clear: the network,
+# which sees 15 positions of it, knows less. In fainter texture the classical map is the worse
+# one: of rendered RGB-D scenes of 41 slices it would make the error a sixth larger.
+SURE = 0.05  # standard deviation
+FARTHEST = 1.0  # beyond, the two look at different surfaces
 
 
-def polish(
-    position: FloatMap, confidence: FloatMap, volume: FocusVolume, evidence: Evidence
-) -> FloatMap:
-    """Take over the classical position, measured on all slices, where it is the same peak.
+def polish(position: FloatMap, volume: FocusVolume, evidence: Evidence) -> FloatMap:
+    """Take over the classical position, measured on all slices, where the curve is clear.
 
-    The network decides which surface a pixel shows; where its answer and the classical map differ
-    by no more than the network's own doubt, the latter says where that surface is. Sweeps of
-    POSITIONS slices and fewer are left alone: there the network has seen every slice.
+    The network decides which surface a pixel shows; where the classical map shows the same and
+    the focus curve has a sharp peak of its own, it says where that surface is. Sweeps of POSITIONS
+    slices and fewer are left alone: there the network has seen every slice.
 
     Args:
         position: (H, W) slice positions of the network.
-        confidence: (H, W) chance to be right to within one canonical position,
-            1 - exp(-1 / scale) of a Laplace distribution.
         volume, evidence: of the sweep.
 
     Returns:
@@ -35,9 +34,8 @@ def polish(
     if last < POSITIONS:
         return position
     step = np.float32(last / (POSITIONS - 1))  # slices a canonical position
-    unsure = np.log(np.clip(1 - confidence, 1e-6, 1 - 1e-6))
-    scale = -1 / unsure * step
     dense = np.clip(to_full_size(evidence.dense.position, volume), 1e-3, last - 1e-3)
-    same = np.abs(position - dense) < np.minimum(SURE_OF * scale, FARTHEST * step)
-    same &= (position > 0) & (position < last)
-    return np.where(same, dense, position).astype(np.float32)
+    clear = to_full_size(evidence.information, volume) > 1 / (SURE * step) ** 2
+    clear &= np.abs(position - dense) < FARTHEST * step
+    clear &= (position > 0) & (position < last)
+    return np.where(clear, dense, position).astype(np.float32)

@@ -89,7 +89,7 @@ class CanonicalNetwork:
         if not (np.isfinite(position).all() and np.isfinite(confidence).all()):
             raise ModelError(f'{self.spec.name}: the network answered NaN or Inf')
         slices = from_canonical(position, volume.axis)
-        slices = polish(slices, confidence, volume, evidence)
+        slices = polish(slices, volume, evidence)
         # Where no curve at all says anything, even the network can only guess.
         known = evidence.dense.information.any()
         return FocusEstimate(slices, np.clip(confidence, 0, 1 if known else 0))
