@@ -47,6 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default='peak,auto',
         help='separated by commas (default: %(default)s)',
     )
+    parser.add_argument(
+        '--model',
+        metavar='FILE',
+        default='',
+        help='a network of `sff export` for the backends that run one (default: the one that '
+        'comes with the package)',
+    )
     parser.add_argument('--out', metavar='DIR', type=Path, help='folder for tables and pictures')
     parser.add_argument('--json', action='store_true', help='print JSON instead of Markdown')
 
@@ -60,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     """
     names = stack_names(args.folders)
     truths = [truth_path(folder) for folder in args.folders]
-    backends = _open(args.backends)
+    backends = _open(args.backends, args.model)
     if args.out is None:
         rows = list(evaluate(dict(zip(names, truths, strict=True)), backends, None))
         print(_json(rows) if args.json else markdown(with_means(rows)))
@@ -133,11 +140,11 @@ def stack_names(folders: Sequence[Path]) -> list[str]:
     return names
 
 
-def _open(names: str) -> dict[str, DepthBackend]:
+def _open(names: str, model: str) -> dict[str, DepthBackend]:
     """Open backends by name; 'auto' takes the name of what it is, unless that is open already."""
     opened: dict[str, DepthBackend] = {}
     for name in dict.fromkeys(names.split(',')):
-        backend = open_backend(name)
+        backend = open_backend(name, '' if name == 'peak' else model)
         if name != 'auto':
             opened[name] = backend
         elif all(backend.spec != other.spec for other in opened.values()):

@@ -50,9 +50,9 @@ class RefusingBackend(OffBackend):
         raise ModelError('too small')
 
 
-def backend_of(name: str) -> DepthBackend:
+def backend_of(name: str, model: str = '') -> DepthBackend:
     known = {'off': OffBackend, 'auto': OffBackend, 'refusing': RefusingBackend}
-    return known[name]() if name in known else open_backend(name)
+    return known[name]() if name in known else open_backend(name, model)
 
 
 def make_stack(folder: Path, truth: npt.NDArray[Any] | None = TRUTH, yaml: str = '') -> Path:
@@ -135,6 +135,7 @@ def test_table_and_pictures_of_two_stacks(
         (['good', '--backends', 'magic'], "backend 'magic' is unknown; one of auto"),
         (['good', '--backends', 'off,'], "backend '' is unknown; one of auto"),
         (['good', '--backends', 'refusing'], 'good, refusing: too small'),
+        (['good', '--backends', 'onnx', '--model', 'my.bin'], 'my.bin: backend onnx runs .onnx'),
         (['good', '--out', 'good'], '--out good holds a stack'),
         (['good', '--out', 'blank/slice_0.png'], 'is a file, not a folder'),
     ],
@@ -159,6 +160,22 @@ def test_errors_are_one_line_and_leave_nothing(
     assert said.out == ''
     assert re.fullmatch(rf'sff evaluate: error: .*{message}.*\n', said.err)
     assert sorted(str(path) for path in tmp_path.rglob('*')) == before
+
+
+def test_a_model_is_for_the_backends_that_run_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def opened(name: str, model: str = '') -> DepthBackend:
+        asked.append((name, model))
+        return OffBackend()
+
+    monkeypatch.setattr(verb, 'open_backend', opened)
+    folder = make_stack(tmp_path / 'good')
+    arguments = ['evaluate', str(folder), '--backends', 'peak,onnx,auto', '--model', 'my.onnx']
+    assert main(arguments) == 0
+    assert asked == [('peak', ''), ('onnx', 'my.onnx'), ('auto', 'my.onnx')]
 
 
 def test_means_leave_out_what_does_not_apply() -> None:
