@@ -24,6 +24,7 @@ from sff_ros.cameras.staged_folder import staged_folder
 from sff_ros.cli.demo_report import write_report
 from sff_ros.cli.outputs import checked_out
 from sff_ros.errors import ConfigError, SffError
+from sff_ros.inference import AUTO, BACKENDS
 
 if TYPE_CHECKING:
     from sff_ros.nodes.observer import Seen
@@ -38,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, default=Path('out'), help='folder (default: out)')
     parser.add_argument('--camera', choices=('simulated', 'folder'), default='simulated')
     parser.add_argument('--stack', type=Path, help='folder of pictures, for --camera folder')
+    parser.add_argument(
+        '--backend',
+        choices=(AUTO, *BACKENDS),
+        default=AUTO,
+        help='what computes the focus map (default: the best that loads)',
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -77,15 +84,17 @@ def _node_parameters(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """Return the parameters that the arguments ask for, by node."""
     if args.seconds <= 0:
         raise ConfigError(f'--seconds is {args.seconds:g}; allowed: more than 0')
+    inference = {'backend': args.backend}
     if args.camera == 'simulated':
         if args.stack is not None:
             raise ConfigError('--stack needs --camera folder')
-        return {'capture_node': {'camera': 'simulated'}}
+        return {'capture_node': {'camera': 'simulated'}, 'inference_node': inference}
     if args.stack is None:
         raise ConfigError('--camera folder needs --stack DIR')
     folder = args.stack.expanduser().resolve()
     read_stack(folder)  # says what is wrong with it in this program's one line
-    return {'capture_node': {'camera': 'folder', 'folder.path': str(folder)}}
+    capture = {'camera': 'folder', 'folder.path': str(folder)}
+    return {'capture_node': capture, 'inference_node': inference}
 
 
 @contextmanager
