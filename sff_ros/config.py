@@ -134,7 +134,7 @@ class DepthConfig(Checked):
         choices=('32FC1', '16UC1'), live=True,
     )  # fmt: skip
     min_confidence: float = param(
-        0.3, 'Depth of less confidence becomes NaN; 0: keep all.', span=(0, 1), live=True
+        0.5, 'Depth of less confidence becomes NaN; 0: keep all.', span=(0, 1), live=True
     )
     min_depth_m: float = param(
         0.0, 'Nearer depth becomes -Inf (REP 117); 0: off.', unit='m', span=(0, 1000), live=True

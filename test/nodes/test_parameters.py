@@ -142,7 +142,7 @@ def test_a_set_of_changes_is_taken_or_refused_as_one(start: StartGraph) -> None:
         ]
     )
     assert not result.successful
-    assert node.get_parameter('min_confidence').value == 0.3
+    assert node.get_parameter('min_confidence').value == 0.5
 
 
 @pytest.mark.parametrize('namespace', ['', 'arm'])
