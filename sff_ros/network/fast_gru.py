@@ -22,8 +22,7 @@ from sff_ros.core.canonical import EVIDENCE_CHANNELS, POSITIONS
 SIZE_MULTIPLE = 16  # of the pictures, px: 1/16 is the coarsest scale
 CENTRE = (POSITIONS - 1) / 2
 FAINT = 1e-3  # contrast that is added to every curve's mean: far below any texture
-OFFSETS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)  # positions around the estimate, looked up
-FINE_OFFSETS = (-2.0, -1.0, 0.0, 1.0, 2.0)
+REACH, FINE_REACH = 3, 2  # positions to either side of the estimate, looked up
 TRUST = 3.0  # logit by which the classical map wins at first
 LARGEST_LOGIT = 15.0
 LOG_SCALE = (-5.0, 3.0)  # of the Laplace distribution, positions
@@ -41,9 +40,9 @@ class FastGruConfig:
         maps: focus measures of a slice, C.
     """
 
-    hidden: tuple[int, int, int] = (40, 48, 48)
+    hidden: tuple[int, int, int] = (48, 48, 48)
     features: int = 48
-    fine: int = 40
+    fine: int = 48
     iterations: int = 3
     maps: int = 4
 
@@ -131,18 +130,19 @@ class FastGru(nn.Module):
         self.at_8 = Residual(wide, wide, 2)
         self.at_16 = Residual(wide, wide, 2)
         self.heads = nn.ModuleList(nn.Conv2d(wide, 4 * size, 1) for size in config.hidden)
-        self.look = nn.Sequential(
-            _conv(2 * len(OFFSETS) + 1, 24), nn.ReLU(), _conv(24, 24), nn.ReLU()
-        )
-        self.coarser = nn.Conv2d(b, 24, 1)
-        self.gru_4 = ConvGru(a, 24 + 1 + 24)
+        seen = 2 * REACH + 1
+        self.look = nn.Sequential(_conv(2 * seen + 1, 32), nn.ReLU(), _conv(32, 31), nn.ReLU())
+        self.coarser = nn.Conv2d(b, 32, 1)
+        self.gru_4 = ConvGru(a, 31 + 1 + 32)
         self.gru_8 = ConvGru(b, a + c)
         self.gru_16 = ConvGru(c, b)
         self.step = nn.Sequential(_conv(a, 32), nn.ReLU(), _zero(_conv(32, 1)))
-        self.spread = nn.Conv2d(a, 4 * 24, 1)
+        self.spread = nn.Conv2d(a, 4 * 28, 1)
         self.detail = nn.Sequential(nn.Conv2d(3, 16, 4, 2, 1), nn.ReLU())
-        inputs = 24 + 16 + maps + 2 + len(FINE_OFFSETS) + 2
-        self.fine = nn.Sequential(_conv(inputs, fine), nn.ReLU(), Residual(fine, fine))
+        inputs = 28 + 16 + maps + 2 + 2 * FINE_REACH + 1 + 2
+        self.fine = nn.Sequential(
+            _conv(inputs, fine), nn.ReLU(), Residual(fine, fine), Residual(fine, fine)
+        )
         # 9 neighbours of the coarse map and the two classical maps; a correction.
         self.choose = _zero(_conv(fine, 9 + 2 + 1, 1))
         # 9 neighbours for each of 2 x 2 pixels; the scale of each.
@@ -193,7 +193,7 @@ class FastGru(nn.Module):
         s16 = self.gru_16(s16, biases[2], avg_pool2d(s8, 2))
         up = interpolate(s16, scale_factor=2.0, mode='bilinear', align_corners=False)
         s8 = self.gru_8(s8, biases[1], torch.cat([avg_pool2d(s4, 2), up], 1))
-        seen = torch.cat([_look_up(curves, d, OFFSETS) for curves in low], 1)
+        seen = torch.cat([_look_up(curves, d, REACH) for curves in low], 1)
         place = (d - CENTRE) / CENTRE
         motion = self.look(torch.cat([seen, place], 1))
         up = self.coarser(s8)
@@ -220,9 +220,9 @@ class FastGru(nn.Module):
                 maps,
                 (centre - CENTRE) / CENTRE,
                 (centre - classical[:, :1]) / CENTRE,
-                _look_up(curves, centre, FINE_OFFSETS),
-                _look_up(curves, classical[:, :1], (0.0,)),
-                _look_up(curves, classical[:, 1:], (0.0,)),
+                _look_up(curves, centre, FINE_REACH),
+                _look_up(curves, classical[:, :1]),
+                _look_up(curves, classical[:, 1:]),
             ],
             1,
         )
@@ -266,22 +266,23 @@ def _centred(evidence: Tensor) -> Tensor:
     return torch.cat([(evidence[:, :2] - CENTRE) / CENTRE, evidence[:, 2:]], 1)
 
 
-def _look_up(curves: Tensor, d: Tensor, offsets: tuple[float, ...]) -> Tensor:
-    """Interpolate curves linearly at positions around an estimate; 0 outside the sweep.
+def _look_up(curves: Tensor, d: Tensor, reach: int = 0) -> Tensor:
+    """Interpolate curves linearly at an estimate and at whole positions beside it.
 
     Args:
         curves: (B, 15, h, w).
-        d: (B, 1, h, w) canonical positions.
-        offsets: K places beside it.
+        d: (B, 1, h, w) canonical positions; beyond the sweep the curves fall to 0.
+        reach: positions to either side.
 
     Returns:
-        (B, K, h, w).
+        (B, 2 reach + 1, h, w).
     """
-    index = torch.arange(POSITIONS, device=d.device, dtype=d.dtype).view(1, -1, 1, 1)
-    way = index - d
-    return torch.cat(
-        [(relu(1 - (way - o).abs()) * curves).sum(1, keepdim=True) for o in offsets], 1
-    )
+    below = torch.floor(d)
+    beside = torch.arange(-reach, reach + 2, device=d.device, dtype=d.dtype).view(1, -1, 1, 1)
+    place = (below + beside).clamp(-1, POSITIONS).long() + 1
+    values = pad(curves, (0, 0, 0, 0, 1, 1)).gather(1, place)
+    lower, upper = values[:, :-1], values[:, 1:]
+    return lower + (d - below) * (upper - lower)
 
 
 def _mixed(values: Tensor, logits: Tensor) -> Tensor:

@@ -83,12 +83,24 @@ def test_iterations_are_a_setting() -> None:
 
 @pytest.mark.parametrize(
     ('position', 'offset', 'value'),
-    [(3.0, 0.0, 9.0), (3.5, 0.0, 12.5), (3.0, 1.0, 16.0), (14.0, 1.0, 0.0), (0.0, -2.0, 0.0)],
+    [
+        (3.0, 0, 9.0),
+        (3.5, 0, 12.5),
+        (3.0, 1, 16.0),
+        (3.25, -2, 1.75),
+        (14.0, 0, 196.0),
+        (14.0, 1, 0.0),
+        (14.25, 0, 147.0),
+        (0.0, -2, 0.0),
+        (-9.5, 2, 0.0),
+        (40.0, -2, 0.0),
+    ],
 )
-def test_looking_up_interpolates(position: float, offset: float, value: float) -> None:
+def test_looking_up_interpolates(position: float, offset: int, value: float) -> None:
     curves = (torch.arange(15.0) ** 2).view(1, 15, 1, 1)
-    seen = _look_up(curves, torch.full((1, 1, 1, 1), position), (offset,))
-    assert seen.item() == pytest.approx(value)
+    seen = _look_up(curves, torch.full((1, 1, 1, 1), position), 2)
+    assert seen.shape == (1, 5, 1, 1)
+    assert seen[0, 2 + offset].item() == pytest.approx(value)
 
 
 def test_neighbours_are_the_3_x_3_around() -> None:
