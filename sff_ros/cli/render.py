@@ -77,7 +77,7 @@ def _jobs(scenes: Path, depth: Path | None, out: Path) -> list[tuple[Path, Path,
     if depth is not None:
         jobs = [(scenes, depth, out)]
     elif scenes.is_dir():
-        jobs = [(p, d, out / p.stem) for p, d in _pairs(scenes)]
+        jobs = [(p, d, out / p.stem) for p, d in pairs(scenes)]
     else:
         raise ConfigError(f'{scenes}: is no folder of scenes; a single picture needs --depth MAP')
     for _, _, target in jobs:
@@ -86,7 +86,7 @@ def _jobs(scenes: Path, depth: Path | None, out: Path) -> list[tuple[Path, Path,
     return jobs
 
 
-def _pairs(folder: Path) -> list[tuple[Path, Path]]:
+def pairs(folder: Path) -> list[tuple[Path, Path]]:
     """Find the pairs of a folder, in the order of their names."""
     pairs = []
     for picture in sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES):

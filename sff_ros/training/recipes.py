@@ -40,7 +40,7 @@ class Recipe:
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
     warmup: int = 500
-    fall: float = 0.3
+    fall: float = 0.8
     halvings: int = 0
     clip: float = 1.0
     ema: float = 0.999
