@@ -17,11 +17,14 @@ from sff_ros.cli.outputs import checked_out, write_ply, write_tiff
 from sff_ros.cli.pictures import confidence_picture, depth_picture, position_picture
 from sff_ros.cli.prediction import predict_folder
 from sff_ros.config import DepthConfig
+from sff_ros.core.align import align
 from sff_ros.core.cloud import unproject
 from sff_ros.core.metric_depth import metric_depth
 from sff_ros.core.rectification import Rectifier
+from sff_ros.core.stack import FocalStack
 from sff_ros.errors import CalibrationError, ConfigError
 from sff_ros.inference import AUTO, choose_backend
+from sff_ros.inference.backend import DepthBackend
 from sff_ros.pipeline import FocusMap, ShapeFromFocus
 
 HELP = 'Compute depth from a folder of pictures of one sweep of the lens.'
@@ -90,6 +93,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='less is not sure and gives no depth; 0: keep all (default: %(default)s)',
     )
     parser.add_argument(
+        '--align',
+        choices=('auto', 'none', 'similarity', 'homography'),
+        default='auto',
+        help='how slices may move and grow against each other; auto: a similarity, where the '
+        'pictures show one (default: %(default)s)',
+    )
+    parser.add_argument(
         '--model',
         metavar='CHECKPOINT',
         type=Path,
@@ -119,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
     choice = choose_backend(args.backend)
     if args.backend == AUTO:
         print(f'backend: {choice}', file=sys.stderr)
-    focus_map = ShapeFromFocus(choice.backend).estimate(stack.focal_stack())
+    focus_map = _estimate(choice.backend, stack.focal_stack(), args.align)
     with staged_folder(out) as stage:
         absent = _write(stage, stack, focus_map, limit)
         written = [name for name in OUTPUTS if (stage / name).exists()]
@@ -129,6 +139,20 @@ def run(args: argparse.Namespace) -> int:
     if absent:
         print(absent)
     return 0
+
+
+def _estimate(backend: DepthBackend, stack: FocalStack, how: str) -> FocusMap:
+    """Align the slices if asked to, say what came of it, and estimate."""
+    method = ShapeFromFocus(backend)
+    if how == 'none':
+        return method.estimate(stack)
+    aligned = align(stack, 'homography' if how == 'homography' else 'similarity')
+    if aligned.is_moved or how != 'auto':
+        print(f'alignment: {aligned}', file=sys.stderr)
+    focus_map = method.estimate(aligned.stack)
+    estimate = focus_map.estimate
+    confidence = estimate.confidence * aligned.covered
+    return replace(focus_map, estimate=replace(estimate, confidence=confidence))
 
 
 def _check_model(args: argparse.Namespace) -> None:
@@ -145,6 +169,7 @@ def _check_model(args: argparse.Namespace) -> None:
         raise ConfigError(f'--iterations is {args.iterations}; allowed: 1 or more')
     given = {
         '--backend': args.backend != AUTO,
+        '--align': args.align != 'auto',
         '--camera-info': args.camera_info is not None,
         '--min-confidence': args.min_confidence != DepthConfig().min_confidence,
     }

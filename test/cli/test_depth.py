@@ -123,6 +123,45 @@ def test_confidence_decides_what_is_depth(
     assert 'min_confidence is 1.5; allowed: 0 .. 1' in capsys.readouterr().err
 
 
+def test_a_sweep_that_breathes_is_aligned_unless_asked_not_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_walls(tmp_path / 'in')
+    files = sorted(folder.glob('*.png'))
+    for k, file in enumerate(files):
+        scale = 1 + 0.02 * k  # 14 % in all, as macro lenses
+        warp = np.array([[scale, 0, 80 * (1 - scale)], [0, scale, 64 * (1 - scale)]])
+        picture = np.asarray(cv2.imread(str(file)), np.uint8)
+        grown = cv2.warpAffine(picture, warp, (160, 128), borderMode=cv2.BORDER_REFLECT)
+        cv2.imwrite(str(file), grown)
+    said = {}
+    for how in ('none', 'auto'):
+        assert main(['depth', str(folder), '--align', how, '--out', str(tmp_path / how)]) == 0
+        said[how] = capsys.readouterr().err
+    assert 'alignment' not in said['none']
+    assert 'alignment: slices of scale 0.87' in said['auto']
+    assert f'to 1.000 of slice {len(files) - 1}' in said['auto']
+    errors = {}
+    for how in said:
+        left, right = halves(read_map(tmp_path / how / 'index.tiff'))
+        errors[how] = np.abs(left - LEFT).mean() + np.abs(right - RIGHT).mean()
+    assert errors['auto'] < 0.5 * errors['none']
+
+
+def test_a_sweep_that_holds_still_is_not_resampled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(write_walls(tmp_path / 'in'))
+    said = {}
+    for how in ('none', 'auto', 'similarity'):
+        assert main(['depth', folder, '--align', how, '--out', str(tmp_path / how)]) == 0
+        said[how] = capsys.readouterr().err
+    assert 'alignment' not in said['none'] + said['auto']
+    assert 'alignment: none needed, or none found' in said['similarity']
+    for name in ('index.tiff', 'confidence.tiff'):
+        assert len({(tmp_path / how / name).read_bytes() for how in said}) == 1
+
+
 def test_known_distortion_is_undone_in_depth_but_not_in_index(tmp_path: Path) -> None:
     plain, bent = tmp_path / 'plain', tmp_path / 'bent'
     folder = write_walls(tmp_path / 'in', FOCUS + K)
