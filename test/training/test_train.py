@@ -23,15 +23,14 @@ pytest.importorskip('tqdm', reason='tqdm is not installed: see requirements/trai
 pytest.importorskip('matplotlib', reason='matplotlib is not installed: see requirements/train.txt')
 from safetensors.torch import save_file  # noqa: E402
 
-from sff_ros.core.canonical import POSITIONS  # noqa: E402
 from sff_ros.errors import ModelError  # noqa: E402
 from sff_ros.network.fast_gru import FastGru, Predictions  # noqa: E402
 from sff_ros.training import train as train_module  # noqa: E402
-from sff_ros.training.dataset import EndlessOrder, RenderedSweeps, augment  # noqa: E402
+from sff_ros.training.dataset import RenderedSweeps  # noqa: E402
 from sff_ros.training.history import History  # noqa: E402
 from sff_ros.training.losses import fast_loss, paper_loss  # noqa: E402
 from sff_ros.training.recipes import RECIPES, Recipe  # noqa: E402
-from sff_ros.training.tasks import TASKS, FastTask  # noqa: E402
+from sff_ros.training.tasks import TASKS  # noqa: E402
 from sff_ros.training.textures import Textures  # noqa: E402
 from sff_ros.training.train import CHECKPOINT, Run, Trainer, learning_rate  # noqa: E402
 
@@ -212,57 +211,6 @@ def test_an_interrupt_saves_and_leaves(tmp_path: Path, number: signal.Signals) -
     assert process.returncode == 1, err.decode()
     assert b'of 1000' in out
     assert (tmp_path / 'out' / CHECKPOINT).exists()
-
-
-def test_the_order_depends_on_the_step_alone() -> None:
-    whole = list(EndlessOrder(50, 4, 1, 0, 8))
-    assert list(EndlessOrder(50, 4, 1, 5, 8)) == whole[5:]
-    halves = [list(EndlessOrder(50, 2, 1, 0, 8, rank, 2)) for rank in (0, 1)]
-    assert [a + b for a, b in zip(*halves, strict=True)] == whole
-
-
-def test_scenes_are_rendered_once(tmp_path: Path) -> None:
-    scenes = RenderedSweeps(tmp_path, Textures(), FastTask(), SMALL, seed=1)
-    first = scenes.load(0)
-    (file,) = tmp_path.glob('*.npz')
-    written = file.stat().st_mtime_ns
-    np.testing.assert_array_equal(scenes.load(0)['truth'], first['truth'])
-    assert file.stat().st_mtime_ns == written
-    assert {name: values.shape for name, values in first.items()} == {
-        'responses': (15, 4, 32, 32),
-        'evidence': (7, 32, 32),
-        'context': (3, 64, 64),
-        'truth': (1, 64, 64),
-    }
-
-
-def test_augmentation_keeps_maps_together() -> None:
-    fine = np.arange(64 * 64, dtype=np.float32).reshape(1, 64, 64)
-    coarse = fine.reshape(1, 32, 2, 32, 2).mean(axis=(2, 4))
-    kinds = set()
-    for seed in range(120):
-        piece, reverse = augment({'truth': fine, 'half': coarse}, np.random.default_rng(seed), 32)
-        mean = piece['truth'].reshape(1, 16, 2, 16, 2).mean(axis=(2, 4))
-        np.testing.assert_allclose(piece['half'], mean, rtol=1e-5)
-        steps = (
-            np.sign(np.diff(piece['truth'][0])[0, 0]),
-            np.sign(np.diff(piece['truth'][0].T)[0, 0]),
-        )
-        larger = abs(np.diff(piece['truth'][0])[0, 0]) > 1
-        kinds.add((*steps, bool(larger), reverse))
-    assert len(kinds) == 16
-
-
-def test_reversing_turns_everything_that_has_a_direction() -> None:
-    arrays = {
-        'responses': np.arange(15, dtype=np.float32).reshape(15, 1, 1, 1),
-        'evidence': np.arange(7, dtype=np.float32).reshape(7, 1, 1),
-        'truth': np.full((1, 1, 1), 3, np.float32),
-    }
-    FastTask().reverse(arrays)
-    assert arrays['responses'].ravel().tolist() == list(range(14, -1, -1))
-    assert arrays['evidence'].ravel().tolist() == [14, 13, 2, 3, 4, 5, 6]
-    assert arrays['truth'].item() == POSITIONS - 1 - 3
 
 
 def test_the_scale_settles_at_the_mean_error_and_leaves_positions_alone() -> None:
