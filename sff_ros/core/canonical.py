@@ -52,11 +52,18 @@ def to_canonical(volume: FocusVolume, evidence: Evidence, context: Image) -> Can
         context: (H, W) or (H, W, 3) all-in-focus picture.
     """
     places = canonical_places(volume.axis)
-    flat = volume.responses.reshape(len(places), -1)
-    responses = np.empty((POSITIONS, flat.shape[1]), np.float32)
-    calm_product(flat.T, resampling(places).astype(np.float32).T, out=responses.T)
-    shape = (POSITIONS, *volume.responses.shape[1:])
-    return CanonicalSweep(responses.reshape(shape), _evidence(evidence, places), _picture(context))
+    responses = _resampled(volume.responses, places)
+    return CanonicalSweep(responses, _evidence(evidence, places), _picture(context))
+
+
+def _resampled(responses: Responses, places: npt.NDArray[np.float64]) -> Responses:
+    """Return (POSITIONS, C, h, w) responses at even places."""
+    if len(places) == POSITIONS and np.allclose(places, np.arange(POSITIONS), atol=1e-3):
+        return responses  # as they are
+    flat = responses.reshape(len(places), -1)
+    even = np.empty((POSITIONS, flat.shape[1]), np.float32)
+    calm_product(flat.T, resampling(places).astype(np.float32).T, out=even.T)
+    return even.reshape(POSITIONS, *responses.shape[1:])
 
 
 def canonical_places(axis: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -108,8 +108,8 @@ def _templates(axis: npt.NDArray[np.float64], peaks: Floats, width: float) -> Fl
 
 def _common_width(residual: Floats, banks: list[Floats]) -> int:
     """Return which bank explains most of the volume, from every so many-th curve."""
-    sample = residual[:, :: max(1, residual.shape[1] // SAMPLE)]
-    return int(np.argmax([calm_product(sample.T, b.T).max(axis=1).sum() for b in banks]))
+    sample = np.ascontiguousarray(residual[:, :: max(1, residual.shape[1] // SAMPLE)])
+    return int(np.argmax([calm_product(bank, sample).max(axis=0).sum() for bank in banks]))
 
 
 def _match(

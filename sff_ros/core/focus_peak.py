@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from functools import partial
+from typing import Any, Protocol, TypeAlias, cast
 
 import cv2
 import numpy as np
@@ -26,6 +28,19 @@ FAINT = 6.0  # height over noise below which only the coarse measure is asked
 CHANCE = 0.2  # share of curves that may look like a peak where there is noise only
 ENOUGH_HERE, ENOUGH_AROUND = 0.1, 20.0  # information that is half believed, tolerance^-2
 COARSE_TRUST = 0.25  # what is known of a large window holds less for each pixel of it
+
+
+class Each(Protocol):
+    """What `map` is, and the `map` of an executor."""
+
+    def __call__(
+        self,
+        call: Callable[[Callable[[], FloatMap]], CurveFit],
+        items: Iterable[Callable[[], FloatMap]],
+        /,
+    ) -> Iterable[CurveFit]:
+        """Return the result of each item, in their order."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,12 +90,26 @@ def estimate_peak(volume: FocusVolume, context: Image) -> FocusEstimate:
     return sharpen_edges(smooth, context, evidence.width)
 
 
-def gather_evidence(volume: FocusVolume) -> Evidence:
-    """Measure, choose and smooth: steps 1 to 4 of estimate_peak."""
+def gather_evidence(volume: FocusVolume, each: Each = map) -> Evidence:
+    """Measure, choose and smooth: steps 1 to 4 of estimate_peak.
+
+    Args:
+        volume: of a sweep.
+        each: does what `map` does, with the three measures, perhaps at once.
+    """
+
+    def fit(curves: Callable[[], FloatMap]) -> CurveFit:
+        return fit_curves(curves(), volume.axis)
+
     channels, h, w = volume.responses.shape[1:]
-    medium = fit_curves(_curves(volume, 2, MEDIUM), volume.axis)
-    fine = fit_curves(_curves(volume, 1, FINE), volume.axis)
-    coarse = fit_curves(_curves(volume, channels, COARSE, halve=True), volume.axis)
+    medium, fine, coarse = each(
+        fit,
+        (
+            partial(_curves, volume, 2, MEDIUM),
+            partial(_curves, volume, 1, FINE),
+            partial(_curves, volume, channels, COARSE, halve=True),
+        ),
+    )
     position, information, explained = _choose(medium, fine, coarse, (h, w))
     information = information * _density(information)
     dense = aggregate(position, information)

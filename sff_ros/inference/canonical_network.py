@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
@@ -25,6 +26,9 @@ from sff_ros.errors import ModelError
 from sff_ros.inference.backend import ModelSpec
 
 Measure = Callable[[Image], Responses]
+
+# Two of three focus measures at once: more threads would only wait for the interpreter.
+_POOL = ThreadPoolExecutor(2, thread_name_prefix='evidence')
 
 
 class Runner(Protocol):
@@ -84,7 +88,7 @@ class CanonicalNetwork:
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
         """Estimate position and confidence: the classical evidence, corrected by the network."""
         _check(volume)
-        evidence = gather_evidence(volume)
+        evidence = gather_evidence(volume, _POOL.map)
         position, confidence = self._run(to_canonical(volume, evidence, context))
         if not (np.isfinite(position).all() and np.isfinite(confidence).all()):
             raise ModelError(f'{self.spec.name}: the network answered NaN or Inf')

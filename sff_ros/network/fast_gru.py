@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, interpolate, pad, pixel_shuffle, relu
+from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad, pixel_shuffle, relu
 
 from sff_ros.core.canonical import EVIDENCE_CHANNELS, POSITIONS
 
@@ -87,12 +87,12 @@ class ConvGru(nn.Module):
         self.gates = _conv(hidden + inputs, 2 * hidden)
         self.candidate = _conv(hidden + inputs, hidden)
 
-    def forward(self, state: Tensor, bias: Tensor, x: Tensor) -> Tensor:
-        """(B, hidden, h, w), (B, 3 hidden, h, w), (B, inputs, h, w) -> (B, hidden, h, w)."""
-        gate_bias, candidate_bias = bias.split((2 * self.hidden, self.hidden), 1)
-        gates = torch.sigmoid(self.gates(torch.cat([state, x], 1)) + gate_bias)
+    def forward(self, state: Tensor, biases: list[Tensor], *inputs: Tensor) -> Tensor:
+        """(B, hidden, h, w), gates' and candidate's, inputs in parts -> (B, hidden, h, w)."""
+        gate_bias, candidate_bias = biases
+        gates = torch.sigmoid(self.gates(torch.cat([state, *inputs], 1)) + gate_bias)
         update, reset = gates.split(self.hidden, 1)
-        candidate = self.candidate(torch.cat([reset * state, x], 1))
+        candidate = self.candidate(torch.cat([reset * state, *inputs], 1))
         return state + update * (torch.tanh(candidate + candidate_bias) - state)
 
 
@@ -174,31 +174,34 @@ class FastGru(nn.Module):
         position, log_scale = self._draw(half, features)
         return Predictions(tuple(steps), half, position, log_scale)
 
-    def _encode(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """Return the first states and the gate biases at 1/4, 1/8, 1/16."""
+    def _encode(self, x: Tensor) -> tuple[list[Tensor], list[list[Tensor]]]:
+        """Return the first states and the two biases of each GRU, at 1/4, 1/8, 1/16."""
         x4 = self.at_4(x)
         x8 = self.at_8(x4)
         scales = (x4, x8, self.at_16(x8))
-        heads = [
-            head(x).split((size, 3 * size), 1)
-            for head, x, size in zip(self.heads, scales, self.config.hidden, strict=True)
-        ]
-        return [torch.tanh(state) for state, _ in heads], [bias for _, bias in heads]
+        states, biases = [], []
+        for head, scale, size in zip(self.heads, scales, self.config.hidden, strict=True):
+            # Three convolutions: the result of one would have to be taken apart.
+            parts = (part.split((size, 2 * size, size)) for part in (head.weight, head.bias))
+            state, *both = (conv2d(scale, w, b) for w, b in zip(*parts, strict=True))
+            states.append(torch.tanh(state))
+            biases.append(both)
+        return states, biases
 
     def _iterate(
-        self, states: list[Tensor], biases: list[Tensor], low: list[Tensor], d: Tensor
+        self, states: list[Tensor], biases: list[list[Tensor]], low: list[Tensor], d: Tensor
     ) -> list[Tensor]:
         """Update the states, coarse to fine, from what the curves say around the estimate."""
         s4, s8, s16 = states
         s16 = self.gru_16(s16, biases[2], avg_pool2d(s8, 2))
         up = interpolate(s16, scale_factor=2.0, mode='bilinear', align_corners=False)
-        s8 = self.gru_8(s8, biases[1], torch.cat([avg_pool2d(s4, 2), up], 1))
+        s8 = self.gru_8(s8, biases[1], avg_pool2d(s4, 2), up)
         seen = torch.cat([_look_up(curves, d, REACH) for curves in low], 1)
         place = (d - CENTRE) / CENTRE
         motion = self.look(torch.cat([seen, place], 1))
         up = self.coarser(s8)
         up = interpolate(up, scale_factor=2.0, mode='bilinear', align_corners=False)
-        s4 = self.gru_4(s4, biases[0], torch.cat([motion, place, up], 1))
+        s4 = self.gru_4(s4, biases[0], motion, place, up)
         return [s4, s8, s16]
 
     def _refine(
@@ -236,9 +239,9 @@ class FastGru(nn.Module):
     def _draw(self, half: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return (B, 1, H, W) position, a convex mix of the 3 x 3 around, and log scale."""
         mask, log_scale = self.draw(features).float().split((36, 4), 1)
-        near = _neighbours(half)
-        fine = [_mixed(near, logits) for logits in mask.split(9, 1)]
-        position = pixel_shuffle(torch.cat(fine, 1), 2)
+        # (B, 4, 9, h, w): of each of 2 x 2 pixels.
+        fine = _mixed(_neighbours(half)[:, None], mask.unflatten(1, (4, 9)))
+        position = pixel_shuffle(fine[:, :, 0], 2)
         return position, pixel_shuffle(log_scale.clamp(*LOG_SCALE), 2)
 
 
@@ -286,11 +289,11 @@ def _look_up(curves: Tensor, d: Tensor, reach: int = 0) -> Tensor:
 
 
 def _mixed(values: Tensor, logits: Tensor) -> Tensor:
-    """Return (B, 1, h, w): the mean of (B, K, h, w) values, weighted by a softmax of logits."""
+    """Return (..., 1, h, w): the mean of (..., K, h, w) values by a softmax of logits."""
     # Written out, and bounded instead of shifted by its maximum: a softmax over channels is slow
     # in most runtimes.
     weights = logits.clamp(-LARGEST_LOGIT, LARGEST_LOGIT).exp()
-    return (weights * values).sum(1, keepdim=True) / weights.sum(1, keepdim=True)
+    return (weights * values).sum(-3, keepdim=True) / weights.sum(-3, keepdim=True)
 
 
 def _neighbours(d: Tensor) -> Tensor:
