@@ -5,23 +5,19 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 import pytest
+from drawn import EVEN, Places, drawn
 from rendered import run
 
 from sff_ros.core.canonical import canonical_places
-from sff_ros.training.render import render_sweep
-from sff_ros.training.scenes import draw_scene, visible
-from sff_ros.training.textures import Textures
 
 pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
 from sff_ros.inference import open_backend
 
-SIZE, SCENES = 128, range(900, 908)
-BLUR_PX, NOISE = 0.8, 1.0
-EVEN = np.linspace(0, 14, 15)
+SCENES = range(900, 908)
 STEPS = np.random.default_rng(0).uniform(1, 3, 14)
 SWEEPS = {
+    '8 slices': np.linspace(0, 14, 8),
     '12 slices': np.linspace(0, 14, 12),
     '41 slices': np.linspace(0, 14, 41),
     '60 slices': np.linspace(0, 14, 60),
@@ -30,17 +26,13 @@ SWEEPS = {
 }
 
 
-def mean_error(places: npt.NDArray[np.float64], gain: float = 1.0, name: str = 'onnx') -> float:
+def mean_error(places: Places, gain: float = 1.0, name: str = 'onnx') -> float:
     """Return the mean absolute error over all scenes, canonical positions."""
     backend = open_backend(name)
     errors = []
     for seed in SCENES:
-        layers = draw_scene(np.random.default_rng(seed), Textures(), SIZE)
-        _, truth = visible(layers, SIZE)
-        sweep = np.clip(render_sweep(layers, places.tolist(), BLUR_PX, SIZE), 0, 1) * 200 + 10
-        noise = np.random.default_rng(1).normal(0, NOISE, sweep.shape)
-        stack = np.clip(np.rint(gain * (sweep + noise)), 0, 255).astype(np.uint8)
-        position = run(backend, list(stack), places).position
+        stack, truth = drawn(seed, places, gain)
+        position = run(backend, stack, places).position
         got = np.interp(position, np.arange(len(places)), canonical_places(places))
         got = 14 - got if places[0] > places[-1] else got
         errors.append(np.abs(got - np.clip(truth, 0, 14)).mean())

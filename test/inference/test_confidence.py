@@ -1,0 +1,76 @@
+"""What the shipped network knows of its own errors, and of surfaces beyond the sweep."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from drawn import EVEN, drawn
+from rendered import run
+
+from sff_ros.config import DepthConfig
+from sff_ros.core.metrics import error_at_coverage
+
+pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
+from sff_ros.inference import open_backend
+
+Map = npt.NDArray[np.float32]
+
+
+@cache
+def answers(first: int, count: int) -> tuple[Map, Map, Map]:
+    """Return position, confidence and truth of scenes inside the sweep, side by side."""
+    backend = open_backend('onnx')
+    columns: list[tuple[Map, Map, Map]] = []
+    for seed in range(first, first + count):
+        stack, truth = drawn(seed)
+        estimate = run(backend, stack, EVEN)
+        columns.append((estimate.position, estimate.confidence, truth))
+    position, confidence, truth = (np.hstack(column) for column in zip(*columns, strict=True))
+    return position, confidence, truth
+
+
+def inside() -> tuple[Map, Map]:
+    """Return error and confidence of all pixels whose surface is inside the sweep."""
+    position, confidence, truth = answers(900, 16)
+    known = (truth >= 0) & (truth <= 14)
+    return np.abs(position - truth)[known], confidence[known]
+
+
+def test_the_surest_pixels_have_less_than_half_of_the_error() -> None:
+    position, confidence, truth = answers(900, 16)
+    truth = np.where((truth >= 0) & (truth <= 14), truth, np.float32(np.nan))
+    errors = error_at_coverage(position, truth, confidence, (0.5, 0.7, 1.0))
+    assert errors[0.5] <= errors[0.7] <= 0.5 * errors[1.0]
+
+
+def test_it_is_the_chance_to_be_right_to_within_one() -> None:
+    error, confidence = inside()
+    for low, high in ((0.3, 0.6), (0.6, 0.8), (0.8, 0.95)):
+        those = (confidence >= low) & (confidence < high)
+        assert those.sum() > 500
+        right = float((error[those] < 1).mean())
+        assert low - 0.05 < right < high + 0.25, f'{low} to {high}: {right:.2f}'
+    assert (error[confidence >= 0.95] < 1).mean() > 0.97
+
+
+def test_what_is_published_by_default_is_right_five_times_in_six() -> None:
+    error, confidence = inside()
+    published = confidence >= DepthConfig().min_confidence
+    assert published.mean() > 0.75
+    assert (error[published] < 1).mean() > 5 / 6
+    assert error[published].mean() < 0.7 * error.mean()
+
+
+def test_surfaces_beyond_the_sweep_are_not_published_inside_it() -> None:
+    position, confidence, truth = answers(900, 48)
+    beyond = (truth < -1) | (truth > 15)
+    assert beyond.sum() > 5000
+    says_beyond = (position == 0) | (position == 14)
+    published = confidence >= DepthConfig().min_confidence
+    assert says_beyond[beyond].mean() > 0.5
+    assert (says_beyond | ~published)[beyond].mean() > 0.8
+    well_inside = (truth > 0.5) & (truth < 13.5)
+    assert (says_beyond & published)[well_inside].mean() < 0.01
