@@ -170,7 +170,8 @@ class FastGru(nn.Module):
             states = self._iterate(states, biases, low, d)
             d = d + self.step(states[0]).float()
             steps.append(d)
-        half, features = self._refine(d.detach(), states[0], short, evidence, maps, context)
+        seen = [self.detail(context - 1), maps]
+        half, features = self._refine(d.detach(), states[0], short, evidence[:, :2], seen)
         position, log_scale = self._draw(half, features)
         return Predictions(tuple(steps), half, position, log_scale)
 
@@ -205,22 +206,15 @@ class FastGru(nn.Module):
         return [s4, s8, s16]
 
     def _refine(
-        self,
-        d: Tensor,
-        state: Tensor,
-        curves: Tensor,
-        evidence: Tensor,
-        maps: Tensor,
-        context: Tensor,
+        self, d: Tensor, state: Tensor, curves: Tensor, classical: Tensor, seen: list[Tensor]
     ) -> tuple[Tensor, Tensor]:
         """Return (B, 1, h, w) position at half the resolution, and its features."""
         near = interpolate(_neighbours(d), scale_factor=2.0, mode='nearest')  # (B, 9, h, w)
-        centre, classical = near[:, 4:5], evidence[:, :2]
+        centre = near[:, 4:5]
         x = torch.cat(
             [
                 pixel_shuffle(self.spread(state), 2),
-                self.detail(context - 1),
-                maps,
+                *seen,
                 (centre - CENTRE) / CENTRE,
                 (centre - classical[:, :1]) / CENTRE,
                 _look_up(curves, centre, FINE_REACH),
