@@ -20,11 +20,11 @@ import numpy.typing as npt
 from sff_ros.cameras.picture_file import read_picture
 from sff_ros.cli.map_file import read_map
 from sff_ros.cli.render import pairs
-from sff_ros.core.all_in_focus import RunningAllInFocus
 from sff_ros.core.canonical import POSITIONS, canonical_places
-from sff_ros.core.focus_volume import FocusVolume
+from sff_ros.core.stack import FocalStack, Slice
 from sff_ros.inference import open_backend
 from sff_ros.inference.backend import DepthBackend
+from sff_ros.pipeline import ShapeFromFocus
 from sff_ros.training.rgbd import render_rgbd, spread_places
 
 LAST = POSITIONS - 1
@@ -83,14 +83,11 @@ def sweeps(
 
 def error_of(backend: DepthBackend, stack: Stack, places: Places, truth: Map) -> float:
     """Return the mean absolute error in canonical positions."""
-    context = RunningAllInFocus()
-    responses = []
-    for image in stack:
-        responses.append(backend.measure(image))
-        context.add(image, responses[-1])
-    height, width = truth.shape
-    volume = FocusVolume(np.stack(responses), places, (height, width), backend.spec.pooling)
-    position = backend.infer(volume, context.image).position
+    slices = (
+        Slice(image, place, k, k, len(stack))
+        for k, (image, place) in enumerate(zip(stack, places.tolist(), strict=True))
+    )
+    position = ShapeFromFocus(backend).estimate(FocalStack(tuple(slices))).estimate.position
     found = np.interp(position, np.arange(len(places)), canonical_places(places))
     found = LAST - found if places[0] > places[-1] else found
     return float(np.abs(found - truth).mean())

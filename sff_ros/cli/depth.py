@@ -37,7 +37,8 @@ natural order, slice_2 before slice_10. An optional stack.yaml beside them may g
   distortion             4, 5 or 8 coefficients in OpenCV's order; distortion_model as in ROS
 
 DIR receives
-  index.tiff         float32 slice position, 0 is the first picture; geometry of the pictures
+  index.tiff         float32 slice position, 0 is the first picture; geometry of the pictures,
+                     after an alignment of the one that it names
   confidence.tiff    float32, 0 .. 1, of index.tiff; confidence.png shows it
   all_in_focus.png   the sharp picture, bits as in FOLDER; rectified where distortion is known
   depth.tiff         float32 metres along Z: NaN unknown, -Inf too near, +Inf too far; rectified;

@@ -88,15 +88,15 @@ def _jobs(scenes: Path, depth: Path | None, out: Path) -> list[tuple[Path, Path,
 
 def pairs(folder: Path) -> list[tuple[Path, Path]]:
     """Find the pairs of a folder, in the order of their names."""
-    pairs = []
+    listed = []
     for picture in sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES):
         maps = [picture.with_name(f'{picture.stem}_disparity{end}') for end in MAP_SUFFIXES]
         found = next((path for path in maps if path.is_file()), None)
         if found is not None:
-            pairs.append((picture, found))
-    if not pairs:
+            listed.append((picture, found))
+    if not listed:
         raise StackError(f'{folder}: has no pair NAME.png and NAME_disparity.npy')
-    return pairs
+    return listed
 
 
 def _render(picture: Path, depth: Path, target: Path, args: argparse.Namespace) -> None:

@@ -44,7 +44,7 @@ class Aligner:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._last: list[Level] = []
-        self._pace: Warp = np.eye(3)
+        self._warp: Warp = np.eye(3)  # from the first slice to the last
         self.steps: list[Step] = []
 
     def add(self, image: Image) -> Warp:
@@ -59,17 +59,14 @@ class Aligner:
         levels = pyramid(image)
         if self._last:
             self.steps.append(self._step(levels))
-            self._pace = self.steps[-1].warp
+            self._warp = self.steps[-1].warp @ self._warp
         self._last = levels
-        warp: Warp = np.eye(3)
-        for step in self.steps:
-            warp = step.warp @ warp
-        return warp
+        return self._warp
 
     def _step(self, levels: list[Level]) -> Step:
         still: Warp = np.eye(3)
         # Breathing goes on as it did: the last step is often the better start.
-        starts = (still, self._pace)
+        starts = [still, *(step.warp for step in self.steps[-1:])]
         start = max(starts, key=lambda w: correlation(self._last[0], levels[0], w))
         warp = register(self._last, levels, start, self._model)
         before, after = (correlation(self._last[-1], levels[-1], w) for w in (still, warp))
