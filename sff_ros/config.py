@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sff_ros.config_cameras import FolderConfig, LensConfig, SimulatedConfig
 from sff_ros.config_schema import Checked, group, param
 from sff_ros.errors import ConfigError
+
+FEWEST_SLICES = 5  # of a sweep that is planned; a recording may have fewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +29,10 @@ class SweepConfig(Checked):
         live=True,
     )  # fmt: skip
     num_slices: int = param(
-        15,
-        'Slices of a sweep, evenly spaced in dioptres; a recording has its own.',
-        span=(5, 100),
-        live=True,
-    )
+        15, 'Slices of a sweep, evenly spaced in dioptres; 0: as many as the depth of field asks '
+        'for, one pixel of blur from slice to slice. A recording has its own.',
+        span=(0, 100), live=True,
+    )  # fmt: skip
     positions_dpt: tuple[float, ...] = param(
         (), 'Positions, strictly monotonic; replaces near_m, far_m and num_slices.',
         unit='dpt', span=(0, 100), live=True,
@@ -40,40 +42,19 @@ class SweepConfig(Checked):
         'up: far to near, down: near to far, triangle: alternately (no fly-back of the lens).',
         choices=('up', 'down', 'triangle'), live=True,
     )  # fmt: skip
+    motion: str = param(
+        'stop', 'stop: the lens stands still for every slice; glide: it moves steadily, a slice a '
+        'frame, and where it was is computed (needs the lag of `sff calibrate settle`).',
+        choices=('stop', 'glide'), live=True,
+    )  # fmt: skip
 
-
-@dataclass(frozen=True, slots=True)
-class SimulatedConfig(Checked):
-    """The simulated camera: a thin lens in front of a procedural scene of known depth."""
-
-    width: int = param(640, 'Picture width.', unit='px', span=(64, 4096))
-    height: int = param(480, 'Picture height.', unit='px', span=(64, 4096))
-    focal_mm: float = param(8.0, 'Focal length.', unit='mm', span=(1, 200))
-    fnumber: float = param(2.8, 'F-number: focal length by aperture diameter.', span=(0.7, 32))
-    pitch_um: float = param(6.9, 'Pixel pitch.', unit='um', span=(0.5, 50))
-    near_m: float = param(0.3, 'Nearest point of the scene.', unit='m', span=(0.05, 100))
-    far_m: float = param(0.8, 'Farthest point of the scene.', unit='m', span=(0.06, 1000))
-    frame_rate: float = param(30.0, 'Frames a second.', unit='Hz', span=(1, 1000))
-    settle_s: float = param(0.0, 'Time the lens needs after a move.', unit='s', span=(0, 5))
-    noise: float = param(
-        1.5, 'Read noise, standard deviation in grey levels of 255.', span=(0, 50)
-    )
-    breathing: float = param(
-        0.0, 'Relative growth of the picture from the far to the near end.', span=(-0.2, 0.2)
-    )
-    drop_rate: float = param(0.0, 'Share of frames that are lost.', span=(0, 1))
-    seed: int = param(0, 'Seed of scene, noise and lost frames.', span=(0, 2**31 - 1))
-    realtime: bool = param(True, 'Keep to the frame rate; false: as fast as possible.')
-
-
-@dataclass(frozen=True, slots=True)
-class FolderConfig(Checked):
-    """The folder camera: a recorded sweep, replayed."""
-
-    path: str = param('', 'Directory of images in natural order, with an optional stack.yaml.')
-    frame_rate: float = param(
-        10.0, 'Frames a second; 0: as fast as possible.', unit='Hz', span=(0, 1000)
-    )
+    def __post_init__(self) -> None:
+        Checked.__post_init__(self)
+        if 0 < self.num_slices < FEWEST_SLICES:
+            raise ConfigError(
+                f'num_slices is {self.num_slices}; allowed: {FEWEST_SLICES} .. 100, or 0 for '
+                'automatic'
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +79,7 @@ class CaptureConfig(Checked):
         '~/.ros/sff_stacks', 'Where ~/save_stack writes, a new folder a stack.', live=True
     )
     sweep: SweepConfig = group(SweepConfig)
+    lens: LensConfig = group(LensConfig)
     simulated: SimulatedConfig = group(SimulatedConfig)
     folder: FolderConfig = group(FolderConfig)
 

@@ -13,6 +13,10 @@ class CameraError(SffError):
     """A camera cannot be opened, read or asked for what was asked."""
 
 
+class CameraLostError(CameraError):
+    """A camera is gone, as when its cable is pulled; it must be opened anew."""
+
+
 class CalibrationError(SffError):
     """Intrinsics or a lens calibration are missing, malformed or do not cover the request."""
 

@@ -15,10 +15,11 @@ MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 60
 
 # Room (folder or file of sff_ros) -> the other rooms it may import.
-BASE = ('errors', 'config', 'config_schema')
+BASE = ('errors', 'config', 'config_cameras', 'config_schema')
 ROOMS = {
     'errors': (),
-    'config': ('errors', 'config_schema'),
+    'config': ('errors', 'config_cameras', 'config_schema'),
+    'config_cameras': ('errors', 'config_schema'),
     'config_schema': ('errors',),
     'core': ('errors',),
     'cameras': ('core', *BASE),

@@ -9,11 +9,10 @@ from sff_ros.config import (
     NODE_CONFIGS,
     CaptureConfig,
     DepthConfig,
-    FolderConfig,
     InferenceConfig,
-    SimulatedConfig,
     SweepConfig,
 )
+from sff_ros.config_cameras import FolderConfig, SimulatedConfig
 from sff_ros.config_schema import ParamSpec, check_value, from_flat, walk
 from sff_ros.errors import ConfigError
 
@@ -103,8 +102,8 @@ def test_unknown_name_is_refused(cls: type[Any], name: str, message: str) -> Non
         (CaptureConfig, 'sweep.positions_dpt', (1, 2, 3), 'must be floats such as 1.0, not (1, '),
         (CaptureConfig, 'sweep.positions_dpt', ('a',), "must be floats such as 1.0, not ('a',)"),
         (CaptureConfig, 'sweep.positions_dpt', (True,), 'must be floats such as 1.0, not (True'),
-        (CaptureConfig, 'sweep.num_slices', 4, 'sweep.num_slices is 4; allowed: 5 .. 100'),
-        (CaptureConfig, 'sweep.num_slices', 101, 'sweep.num_slices is 101; allowed: 5 .. 100'),
+        (CaptureConfig, 'sweep.num_slices', 4, 'num_slices is 4; allowed: 5 .. 100, or 0'),
+        (CaptureConfig, 'sweep.num_slices', 101, 'sweep.num_slices is 101; allowed: 0 .. 100'),
         (CaptureConfig, 'sweep.near_m', -0.1, 'sweep.near_m is -0.1; allowed: 0 .. 1000 m'),
         (CaptureConfig, 'sweep.near_m', NAN, 'sweep.near_m is nan; allowed: 0 .. 1000 m'),
         (CaptureConfig, 'sweep.near_m', INF, 'sweep.near_m is inf; allowed: 0 .. 1000 m'),

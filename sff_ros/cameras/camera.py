@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from sff_ros.core.focus_map import FloatMap
 from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.lens_calibration import Grade
 from sff_ros.core.stack import Slice
+from sff_ros.core.thin_lens import ThinLens
 from sff_ros.errors import CameraError
 
 
@@ -32,8 +35,12 @@ class FocusCamera(Protocol):
     Attributes:
         intrinsics: pinhole model at the reference focus; `is_calibrated` false where unknown.
         focus_range: dioptres the lens reaches; None where the lens is not calibrated.
+        code_range: lens codes it reaches, low and high: what `capture` takes where focus_range is
+            None. None where there are no codes.
         positions: the only positions the camera can visit, in the order of time (a recorded
             sweep): dioptres, or plain numbers where focus_range is None. None: the lens is free.
+        grade: how far its dioptres may be trusted.
+        optics: focal length, f-number and pixel pitch; None where unknown.
     """
 
     @property
@@ -43,13 +50,23 @@ class FocusCamera(Protocol):
     def focus_range(self) -> FocusRange | None: ...
 
     @property
+    def code_range(self) -> tuple[float, float] | None: ...
+
+    @property
     def positions(self) -> tuple[float, ...] | None: ...
+
+    @property
+    def grade(self) -> Grade: ...
+
+    @property
+    def optics(self) -> ThinLens | None: ...
 
     def capture(self, focus: float) -> Slice:
         """Move the lens, block until it has settled and a frame exposed after that is in.
 
         Args:
-            focus: dioptres within focus_range; one of `positions` where these are given.
+            focus: dioptres within focus_range, else a code within code_range; one of `positions`
+                where these are given.
 
         Returns:
             The frame with the focus it was exposed at (NaN where focus_range is None) and the
@@ -63,6 +80,27 @@ class FocusCamera(Protocol):
 
     def close(self) -> None:
         """Release the device. Closing twice does no harm."""
+        ...
+
+
+@runtime_checkable
+class Glides(Protocol):
+    """A camera that can take pictures while its lens moves."""
+
+    def glide(self, positions: tuple[float, ...]) -> Generator[Slice, None, None]:
+        """Move steadily from the first position to the last, and give every frame on the way.
+
+        Args:
+            positions: as for `capture`, in the order of time; how many there are says how many
+                frames to take.
+
+        Yields:
+            Slices with the focus they had at mid-exposure; `index` and `count` are set, and an
+            index is left out where a frame was lost.
+
+        Raises:
+            SffError: it cannot, or the camera is closed.
+        """
         ...
 
 

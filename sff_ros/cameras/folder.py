@@ -9,8 +9,9 @@ import numpy as np
 
 from sff_ros.cameras.camera import FocusRange
 from sff_ros.cameras.stack_folder import read_stack
-from sff_ros.config import FolderConfig
+from sff_ros.config_cameras import FolderConfig
 from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.lens_calibration import Grade
 from sff_ros.core.stack import Slice
 from sff_ros.errors import CameraError, ConfigError
 
@@ -44,6 +45,9 @@ class FolderCamera:
         known = self._stack.has_focus
         self.intrinsics: Intrinsics = self._stack.intrinsics
         self.focus_range = FocusRange(float(focus.min()), float(focus.max())) if known else None
+        self.code_range = None
+        self.grade: Grade = 'calibrated' if known else 'uncalibrated'
+        self.optics = None
         self.positions = tuple(map(float, focus if known else range(len(focus))))
 
     def capture(self, focus: float) -> Slice:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
+import numpy as np
+
 from sff_ros.cameras.camera import FocusCamera, FocusRange
-from sff_ros.config import SweepConfig
+from sff_ros.config import FEWEST_SLICES, SweepConfig
 from sff_ros.core.sweep import SweepPlan, explicit, uniform
+from sff_ros.core.thin_lens import ThinLens
 from sff_ros.errors import ConfigError
 
 _TOLERANCE_DPT = 1e-6  # of rounding in 1 / metres
+BLUR_STEP_PX = 1.0  # diameter, between neighbouring slices of an automatic plan
+MOST_SLICES = 100
 
 
 def plan_sweep(config: SweepConfig, camera: FocusCamera) -> SweepPlan:
@@ -30,7 +36,7 @@ def plan_sweep(config: SweepConfig, camera: FocusCamera) -> SweepPlan:
         return explicit(camera.positions)
     reach = camera.focus_range
     if reach is None:
-        raise ConfigError('this camera knows neither dioptres nor positions: nothing to sweep')
+        return _in_codes(config, camera.code_range)
     if config.positions_dpt and (config.near_m or config.far_m):
         raise ConfigError('sweep.positions_dpt replaces sweep.near_m and far_m: give only one')
     if config.positions_dpt:
@@ -42,8 +48,47 @@ def plan_sweep(config: SweepConfig, camera: FocusCamera) -> SweepPlan:
             raise ConfigError(
                 f'sweep.near_m ({1 / near:.4g} m) must be less than sweep.far_m ({1 / far:.4g} m)'
             )
-        plan = uniform(far, near, config.num_slices, config.direction)
+        plan = uniform(far, near, _count(config, camera, far, near), config.direction)
     return _within_reach(plan, reach)
+
+
+def _in_codes(config: SweepConfig, codes: tuple[float, float] | None) -> SweepPlan:
+    """Plan the sweep of a lens that is not calibrated: all of it, in even steps of its codes."""
+    if codes is None:
+        raise ConfigError('this camera knows neither dioptres nor codes: nothing to sweep')
+    if config.positions_dpt or config.near_m or config.far_m:
+        raise ConfigError(
+            'sweep.near_m, far_m and positions_dpt need a calibrated lens: set lens.file to a '
+            'calibration (`sff calibrate lens` makes one)'
+        )
+    if config.num_slices == 0:
+        raise ConfigError('sweep.num_slices is 0 (automatic), which needs a calibrated lens')
+    places = np.linspace(*codes, config.num_slices).tolist()
+    return SweepPlan(tuple(places), config.direction)
+
+
+def _count(config: SweepConfig, camera: FocusCamera, far_dpt: float, near_dpt: float) -> int:
+    """Return how many slices to take; from the depth of field where that is left open."""
+    if config.num_slices:
+        return config.num_slices
+    if camera.optics is None:
+        raise ConfigError(
+            'sweep.num_slices is 0 (automatic), which needs lens.focal_mm, lens.fnumber and '
+            'lens.pitch_um'
+        )
+    count = slices_needed(camera.optics, far_dpt, near_dpt)
+    if count > MOST_SLICES:
+        raise ConfigError(
+            f'one pixel of blur from slice to slice would take {count} slices, more than '
+            f'{MOST_SLICES}: bring sweep.near_m and far_m closer together, or set num_slices'
+        )
+    return max(count, FEWEST_SLICES)
+
+
+def slices_needed(optics: ThinLens, far_dpt: float, near_dpt: float) -> int:
+    """Return how many slices, even in dioptres, differ by a pixel of blur at most."""
+    blur_px = optics.blur_diameter_px(far_dpt, near_dpt)
+    return math.ceil(blur_px / BLUR_STEP_PX - 1e-9) + 1
 
 
 def _within_reach(plan: SweepPlan, reach: FocusRange) -> SweepPlan:

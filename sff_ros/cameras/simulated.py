@@ -12,8 +12,9 @@ import numpy.typing as npt
 from sff_ros.cameras.camera import FocusRange
 from sff_ros.cameras.frame_clock import FrameClock
 from sff_ros.cameras.simulated_scene import build_scene
-from sff_ros.config import SimulatedConfig
+from sff_ros.config_cameras import SimulatedConfig
 from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.lens_calibration import Grade
 from sff_ros.core.stack import Slice
 from sff_ros.core.thin_lens import (
     BIN_STEP_PX,
@@ -85,9 +86,24 @@ class SimulatedCamera:
         return self._range
 
     @property
+    def code_range(self) -> None:
+        """None: this lens takes dioptres."""
+        return None
+
+    @property
     def positions(self) -> None:
         """None: the lens is free."""
         return None
+
+    @property
+    def grade(self) -> Grade:
+        """Calibrated: it is what it says."""
+        return 'calibrated'
+
+    @property
+    def optics(self) -> ThinLens:
+        """The lens as configured."""
+        return self._lens
 
     @property
     def reference_dpt(self) -> float:

@@ -26,6 +26,9 @@ class Slice:
         index: 0-based place in the sweep, in the order of time.
         count: how many slices the sweep has.
         sweep: number of the sweep, growing.
+        code: what the lens was told, NaN where it takes dioptres or nobody knows.
+        warp: (3, 3) from px of the picture at the reference focus to px of this one, where the
+            lens breathes by a known amount; None: as it is.
     """
 
     image: Image
@@ -34,6 +37,8 @@ class Slice:
     index: int = 0
     count: int = 1
     sweep: int = 0
+    code: float = np.nan
+    warp: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         check_image(self.image)

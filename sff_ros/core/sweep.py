@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +17,8 @@ class SweepPlan:
     """A sweep as data: the same positions again and again.
 
     Attributes:
-        positions: focus positions, strictly increasing; dioptres, or the numbers of an
-            uncalibrated recording.
+        positions: focus positions, strictly increasing; dioptres, or the codes of a lens that is
+            not calibrated, or the numbers of such a recording.
         direction: 'up' (increasing: far to near), 'down', or 'triangle' (alternately, so that the
             lens never flies back).
     """
@@ -29,8 +30,8 @@ class SweepPlan:
         if len(self.positions) < 3:
             raise ConfigError(f'a sweep needs 3 positions or more, not {len(self.positions)}')
         values = np.array(self.positions)
-        if not np.isfinite(values).all() or (values < 0).any():
-            raise ConfigError(f'sweep positions must be finite and >= 0, not {self.positions}')
+        if not np.isfinite(values).all():
+            raise ConfigError(f'sweep positions must be finite, not {self.positions}')
         if not (np.diff(values) > 0).all():
             raise ConfigError(f'sweep positions must be strictly monotonic, not {self.positions}')
         if self.direction not in DIRECTIONS:
@@ -67,6 +68,8 @@ def explicit(positions: tuple[float, ...], direction: str | None = None) -> Swee
     Raises:
         ConfigError: not strictly monotonic, negative, or fewer than 3.
     """
+    if not all(0 <= position < math.inf for position in positions):
+        raise ConfigError(f'sweep positions must be finite and >= 0, not {positions}')
     falling = len(positions) > 1 and positions[0] > positions[-1]
     ordered = positions[::-1] if falling else positions
     return SweepPlan(tuple(ordered), direction or ('down' if falling else 'up'))

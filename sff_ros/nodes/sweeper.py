@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from sff_ros.cameras.camera import FocusCamera
+from sff_ros.cameras.camera import FocusCamera, Glides
 from sff_ros.cameras.plan import plan_sweep
 from sff_ros.config import CaptureConfig
 from sff_ros.core.stack import Slice
 from sff_ros.core.sweep import SweepPlan
-from sff_ros.errors import CameraError, SffError
+from sff_ros.errors import CameraError, CameraLostError, ConfigError, SffError
 from sff_ros.nodes.diagnostics import Statistics
 
 _PATIENCE = 10  # frames lost in a row before the camera is opened anew
-_RETRY_S = 1.0
+_RETRY_S = 0.5  # so that a device is back in use within a second of its return
 
 
 class Sweeper:
@@ -155,25 +156,53 @@ class Sweeper:
         Raises:
             CameraError: none came.
         """
-        order = plan.order(self._sweep)
-        slices = []
+        slices: list[Slice] = []
         loss: SffError | None = None
-        for index, focus in enumerate(order):
-            if self._stop.is_set():
-                break
-            try:
-                frame = camera.capture(focus)
-            except SffError as err:
-                loss = err
-                self._count_loss(err)
+        for frame in self._frames(camera, plan.order(self._sweep)):
+            if isinstance(frame, SffError):
+                loss = frame
+                self._count_loss(frame)
                 continue
             self._lost_in_a_row = 0
-            slices.append(replace(frame, index=index, count=len(order), sweep=self._sweep))
+            slices.append(replace(frame, sweep=self._sweep))
             self._on_slice(slices[-1])
             self._statistics.count('slices')
+            if self._stop.is_set():
+                break
         if loss is not None and not slices:
             raise CameraError(f'no picture comes: {loss}') from loss
         return tuple(slices)
+
+    def _frames(self, camera: FocusCamera, order: tuple[float, ...]) -> Iterator[Slice | SffError]:
+        """Yield the frames of one sweep with their place in it, or why one was lost."""
+        if self._config().sweep.motion == 'glide':
+            yield from self._gliding(camera, order)
+            return
+        for index, focus in enumerate(order):
+            if self._stop.is_set():
+                return
+            try:
+                frame = camera.capture(focus)
+                yield replace(frame, index=index, count=len(order))
+            except SffError as err:
+                yield err
+
+    def _gliding(
+        self, camera: FocusCamera, order: tuple[float, ...]
+    ) -> Iterator[Slice | SffError]:
+        """Yield the frames of a lens that does not stop; those between two that came are lost."""
+        if not isinstance(camera, Glides):
+            raise ConfigError('sweep.motion is glide, which this camera cannot do: take stop')
+        expected = 0
+        with contextlib.closing(camera.glide(order)) as frames:
+            try:
+                for frame in frames:
+                    for index in range(expected, frame.index):
+                        yield CameraError(f'frame {index} of the sweep did not come')
+                    expected = frame.index + 1
+                    yield frame
+            except CameraError as err:
+                yield err
 
     def _count_loss(self, err: SffError) -> None:
         """Count a lost frame; give the camera up after many in a row.
@@ -183,7 +212,7 @@ class Sweeper:
         """
         self._statistics.count('dropped_slices')
         self._lost_in_a_row += 1
-        if self._lost_in_a_row >= _PATIENCE:
+        if isinstance(err, CameraLostError) or self._lost_in_a_row >= _PATIENCE:
             self._lost_in_a_row = 0
             self.close()
             raise CameraError(f'no picture comes: {err}') from err

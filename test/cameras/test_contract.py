@@ -12,7 +12,7 @@ from stack_files import make_folder
 from sff_ros.cameras.camera import FocusCamera
 from sff_ros.cameras.folder import FolderCamera
 from sff_ros.cameras.simulated import SimulatedCamera
-from sff_ros.config import FolderConfig, SimulatedConfig
+from sff_ros.config_cameras import FolderConfig, SimulatedConfig
 from sff_ros.errors import CameraError
 
 Factory = Callable[[Path], FocusCamera]

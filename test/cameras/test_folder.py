@@ -9,7 +9,7 @@ from stack_files import encode, make_folder, texture
 
 from sff_ros.cameras.camera import FocusCamera, FocusRange
 from sff_ros.cameras.folder import FolderCamera
-from sff_ros.config import FolderConfig
+from sff_ros.config_cameras import FolderConfig
 from sff_ros.core.intrinsics import Intrinsics
 from sff_ros.errors import CameraError, ConfigError, StackError
 

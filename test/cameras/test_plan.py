@@ -9,7 +9,9 @@ from sff_ros.cameras.camera import FocusRange
 from sff_ros.cameras.plan import plan_sweep
 from sff_ros.config import SweepConfig
 from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.lens_calibration import Grade
 from sff_ros.core.stack import Slice
+from sff_ros.core.thin_lens import ThinLens
 from sff_ros.errors import CameraError, ConfigError
 
 
@@ -19,6 +21,9 @@ class Lens:
 
     focus_range: FocusRange | None
     positions: tuple[float, ...] | None = None
+    code_range: tuple[float, float] | None = None
+    optics: ThinLens | None = None
+    grade: Grade = 'calibrated'
     intrinsics: Intrinsics = Intrinsics(32, 32)
 
     def capture(self, focus: float) -> Slice:
@@ -94,7 +99,7 @@ def test_recording_has_no_other_positions(settings: dict[str, Any]) -> None:
         (FREE, {'near_m': 3.0}, r'near_m \(3 m\) must be less than sweep.far_m \(2 m\)'),
         (FREE, {'positions_dpt': (1.0, 3.0, 2.0)}, 'strictly monotonic'),
         (FREE, {'positions_dpt': (1.0, 2.0)}, 'needs 3 positions or more, not 2'),
-        (Lens(None), {}, 'knows neither dioptres nor positions'),
+        (Lens(None), {}, 'knows neither dioptres nor codes'),
     ],
 )
 def test_what_a_lens_cannot_do_is_refused(

@@ -11,7 +11,7 @@ import pytest
 
 from sff_ros.cameras import simulated
 from sff_ros.cameras.simulated import SimulatedCamera
-from sff_ros.config import SimulatedConfig
+from sff_ros.config_cameras import SimulatedConfig
 from sff_ros.errors import CameraError, ConfigError
 
 SMALL = SimulatedConfig(width=160, height=120, noise=0.0, realtime=False)

@@ -13,6 +13,7 @@ from live_graph import wait
 from sff_ros.cameras.camera import FocusRange
 from sff_ros.config import CaptureConfig, SweepConfig
 from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.lens_calibration import Grade
 from sff_ros.core.stack import Slice
 from sff_ros.errors import CameraError, StackError
 from sff_ros.nodes import sweeper
@@ -37,7 +38,10 @@ class Device:
 
 class FlakyCamera:
     focus_range = FocusRange(1.0, 3.0)
+    code_range = None
     positions = None
+    grade: Grade = 'calibrated'
+    optics = None
     intrinsics = Intrinsics(16, 16)
 
     def __init__(self, device: Device) -> None:

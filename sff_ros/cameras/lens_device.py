@@ -1,0 +1,111 @@
+"""The protocol of hardware: pictures, and a lens that goes where a number says."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.lens import LensTable
+from sff_ros.core.stack import Image
+from sff_ros.errors import CameraError
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRange:
+    """What a lens can be told: low .. high, in steps; a step of 0 is any number between."""
+
+    low: float
+    high: float
+    step: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not -math.inf < self.low < self.high < math.inf or not 0 <= self.step < math.inf:
+            raise CameraError(
+                f'lens codes need low < high and a step >= 0, not {self.low:g} .. {self.high:g} '
+                f'in steps of {self.step:g}'
+            )
+
+    def nearest(self, code: float) -> float:
+        """Return the code nearest to a number that the lens can be told."""
+        inside = min(max(code, self.low), self.high)
+        if self.step == 0:
+            return inside
+        steps = round((inside - self.low) / self.step)
+        # The last step may be short of the end.
+        return min(self.low + steps * self.step, self.high)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a running camera.
+
+    Attributes:
+        image: (H, W) or (H, W, 3) RGB, uint8 or uint16.
+        start_ns: when its exposure began, on the device's clock; where a camera does not tell, a
+            time that is not later.
+        exposure_ns: how long it was exposed; half of it after start_ns is the slice's time.
+        stamp_ns: mid-exposure in the domain of time.time_ns().
+    """
+
+    image: Image
+    start_ns: int
+    exposure_ns: int
+    stamp_ns: int
+
+
+class LensDevice(Protocol):
+    """A camera and its lens, open and streaming; what it sees is told apart by time alone.
+
+    Attributes:
+        identity: what tells this camera from others of its kind, as a serial number; empty where
+            nothing does. A calibration is for one identity.
+        codes: what the lens can be told.
+        intrinsics: what the camera says of itself; size only where it says nothing.
+        period_ns: time from frame to frame.
+        nominal: codes -> dioptres as its maker promises them, not measured; None: codes mean
+            nothing by themselves.
+    """
+
+    @property
+    def identity(self) -> str: ...
+
+    @property
+    def codes(self) -> CodeRange: ...
+
+    @property
+    def intrinsics(self) -> Intrinsics: ...
+
+    @property
+    def period_ns(self) -> int: ...
+
+    @property
+    def nominal(self) -> LensTable | None: ...
+
+    def now_ns(self) -> int:
+        """Return the time on the device's clock, that of the frames' start_ns."""
+        ...
+
+    def move(self, code: float) -> None:
+        """Tell the lens where to go, one of `codes`; return when it was told, not when there.
+
+        Another thread may call this while one waits in `frame`.
+
+        Raises:
+            CameraError: the lens does not take it.
+        """
+        ...
+
+    def frame(self, not_before_ns: int) -> Frame:
+        """Block until the first frame whose exposure began at that time or later.
+
+        Raises:
+            CameraError: none came in time, or it was damaged.
+            CameraLostError: the device is gone; it must be opened anew.
+        """
+        ...
+
+    def close(self) -> None:
+        """Put everything back as it was found and release the device. Twice does no harm."""
+        ...
