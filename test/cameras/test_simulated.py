@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from sff_ros.cameras import simulated
+from sff_ros.cameras import simulated_optics
 from sff_ros.cameras.simulated import SimulatedCamera
 from sff_ros.config_cameras import SimulatedConfig
 from sff_ros.errors import CameraError, ConfigError
@@ -152,7 +152,7 @@ def test_noise_has_the_level_asked_for_and_is_new_in_every_frame(noise: float) -
 
 def test_grey_levels_are_the_root_of_light_rounded_to_the_nearest() -> None:
     camera = open_camera()
-    light = np.clip(camera._expose(2.0), 0, 1)
+    light = np.clip(camera.optical._expose(2.0), 0, 1)
     assert np.abs(camera.capture(2.0).image - 255 * np.sqrt(light)).max() < 0.55
 
 
@@ -168,7 +168,10 @@ def test_all_in_focus_is_at_least_as_sharp_as_any_slice() -> None:
     camera = open_camera()
     sharpness = [
         float(np.square(cv2.Laplacian(image, cv2.CV_32F)).mean())
-        for image in (camera.all_in_focus, *(camera.capture(f).image for f in (1.3, 2.2, 3.1)))
+        for image in (
+            camera.optical.all_in_focus,
+            *(camera.capture(f).image for f in (1.3, 2.2, 3.1)),
+        )
     ]
     assert sharpness[0] > 1.5 * max(sharpness[1:])
 
@@ -253,14 +256,14 @@ def test_slices_are_rendered_once_and_the_oldest_are_forgotten(
 ) -> None:
     rendered: list[float] = []
     camera = open_camera(width=64, height=64)
-    expose = camera._expose
+    expose = camera.optical._expose
 
     def count(focus_dpt: float) -> npt.NDArray[np.float32]:
         rendered.append(focus_dpt)
         return expose(focus_dpt)
 
-    monkeypatch.setattr(camera, '_expose', count)
-    monkeypatch.setattr(simulated, 'CACHED_SLICES', 3)
+    monkeypatch.setattr(camera.optical, '_expose', count)
+    monkeypatch.setattr(simulated_optics, 'CACHED_SLICES', 3)
     for focus in (1.5, 2.0, 2.5, 2.00001, 1.5, 3.0, 2.5, 1.5):
         camera.capture(focus)
     # 3.0 pushes out 2.5, the one not used for longest, which then pushes out 2.0.
