@@ -37,12 +37,42 @@ class SimulatedConfig(Checked):
     near_m: float = param(0.3, 'Nearest point of the scene.', unit='m', span=(0.05, 100))
     far_m: float = param(0.8, 'Farthest point of the scene.', unit='m', span=(0.06, 1000))
     frame_rate: float = param(30.0, 'Frames a second.', unit='Hz', span=(1, 1000))
-    settle_s: float = param(0.0, 'Time the lens needs after a move.', unit='s', span=(0, 5))
+    settle_s: float = param(
+        0.0,
+        'Time the lens needs after a move, until it is within 1 % of the step.',
+        unit='s',
+        span=(0, 5),
+    )
     noise: float = param(
         1.5, 'Read noise, standard deviation in grey levels of 255.', span=(0, 50)
     )
     breathing: float = param(
         0.0, 'Relative growth of the picture from the far to the near end.', span=(-0.2, 0.2)
+    )
+    codes: int = param(
+        0, 'The lens is told codes 0 .. this, which mean nothing until it is calibrated; 0: it is '
+        'told dioptres.', span=(0, 65535),
+    )  # fmt: skip
+    play: float = param(
+        0.0, 'Width of the hysteresis of a lens that is told codes, in these.', span=(0, 1000)
+    )
+    bend: float = param(
+        0.1, 'How far dioptres leave a straight line over the codes, of their range.',
+        span=(-0.2, 0.2),
+    )  # fmt: skip
+    scene: str = param(
+        'table', 'table: things on a table; board: a calibration board, each sweep of '
+        '`sff calibrate` elsewhere; plane: a textured plane at plane_m.',
+        choices=('table', 'board', 'plane'),
+    )  # fmt: skip
+    plane_m: float = param(0.5, 'Distance of the plane.', unit='m', span=(0.05, 100))
+    square_mm: float = param(25.0, 'Side of a square of the board.', unit='mm', span=(1, 1000))
+    vibration_px: float = param(
+        0.0, 'Amplitude of a shaking camera, sideways.', unit='px', span=(0, 20)
+    )
+    vibration_hz: float = param(7.0, 'How often it shakes.', unit='Hz', span=(0.1, 1000))
+    ball_px_s: float = param(
+        0.0, 'Speed of the ball on the table, back and forth, in whole pixels.', span=(0, 10000)
     )
     drop_rate: float = param(0.0, 'Share of frames that are lost.', span=(0, 1))
     seed: int = param(0, 'Seed of scene, noise and lost frames.', span=(0, 2**31 - 1))

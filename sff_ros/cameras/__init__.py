@@ -19,6 +19,7 @@ CAMERAS = {
 }
 # The same for hardware, which takes lens codes and becomes a camera through a calibration.
 DEVICES = {
+    'simulated': ('sff_ros.cameras.simulated_lens', 'SimulatedLens'),
     'v4l2': ('sff_ros.cameras.v4l2', 'V4l2Device'),
     'ros_driver': ('sff_ros.cameras.ros_driver', 'RosDriverDevice'),
 }
@@ -30,7 +31,8 @@ def open_camera(config: CaptureConfig) -> FocusCamera:
     Raises:
         SffError: it cannot be opened; says why.
     """
-    if config.camera in CAMERAS:
+    takes_codes = config.camera == 'simulated' and config.simulated.codes > 0
+    if config.camera in CAMERAS and not takes_codes:
         camera: FocusCamera = _load(*CAMERAS[config.camera])(getattr(config, config.camera))
         return camera
     # Read first: a file that is wrong needs no device.

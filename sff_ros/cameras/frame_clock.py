@@ -14,15 +14,19 @@ class FrameClock:
         frame_rate: frames a second, > 0.
         realtime: wait for the frames; false: jump from frame to frame, stamps advance all the
             same.
+
+    Attributes:
+        period_ns, exposure_ns: from frame to frame, and of one.
+        epoch_ns: what to add to a time on this clock for one in the domain of time.time_ns().
     """
 
     def __init__(self, frame_rate: float, realtime: bool = True) -> None:
-        self._period_ns = round(1e9 / frame_rate)
-        self._exposure_ns = round(EXPOSURE * 1e9 / frame_rate)
+        self.period_ns = round(1e9 / frame_rate)
+        self.exposure_ns = round(EXPOSURE * 1e9 / frame_rate)
         self._realtime = realtime
         self._virtual_ns = 0
         self._start_ns = self.now_ns()
-        self._epoch_ns = time.time_ns() - self._start_ns
+        self.epoch_ns = time.time_ns() - self._start_ns
         self._last = -1
 
     def now_ns(self) -> int:
@@ -38,12 +42,12 @@ class FrameClock:
         Returns:
             The time of mid-exposure in the domain of time.time_ns().
         """
-        frame = -(-(ready_ns - self._start_ns) // self._period_ns)
+        frame = -(-(ready_ns - self._start_ns) // self.period_ns)
         self._last = max(frame, self._last + 1)
-        start_ns = self._start_ns + self._last * self._period_ns
-        left_ns = start_ns + self._exposure_ns - self.now_ns()
+        start_ns = self._start_ns + self._last * self.period_ns
+        left_ns = start_ns + self.exposure_ns - self.now_ns()
         if not self._realtime:
             self._virtual_ns += max(left_ns, 0)
         elif left_ns > 0:
             time.sleep(left_ns / 1e9)
-        return self._epoch_ns + start_ns + self._exposure_ns // 2
+        return self.epoch_ns + start_ns + self.exposure_ns // 2

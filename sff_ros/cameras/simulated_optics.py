@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sff_ros.cameras.camera import FocusRange
-from sff_ros.cameras.simulated_scene import build_scene
+from sff_ros.cameras.simulated_scene import BALL, build_scene
 from sff_ros.config_cameras import SimulatedConfig
 from sff_ros.core.intrinsics import Intrinsics
 from sff_ros.core.thin_lens import (
@@ -68,7 +68,7 @@ class SimulatedOptics:
         self.border_px = self._outside_px(scene)
         self._rng = np.random.default_rng(config.seed)
         self._noise = self._noise_tile()
-        self._cache: OrderedDict[float, NoiseFree] = OrderedDict()
+        self._cache: OrderedDict[tuple[float, int], NoiseFree] = OrderedDict()
         self.show(
             build_scene(
                 config.width,
@@ -124,16 +124,17 @@ class SimulatedOptics:
             lay_over(canvas, layer.rgba, layer.x, layer.y)
         return _encode(canvas, 1).astype(np.uint8)
 
-    def picture(self, focus_dpt: float, shift_px: tuple[float, float] = (0.0, 0.0)) -> Rgb:
+    def picture(self, focus_dpt: float, shake_px: float = 0.0, ball_px: int = 0) -> Rgb:
         """Take a picture, (H, W, 3), with noise.
 
         Args:
             focus_dpt: where the lens focuses, any dioptres >= 0.
-            shift_px: how far the picture is shaken to the right and downwards.
+            shake_px: how far the picture is shaken to the right.
+            ball_px: how far the ball of the table is from its place, to the right.
         """
-        clean = self._noise_free(focus_dpt)
-        if any(shift_px):
-            clean = _shifted(clean, shift_px)
+        clean = self._noise_free(focus_dpt, ball_px)
+        if shake_px:
+            clean = _shifted(clean, shake_px)
         return self._add_noise(clean)
 
     def _radius_px(self, object_dpt: float, focus_dpt: float) -> float:
@@ -157,24 +158,27 @@ class SimulatedOptics:
         larger_side = max(self._config.width, self._config.height)
         return kernel_reach(radius) + 2 + math.ceil(larger_side / 2 * (1 / smallest - 1))
 
-    def _noise_free(self, focus_dpt: float) -> NoiseFree:
+    def _noise_free(self, focus_dpt: float, ball_px: int) -> NoiseFree:
         """Return the slice without noise, in LEVELS steps a grey level; slices are kept."""
-        key = round(focus_dpt, CACHE_DIGITS)
+        key = (round(focus_dpt, CACHE_DIGITS), ball_px)
         if key in self._cache:
             self._cache.move_to_end(key)
             return self._cache[key]
-        picture = _encode(self._expose(key), LEVELS)
+        picture = _encode(self._expose(*key), LEVELS)
         room = min(CACHED_SLICES, max(CACHED_BYTES // picture.nbytes, 1))
         while len(self._cache) >= room:
             self._cache.popitem(last=False)
         self._cache[key] = picture
         return picture
 
-    def _expose(self, focus_dpt: float) -> FloatImage:
+    def _expose(self, focus_dpt: float, ball_px: int = 0) -> FloatImage:
         """Return the picture at a focus, (H, W, 3) linear light."""
+        layers = list(self._split)
+        if ball_px:
+            layers[BALL] = layers[BALL].moved(ball_px)
         width, height, border = self._config.width, self._config.height, self.border_px
         picture = render(
-            self._split,
+            layers,
             (-border, -border, width + 2 * border, height + 2 * border),
             lambda dioptres: self._radius_px(dioptres, focus_dpt),
         )
@@ -184,7 +188,7 @@ class SimulatedOptics:
         # Grow about the principal point.
         shift = [border + (side - 1) / 2 * (1 - 1 / scale) for side in (width, height)]
         source = np.array([[1 / scale, 0, shift[0]], [0, 1 / scale, shift[1]]])
-        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+        flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
         grown = cv2.warpAffine(picture, source, (width, height), flags=flags)
         return np.asarray(grown, np.float32)
 
@@ -216,9 +220,9 @@ def _encode(light: FloatImage, levels: int) -> NoiseFree:
     return np.rint(grey * np.float32(255 * levels)).astype(np.int16)
 
 
-def _shifted(picture: NoiseFree, shift_px: tuple[float, float]) -> NoiseFree:
-    """Move a picture; its border is repeated."""
-    move = np.array([[1, 0, shift_px[0]], [0, 1, shift_px[1]]])
+def _shifted(picture: NoiseFree, shift_px: float) -> NoiseFree:
+    """Move a picture to the right; its border is repeated."""
+    move = np.array([[1, 0, shift_px], [0, 1, 0]])
     size = (picture.shape[1], picture.shape[0])
     moved = cv2.warpAffine(
         picture, move, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE

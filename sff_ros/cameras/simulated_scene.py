@@ -27,6 +27,9 @@ SHADOW_FROM_M = np.array((-0.6, -0.6), np.float32)  # first cell of the shadow m
 SHADOW_CELLS = (600, 600)
 
 
+BALL = 6  # index of the ball's layer
+
+
 def build_scene(
     width: int, height: int, border: int, far_dpt: float, near_dpt: float, seed: int
 ) -> list[Layer]:

@@ -20,6 +20,7 @@ VERBS = {
     'train': 'sff_ros.cli.train',
     'export': 'sff_ros.cli.export',
     'engine': 'sff_ros.cli.engine',
+    'calibrate': 'sff_ros.cli.calibrate',
     'doctor': 'sff_ros.cli.doctor',
     'parameters': 'sff_ros.cli.parameters',
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -123,6 +123,11 @@ class SplitLayer:
     y: int
     width: int
     height: int
+
+    def moved(self, x_px: int) -> SplitLayer:
+        """Return the layer further to the right."""
+        bins = tuple((replace(part, x=part.x + x_px), dioptres) for part, dioptres in self.bins)
+        return replace(self, bins=bins, x=self.x + x_px)
 
 
 def split_layer(layer: Layer, step_dpt: float) -> SplitLayer:

@@ -258,9 +258,9 @@ def test_slices_are_rendered_once_and_the_oldest_are_forgotten(
     camera = open_camera(width=64, height=64)
     expose = camera.optical._expose
 
-    def count(focus_dpt: float) -> npt.NDArray[np.float32]:
+    def count(focus_dpt: float, ball_px: int) -> npt.NDArray[np.float32]:
         rendered.append(focus_dpt)
-        return expose(focus_dpt)
+        return expose(focus_dpt, ball_px)
 
     monkeypatch.setattr(camera.optical, '_expose', count)
     monkeypatch.setattr(simulated_optics, 'CACHED_SLICES', 3)

@@ -1,0 +1,169 @@
+"""`sff calibrate`: from lens codes to metres, in ten minutes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from sff_ros.cameras import open_device
+from sff_ros.cameras.lens_file import read_lens, write_lens
+from sff_ros.cameras.lens_survey import PATIENT_S, Motion, measure_motion
+from sff_ros.cameras.picture_file import write_png
+from sff_ros.cli.board_pdf import board_pdf
+from sff_ros.cli.calibrate_lens import live_sweeps, recorded_sweeps
+from sff_ros.cli.calibration_picture import calibration_picture
+from sff_ros.cli.calibration_text import describe, describe_fit
+from sff_ros.cli.capture_config import add_camera_arguments, read_capture_config
+from sff_ros.core.charuco import Board
+from sff_ros.core.lens_from_board import calibrate_lens
+from sff_ros.errors import ConfigError
+
+HELP = 'Calibrate a lens: print a board, sweep over it, get dioptres for lens codes.'
+EPILOG = """\
+1. sff calibrate board --out board.pdf            print it at 100 %, glue it onto something flat
+2. sff calibrate lens --params-file my.yaml --out lens.yaml
+     hold or mount the board at several distances and tilts; follow what it says
+3. set lens.file of capture_node to lens.yaml
+
+my.yaml holds the parameters of capture_node, as `ros2 launch` takes them. `sff calibrate show
+lens.yaml` prints what is in it. `sff calibrate settle` measures settling, lag and play alone, over
+any still scene with texture, and puts them into lens.yaml if that is given by --into.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `sff calibrate`."""
+    verbs = parser.add_subparsers(dest='action', metavar='ACTION', required=True)
+    board = verbs.add_parser('board', help='Make the printable board.')
+    _add_board(board)
+    board.add_argument('--out', metavar='PDF', type=Path, required=True)
+
+    lens = verbs.add_parser('lens', help='Calibrate the lens over the board.')
+    add_camera_arguments(lens)
+    _add_board(lens)
+    lens.add_argument(
+        'folders', metavar='FOLDER', nargs='*', type=Path,
+        help='recorded sweeps over the board, with lens_codes in stack.yaml, instead of a camera',
+    )  # fmt: skip
+    lens.add_argument('--out', metavar='YAML', type=Path, required=True)
+    lens.add_argument('--plot', metavar='PNG', type=Path, help='draw it')
+    lens.add_argument('--keep', metavar='DIR', type=Path, help='write the sweeps, a folder each')
+    lens.add_argument('--places', type=int, default=8, help='of the board (default: %(default)s)')
+    lens.add_argument('--slices', type=int, default=31, help='a sweep (default: %(default)s)')
+    _add_patience(lens)
+
+    settle = verbs.add_parser('settle', help='Measure settling, lag and play of the lens.')
+    add_camera_arguments(settle)
+    settle.add_argument('--into', metavar='YAML', type=Path, help='calibration to put them into')
+    _add_patience(settle)
+
+    show = verbs.add_parser('show', help='Print a calibration.')
+    show.add_argument('file', metavar='YAML', type=Path)
+    show.add_argument('--plot', metavar='PNG', type=Path, help='draw it')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run `sff calibrate`.
+
+    Raises:
+        SffError: the camera, the board or a file is not as it must be; says what to do.
+        OSError: a file cannot be written.
+    """
+    actions: dict[str, Callable[[argparse.Namespace], None]] = {
+        'board': _board,
+        'lens': _lens,
+        'settle': _settle,
+        'show': _show,
+    }
+    actions[args.action](args)
+    return 0
+
+
+def parse_board(text: str) -> Board:
+    """Return the board of 'COLUMNSxROWSxMM', e.g. 11x7x25.
+
+    Raises:
+        ConfigError: the text is none.
+        CalibrationError: there is no such board.
+    """
+    parts = text.lower().split('x')
+    try:
+        columns, rows, square_mm = int(parts[0]), int(parts[1]), float(parts[2])
+        if len(parts) != 3:
+            raise ValueError(text)
+    except (ValueError, IndexError) as err:
+        raise ConfigError(
+            f'--board {text!r} must be COLUMNSxROWSxMM, e.g. 11x7x25: squares, and their side'
+        ) from err
+    return Board(columns, rows, square_mm * 1e-3)
+
+
+def describe_motion(motion: Motion) -> str:
+    """Return settling, lag and play in a line."""
+    s = motion.settling
+    return (
+        f'settles in {s.settle_s * 1e3:.1f} ms, lags {s.lag_s * 1e3:.1f} ms, '
+        f'play {motion.play:.2f} codes'
+    )
+
+
+def _add_board(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--board', metavar='COLUMNSxROWSxMM', default='11x7x25',
+        help='squares, and their side as measured on the print (default: %(default)s: A4)',
+    )  # fmt: skip
+
+
+def _add_patience(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--patience', metavar='S', type=float, default=PATIENT_S,
+        help='after which the lens is at rest for sure (default: %(default)s)',
+    )  # fmt: skip
+
+
+def _board(args: argparse.Namespace) -> None:
+    args.out.write_bytes(board_pdf(parse_board(args.board)))
+    print(f'{args.out}: print it at 100 %, measure its line, and give --board what you measure')
+
+
+def _settle(args: argparse.Namespace) -> None:
+    known = read_lens(args.into) if args.into else None
+    device = open_device(read_capture_config(args))
+    try:
+        motion = measure_motion(device, patient_s=args.patience)
+    finally:
+        device.close()
+    print(describe_motion(motion))
+    if known is not None:
+        settling = motion.settling
+        known = replace(known, settle_s=settling.settle_s, lag_s=settling.lag_s, play=motion.play)
+        write_lens(args.into, known)
+        print(f'{args.into}: settle_s, lag_s and play are new')
+
+
+def _lens(args: argparse.Namespace) -> None:
+    board = parse_board(args.board)
+    if args.folders:
+        sweeps, motion, device = recorded_sweeps(args.folders), None, ''
+    else:
+        sweeps, motion, device = live_sweeps(args, board)
+    report = calibrate_lens(sweeps, board)
+    calibration = replace(report.calibration, device=device)
+    if motion is not None:
+        settling = motion.settling
+        calibration = replace(calibration, settle_s=settling.settle_s, lag_s=settling.lag_s)
+    print('\n'.join((*describe_fit(report), '', *describe(calibration))))
+    write_lens(args.out, calibration)
+    if args.plot:
+        write_png(args.plot, calibration_picture(calibration, report))
+    print(f'{args.out}: set lens.file of capture_node to it')
+
+
+def _show(args: argparse.Namespace) -> None:
+    calibration = read_lens(args.file)
+    print('\n'.join(describe(calibration)))
+    if args.plot:
+        write_png(args.plot, calibration_picture(calibration, None))
+        print(args.plot)

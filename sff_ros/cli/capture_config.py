@@ -1,0 +1,79 @@
+"""The parameters of capture_node, as files and options give them to a command."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import yaml
+
+from sff_ros.cameras.yaml_file import read_mapping
+from sff_ros.config import CaptureConfig
+from sff_ros.config_schema import from_flat
+from sff_ros.errors import ConfigError
+
+NODES = ('capture_node', '**')
+
+
+def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare which camera a command works with, in the way of ROS."""
+    parser.add_argument(
+        '--params-file',
+        metavar='YAML',
+        type=Path,
+        action='append',
+        default=[],
+        help="parameters of capture_node, as for `ros2 launch`: the camera's; may be repeated",
+    )
+    parser.add_argument(
+        '-p',
+        '--param',
+        metavar='NAME:=VALUE',
+        action='append',
+        default=[],
+        help='one of them, e.g. -p camera:=v4l2 -p v4l2.device:=0',
+    )
+
+
+def read_capture_config(args: argparse.Namespace) -> CaptureConfig:
+    """Return capture_node's parameters; what comes later wins.
+
+    Raises:
+        ConfigError: a file or value is malformed, or a name is unknown.
+    """
+    values: dict[str, object] = {}
+    for path in args.params_file:
+        for node, content in read_mapping(path.expanduser()).items():
+            if node.split('/')[-1] in NODES:
+                values |= _flat(_parameters(content, f'{path}: {node}'))
+    for given in args.param:
+        name, sign, text = given.partition(':=')
+        if not sign:
+            raise ConfigError(f'-p {given!r} must be NAME:=VALUE')
+        try:
+            values[name] = _plain(yaml.safe_load(text))
+        except yaml.YAMLError as err:
+            raise ConfigError(f'-p {given!r}: the value is not YAML') from err
+    return from_flat(CaptureConfig, values)
+
+
+def _parameters(content: object, where: str) -> dict[str, object]:
+    inner = content.get('ros__parameters') if isinstance(content, dict) else None
+    if not isinstance(inner, dict):
+        raise ConfigError(f'{where} must hold ros__parameters')
+    return inner
+
+
+def _flat(tree: dict[str, object], prefix: str = '') -> dict[str, object]:
+    """Return nested names joined by dots."""
+    flat: dict[str, object] = {}
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f'{prefix}{name}.')
+        else:
+            flat[prefix + name] = _plain(value)
+    return flat
+
+
+def _plain(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,114 @@
+"""Codes of sharpest focus and known distances in; a lens table out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sff_ros.errors import CalibrationError
+
+KNOTS = 9
+ROUNDS = 12  # of reweighting
+OUTLIER = 4.0  # robust standard deviations beyond which a point has no say (Tukey's biweight)
+# Weight of each second difference of the table over that of a point: it bridges gaps between
+# distances and is nothing where there are points.
+SMOOTHNESS = 1e-4
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LensFit:
+    """What the points say.
+
+    Attributes:
+        dioptres: (K,) knots, increasing.
+        places: (K,) place of the lens at each, codes, strictly monotonic.
+        play: width of the hysteresis, codes; 0 where all points came from one side.
+        error_dpt: (N,) of each point: where the table says that it focuses, minus the truth.
+        inside: (N,) whether the point had a say.
+        linear: dioptres = linear[0] * place + linear[1].
+        linear_rms_dpt: what is left over by that line.
+    """
+
+    dioptres: Floats
+    places: Floats
+    play: float
+    error_dpt: Floats
+    inside: npt.NDArray[np.bool_]
+    linear: tuple[float, float]
+    linear_rms_dpt: float
+
+    @property
+    def rms_dpt(self) -> float:
+        """RMS of the points that had a say, dioptres."""
+        return float(np.sqrt(np.mean(self.error_dpt[self.inside] ** 2)))
+
+
+def fit_lens(
+    dioptres: Floats, codes: Floats, side: npt.NDArray[np.intp], weight: Floats
+) -> LensFit:
+    """Fit code = place(dioptres) + side * play / 2, robustly.
+
+    Distances are known far better than the code of sharpest focus, so the codes are what is
+    fitted: place is linear between even knots, and smooth.
+
+    Args:
+        dioptres: (N,) of each point, from the board's pose.
+        codes: (N,) where it was sharpest.
+        side: (N,) 1 where the lens came from below, -1 from above.
+        weight: (N,) 1 / variance, up to a factor.
+
+    Raises:
+        CalibrationError: the table is not monotonic.
+    """
+    low, high = float(dioptres.min()), float(dioptres.max())
+    knots = np.linspace(low, high, KNOTS)
+    both = bool((side > 0).any() and (side < 0).any())
+    hats = _hats(dioptres, knots)
+    system = np.column_stack((hats, side / 2)) if both else hats
+    bend = np.zeros((KNOTS - 2, system.shape[1]))
+    for k in range(KNOTS - 2):
+        bend[k, k : k + 3] = (1, -2, 1)
+    bend *= np.sqrt(SMOOTHNESS * weight.sum())
+    robust = np.ones(len(codes))
+    for _ in range(ROUNDS):
+        root = np.sqrt(weight * robust)
+        rows = np.vstack((system * root[:, None], bend))
+        target = np.concatenate((codes * root, np.zeros(len(bend))))
+        solution = np.linalg.lstsq(rows, target, rcond=None)[0]
+        left = codes - system @ solution
+        scale = 1.4826 * float(np.median(np.abs(left))) + 1e-9
+        robust = np.maximum(1 - (left / (OUTLIER * scale)) ** 2, 0) ** 2
+    places: Floats = solution[:KNOTS].astype(float)
+    steps = np.diff(places)
+    if not ((steps > 0).all() or (steps < 0).all()):
+        raise CalibrationError(
+            'the codes of sharpest focus do not grow with the distance: the board moved during a '
+            'sweep, the lens did not settle, or autofocus was on'
+        )
+    slope = np.diff(knots) / steps
+    cell = np.clip(np.searchsorted(knots, dioptres, side='right') - 1, 0, KNOTS - 2)
+    inside = robust > 0
+    play = float(solution[KNOTS]) if both else 0.0
+    free = codes - side * play / 2
+    line = np.polyfit(free[inside], dioptres[inside], 1)
+    rest = dioptres[inside] - np.polyval(line, free[inside])
+    return LensFit(
+        dioptres=knots,
+        places=places,
+        play=max(play, 0.0),
+        error_dpt=left * slope[cell],
+        inside=inside,
+        linear=(float(line[0]), float(line[1])),
+        linear_rms_dpt=float(np.sqrt(np.mean(rest**2))),
+    )
+
+
+def _hats(x: Floats, knots: Floats) -> Floats:
+    """Return (N, K) weights of linear interpolation between even knots."""
+    place = (x - knots[0]) / (knots[1] - knots[0])
+    hats: Floats = np.maximum(1 - np.abs(place[:, None] - np.arange(len(knots))), 0)
+    return hats
