@@ -16,10 +16,11 @@ from sff_ros.core.lens_calibration import Grade, LensCalibration
 from sff_ros.core.lens_motion import LensMotion
 from sff_ros.core.stack import Slice
 from sff_ros.core.thin_lens import ThinLens
-from sff_ros.errors import CalibrationError, CameraError, ConfigError
+from sff_ros.errors import CalibrationError, CameraError, CameraLostError, ConfigError
 
 # Where no settling was measured: five frames at 30 a second, what an untuned voice coil takes.
 PATIENT_SETTLE_S = 0.17
+LOST_IN_A_ROW = 3  # frames that gliding goes on without
 
 
 class LensCamera:
@@ -138,14 +139,14 @@ class LensCamera:
                 '`sff calibrate settle`, or take stop'
             )
         period = self._device.period_ns
-        places = [self._place_of(focus) for focus in (positions[0], positions[-1])]
-        first_ns = self._next_mid_ns(places[0])
+        ends = (positions[0], positions[-1])
+        first_ns = self._next_mid_ns(self._place_of(ends[0]))
         last_ns = first_ns + (len(positions) - 1) * period
         not_before_ns = first_ns - period  # exposure is shorter than a period
         lead_ns = round(self._lag_s * 1e9)
-        with Ramp(self._lead, self._device.now_ns, places, first_ns, last_ns - lead_ns):
+        with Ramp(self._lead, self._device.now_ns, ends, first_ns, last_ns - lead_ns):
             while True:
-                frame = self._device.frame(not_before_ns)
+                frame = self._frame_that_comes(not_before_ns)
                 self._last_mid_ns = mid_ns = frame.start_ns + frame.exposure_ns // 2
                 index = round((mid_ns - first_ns) / period)
                 if index >= len(positions):
@@ -161,6 +162,17 @@ class LensCamera:
         """Release the device. Closing twice does no harm."""
         self._is_open = False
         self._device.close()
+
+    def _frame_that_comes(self, not_before_ns: int) -> Frame:
+        """Return the next frame that is not lost, while few are lost in a row."""
+        for _ in range(LOST_IN_A_ROW):
+            try:
+                return self._device.frame(not_before_ns)
+            except CameraLostError:
+                raise
+            except CameraError:
+                not_before_ns = max(not_before_ns + self._device.period_ns, 0)
+        return self._device.frame(not_before_ns)
 
     def _next_mid_ns(self, place: float) -> int:
         """Return when the next frame will be half exposed, the lens being at a place by then.
@@ -179,9 +191,9 @@ class LensCamera:
         late = self._device.now_ns() - mid_ns
         return mid_ns + max(-(-late // period), 0) * period
 
-    def _lead(self, place: float) -> None:
-        """Tell a lens on its way to be at a place next."""
-        self._tell(self._motion.code_to(place))
+    def _lead(self, focus: float) -> None:
+        """Tell a lens on its way where to focus next."""
+        self._tell(self._motion.code_to(self._place_of(focus)))
 
     def _rest_at(self, place: float) -> None:
         """Send the lens to a place unless it is there, and note when it will have settled."""

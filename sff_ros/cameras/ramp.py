@@ -1,4 +1,4 @@
-"""Leads a lens steadily from one place to another."""
+"""Leads a lens steadily from one focus to another."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ STEP_S = 0.005  # between commands
 
 
 class Ramp(threading.Thread):
-    """A thread that tells a lens where to be, from now until a given time.
+    """A thread that tells a lens where to focus, from now until a given time.
 
     Args:
-        lead: tells the lens where to be.
+        lead: tells the lens where to focus.
         now_ns: the device's clock.
-        places: from where to where, codes.
+        ends: from where to where, dioptres.
         start_ns, end_ns: when to leave, at the earliest, and when to arrive.
 
     Use it as a context: it ends with it, wherever the lens is by then.
@@ -27,30 +27,30 @@ class Ramp(threading.Thread):
         self,
         lead: Callable[[float], None],
         now_ns: Callable[[], int],
-        places: Sequence[float],
+        ends: Sequence[float],
         start_ns: int,
         end_ns: int,
     ) -> None:
         super().__init__(name='ramp', daemon=True)
         self._lead = lead
         self._now_ns = now_ns
-        self._from, self._to = places
+        self._from, self._to = ends
         self._start_ns, self._end_ns = start_ns, end_ns
-        self._stop = threading.Event()
+        self._left = threading.Event()
 
     def __enter__(self) -> None:
         self.start()
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
+        self._left.set()
         self.join()
 
     def run(self) -> None:
-        """Tell the lens where to be, every few milliseconds."""
+        """Tell the lens where to focus, every few milliseconds."""
         with contextlib.suppress(CameraError):  # frames tell of a device that is gone
-            while not self._stop.wait(STEP_S):
+            while not self._left.wait(STEP_S):
                 span = max(self._end_ns - self._start_ns, 1)
                 part = min(max((self._now_ns() - self._start_ns) / span, 0), 1)
-                self._lead(self._from + part * (self._to - self._from))
+                self._lead((1 - part) * self._from + part * self._to)
                 if part == 1:
                     return

@@ -146,7 +146,7 @@ def _settle(args: argparse.Namespace) -> None:
 def _lens(args: argparse.Namespace) -> None:
     board = parse_board(args.board)
     if args.folders:
-        sweeps, motion, device = recorded_sweeps(args.folders), None, ''
+        sweeps, motion, device = recorded_sweeps(args.folders, board), None, ''
     else:
         sweeps, motion, device = live_sweeps(args, board)
     report = calibrate_lens(sweeps, board)

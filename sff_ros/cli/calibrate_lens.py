@@ -15,7 +15,7 @@ from sff_ros.cameras.lens_device import LensDevice
 from sff_ros.cameras.lens_survey import Motion, measure_motion, sweep_codes, take_sweep
 from sff_ros.cameras.stack_folder import read_stack, write_stack
 from sff_ros.cli.capture_config import read_capture_config
-from sff_ros.core.board_pose import observe
+from sff_ros.core.board_pose import BoardViews, observe
 from sff_ros.core.charuco import Board
 from sff_ros.core.code_sweep import CodeSweep
 from sff_ros.core.intrinsics import Intrinsics
@@ -34,8 +34,8 @@ class HoldsBoard(Protocol):
         ...
 
 
-def recorded_sweeps(folders: Sequence[Path]) -> list[CodeSweep]:
-    """Read sweeps over the board.
+def recorded_sweeps(folders: Sequence[Path], board: Board) -> list[BoardViews]:
+    """Read sweeps over the board and find it in them.
 
     Raises:
         StackError: a folder holds no sweep.
@@ -47,15 +47,15 @@ def recorded_sweeps(folders: Sequence[Path]) -> list[CodeSweep]:
         if np.isnan(stack.codes).any():
             raise CalibrationError(f'{folder}: stack.yaml must give lens_codes, one a picture')
         images = tuple(stack.image(i) for i in range(len(stack.paths)))
-        sweeps.append(CodeSweep(folder.name, stack.codes, images))
+        sweeps.append(observe(CodeSweep(folder.name, stack.codes, images), board))
     return sweeps
 
 
-def live_sweeps(args: argparse.Namespace, board: Board) -> tuple[list[CodeSweep], Motion, str]:
+def live_sweeps(args: argparse.Namespace, board: Board) -> tuple[list[BoardViews], Motion, str]:
     """Take the sweeps with a camera, telling the user where to hold the board.
 
     Returns:
-        The sweeps, how the lens moves, and the camera's identity.
+        The sweeps with the board found, how the lens moves, and the camera's identity.
 
     Raises:
         SffError: the camera cannot be opened or gives no pictures, or the user gave up.
@@ -66,20 +66,20 @@ def live_sweeps(args: argparse.Namespace, board: Board) -> tuple[list[CodeSweep]
     try:
         low, high = device.codes.low, device.codes.high
         print(f'camera {device.identity or "without identity"}, lens codes {low:g} .. {high:g}')
-        sweeps: list[CodeSweep] = []
+        sweeps: list[BoardViews] = []
         motion: Motion | None = None
         while len(sweeps) < 2 * args.places:
             where = _ask(device, len(sweeps) // 2, args.places)
             if motion is None:
                 motion = measure_motion(device, args.slices, args.patience)
                 print(f'lens settles in {motion.settling.settle_s * 1e3:.1f} ms')
-            pair = _pair(device, where, args.slices, motion)
-            seen = [sum(c is not None for c in observe(s, board).corners) for s in pair]
+            pair = [observe(sweep, board) for sweep in _pair(device, where, args.slices, motion)]
+            seen = [sum(corners is not None for corners in views.corners) for views in pair]
             print(f'{where}: the board is seen in {seen[0]} and {seen[1]} of {args.slices} slices')
             if min(seen) < FEWEST_VIEWS:
                 print('  too few: hold it where the lens can focus, well lit, wholly in view')
                 continue
-            _keep(args.keep, pair, device)
+            _keep(args.keep, [views.sweep for views in pair])
             sweeps += pair
         assert motion is not None
         return sweeps, motion, device.identity
@@ -113,7 +113,7 @@ def _pair(device: LensDevice, where: str, slices: int, motion: Motion) -> list[C
     ]
 
 
-def _keep(folder: Path | None, pair: Sequence[CodeSweep], device: LensDevice) -> None:
+def _keep(folder: Path | None, pair: Sequence[CodeSweep]) -> None:
     """Write sweeps as folders that `sff calibrate lens FOLDER...` reads."""
     if folder is None:
         return

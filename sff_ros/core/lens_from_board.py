@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from sff_ros.core.board_points import SharpPoints, find_points
-from sff_ros.core.board_pose import Poses, find_poses, observe
+from sff_ros.core.board_pose import BoardViews, Poses, find_poses
 from sff_ros.core.breathing import Breathing, fit_breathing
 from sff_ros.core.charuco import Board
-from sff_ros.core.code_sweep import CodeSweep
 from sff_ros.core.lens import LensTable
 from sff_ros.core.lens_calibration import LensCalibration
 from sff_ros.core.lens_fit import LensFit, fit_lens
@@ -49,19 +48,18 @@ class LensReport:
     unseen: tuple[str, ...]
 
 
-def calibrate_lens(sweeps: Sequence[CodeSweep], board: Board) -> LensReport:
+def calibrate_lens(every: Sequence[BoardViews], board: Board) -> LensReport:
     """Calibrate a lens: code <-> dioptres, play, breathing, and intrinsics at its reference.
 
     Args:
-        sweeps: over the board, which holds still during each; at several distances and tilts,
-            from both sides where the play is to be known.
+        every: sweeps over the board, which holds still during each; at several distances and
+            tilts, from both sides where the play is to be known.
         board: as printed.
 
     Raises:
         CalibrationError: the board was not seen, or always at one distance, or never tilted, or
             too few corners had a peak; says what to do.
     """
-    every = [observe(sweep, board) for sweep in sweeps]
     views = [view for view in every if view.is_seen]
     unseen = tuple(view.sweep.name for view in every if not view.is_seen)
     if not views:

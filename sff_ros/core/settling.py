@@ -19,6 +19,8 @@ from sff_ros.errors import CalibrationError
 
 SETTLED = 0.02  # of a step: what is left of it when the lens counts as settled
 NOISE = 3.0  # standard deviations of the last frames that count as settled as well
+STEEP = (0.1, 0.9)  # part of the flank's rise that is used
+FEWEST = 4  # slices of a flank
 LEAST_RISE = 0.15  # of the top: what sharpness must change by along the flank
 SHIFTS = 401  # tried for the play
 MEDIAN = 5  # frames
@@ -73,7 +75,7 @@ def sharpness(image: Image) -> float:
 
 
 def find_flank(codes: Floats, sharp: Floats) -> Flank:
-    """Return the longest run of a sweep along which sharpness rises or falls.
+    """Return the steep part of the longest run along which sharpness rises or falls.
 
     Args:
         codes: (S,) strictly increasing.
@@ -96,7 +98,11 @@ def find_flank(codes: Floats, sharp: Floats) -> Flank:
             f'{100 * LEAST_RISE:.0f} % are needed: point the camera at something with texture '
             'that is sharp near one end of the lens, and see that the lens moves'
         )
-    return Flank(codes[start : end + 1], sharp[start : end + 1])
+    # Near its foot and its top sharpness hardly changes and tells little.
+    done = (sharp[start : end + 1] - sharp[start]) / (sharp[end] - sharp[start])
+    steep = start + np.flatnonzero((done >= STEEP[0]) & (done <= STEEP[1]))
+    kept = steep if len(steep) >= FEWEST else np.arange(start, end + 1)
+    return Flank(codes[kept], sharp[kept])
 
 
 def measure_play(up: CodeSweep, down: CodeSweep) -> float:

@@ -203,8 +203,17 @@ class CaptureNode(LifecycleNode):
             why = f'{url} holds no calibration yet' if url else 'camera_info_url is empty'
             report.add(WARN, f'intrinsics unknown, hence no points: {why}')
         camera = self._sweeper.camera  # once: its thread may close it at any time
-        if camera is not None and camera.focus_range is None:
+        if camera is None:
+            return
+        report.values['lens'] = camera.grade
+        if camera.focus_range is None:
             report.add(WARN, 'focus distances unknown: slice positions only, no metric depth')
+        elif camera.grade != 'calibrated':
+            report.add(
+                WARN,
+                'lens approximate: metres rest on what its maker promises, or on a calibration of '
+                'large residual (`sff calibrate lens` measures it)',
+            )
 
 
 def main() -> None:

@@ -1,0 +1,186 @@
+"""A device with a calibration: dioptres, play, settling, gliding."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from fake_lens import LEVELS, FakeLens
+
+from sff_ros.cameras.camera import FocusRange
+from sff_ros.cameras.lens_camera import PATIENT_SETTLE_S, LensCamera
+from sff_ros.config_cameras import LensConfig
+from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.lens import LensTable
+from sff_ros.core.lens_calibration import LensCalibration
+from sff_ros.core.stack import Slice
+from sff_ros.errors import CalibrationError, CameraError, CameraLostError, ConfigError
+
+TABLE = LensTable((100.0, 500.0, 900.0), (0.5, 2.5, 4.5), (0.99, 1.0, 1.02))
+CAMERA = Intrinsics(32, 24, 40.0, 40.0, 16.0, 12.0)
+KNOWN = LensCalibration(TABLE, CAMERA, play=20.0, settle_s=0.03, lag_s=0.01, residual_dpt=0.01)
+STILL: dict[str, Any] = {'realtime': False}
+
+
+def camera(
+    device: FakeLens, calibration: LensCalibration | None = KNOWN, **config: Any
+) -> LensCamera:
+    return LensCamera(device, calibration, LensConfig(**config))
+
+
+def place(slice_: Slice) -> float:
+    """Where the lens really was, codes."""
+    return float(slice_.image[0, 0]) / LEVELS
+
+
+def test_slices_are_where_they_say_though_the_lens_has_play() -> None:
+    lens = camera(FakeLens(play=20.0, **STILL))
+    for focus in (0.6, 2.5, 2.51, 4.4, 4.4, 1.0, 0.9, 3.0, 0.6):
+        slice_ = lens.capture(focus)
+        assert slice_.focus_dpt == pytest.approx(focus, abs=0.5 / 200 + 1e-9)
+        assert place(slice_) == pytest.approx(slice_.code, abs=1 / LEVELS)
+        assert TABLE.to_dioptres(slice_.code) == pytest.approx(slice_.focus_dpt)
+
+
+def test_the_picture_comes_after_settling_and_at_once_where_nothing_moves() -> None:
+    lens = camera(FakeLens(**STILL))
+    stamps = [lens.capture(focus).stamp_ns for focus in (1.0, 2.0, 2.0, 1.0, 1.0)]
+    # Told at the end of an exposure, half a period; 30 ms of settling at 100 frames a second.
+    assert np.diff(stamps).tolist() == [40_000_000, 10_000_000, 40_000_000, 10_000_000]
+
+
+@pytest.mark.parametrize(
+    ('calibration', 'config', 'wait_s'),
+    [
+        (KNOWN, {}, 0.03),
+        (KNOWN, {'settle_s': 0.1}, 0.1),
+        (dataclasses.replace(KNOWN, settle_s=None), {}, PATIENT_SETTLE_S),
+        (None, {}, PATIENT_SETTLE_S),
+    ],
+)
+def test_how_long_it_waits(
+    calibration: LensCalibration | None, config: dict[str, float], wait_s: float
+) -> None:
+    device = FakeLens(**STILL)
+    lens = camera(device, calibration, **config)
+    focus = (1.0, 2.0) if calibration else (200.0, 300.0)
+    lens.capture(focus[0])
+    told_ns = device.now_ns()
+    slice_ = lens.capture(focus[1])
+    begun_ns = slice_.stamp_ns - device._clock.epoch_ns - device._clock.exposure_ns // 2
+    assert 0 <= begun_ns - told_ns - wait_s * 1e9 < device.period_ns
+
+
+def test_breathing_is_told() -> None:
+    warp = camera(FakeLens(**STILL)).capture(3.5).warp
+    assert warp is not None
+    expected = np.array([[1.01, 0, -0.16], [0, 1.01, -0.12], [0, 0, 1.0]])
+    np.testing.assert_allclose(warp, expected, atol=1e-9)
+
+
+def test_what_is_known_of_a_calibrated_lens() -> None:
+    lens = camera(FakeLens(high=800.0))
+    assert lens.focus_range == FocusRange(0.5, TABLE.to_dioptres(790.0))  # half the play short
+    assert lens.intrinsics == CAMERA
+    assert lens.grade == 'calibrated'
+    assert lens.positions is None
+    optics = camera(FakeLens(), focal_mm=8.0, fnumber=2.0, pitch_um=5.0).optics
+    assert optics is not None
+    assert dataclasses.astuple(optics) == pytest.approx((0.008, 2.0, 5e-6))
+
+
+def test_a_lens_that_is_not_calibrated_takes_codes() -> None:
+    lens = camera(FakeLens(**STILL), None)
+    assert (lens.focus_range, lens.code_range, lens.grade) == (None, (0, 1000), 'uncalibrated')
+    slice_ = lens.capture(321.4)
+    assert np.isnan(slice_.focus_dpt)
+    assert slice_.warp is None
+    assert slice_.code == place(slice_) == 321
+    with pytest.raises(CameraError, match=r'within 0 \.\. 1000 in lens codes, not 1000\.5'):
+        lens.capture(1000.5)
+
+
+def test_what_the_maker_promises_is_approximate() -> None:
+    nominal = LensTable((0.0, 10.0), (0.0, 10.0))
+    lens = camera(FakeLens(high=10.0, step=0.0, nominal=nominal, **STILL), None)
+    assert lens.grade == 'approximate'
+    assert lens.focus_range == FocusRange(0, 10)
+    assert lens.capture(3.21).focus_dpt == pytest.approx(3.21)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'device': 'fake 8'}, "is for 'fake 8', this camera is 'fake 7'"),
+        ({'intrinsics': Intrinsics(64, 48)}, 'is for 64x48, the camera gives 32x24'),
+        ({'table': LensTable((2e3, 3e3), (1.0, 2.0))}, 'this lens takes 0 .. 1000'),
+    ],
+)
+def test_the_calibration_of_another_camera_is_refused(
+    changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(CalibrationError) as caught:
+        camera(FakeLens(), dataclasses.replace(KNOWN, **changes))
+    assert message in str(caught.value)
+
+
+def test_closing_closes_the_device() -> None:
+    device = FakeLens()
+    lens = camera(device)
+    lens.close()
+    assert device.closed == 1
+    with pytest.raises(CameraError, match='closed'):
+        lens.capture(1.0)
+
+
+@pytest.mark.parametrize('play', [0.0, 20.0])
+def test_gliding_takes_a_slice_a_frame_and_knows_where(play: float) -> None:
+    device = FakeLens(play=play, lag_s=0.01)
+    lens = camera(device, dataclasses.replace(KNOWN, play=play))
+    plan = tuple(np.linspace(0.6, 4.3, 15).tolist())
+    sweeps = [list(lens.glide(plan[:: 1 if n % 2 == 0 else -1])) for n in range(4)]
+    for number, slices in enumerate(sweeps):
+        assert [(s.index, s.count) for s in slices] == [(k, 15) for k in range(15)]
+        focus = np.array([s.focus_dpt for s in slices])
+        steps = np.diff(focus) * (1 if number % 2 == 0 else -1)
+        assert (steps > 0).all()
+        # Once it is on its way it is as even as the plan.
+        assert np.abs(steps[3:-1] / (3.7 / 14) - 1).max() < 0.25
+        truth = [TABLE.to_dioptres(min(max(place(s), 100), 900)) for s in slices]
+        assert np.sqrt(np.mean((focus - truth) ** 2)) < 0.02
+    stamps = [s.stamp_ns for slices in sweeps for s in slices]
+    steps_ns = np.diff(stamps)
+    # Triangle: the next sweep begins with the very next frame, or the one after that.
+    assert (steps_ns == device.period_ns).mean() > 0.9
+    assert stamps[-1] - stamps[0] < 64 * device.period_ns
+
+
+def test_a_frame_that_gliding_lost_leaves_its_number_out() -> None:
+    device = FakeLens(lag_s=0.01)
+    lens = camera(device)
+    plan = tuple(np.linspace(0.6, 4.3, 10).tolist())
+    assert len(list(lens.glide(plan))) == 10
+    # The lens is where the next sweep begins, so its first frame is the next.
+    device.lose = {device._frames + 4, device._frames + 5}
+    assert [s.index for s in lens.glide(plan[::-1])] == [0, 1, 2, 3, 6, 7, 8, 9]
+    device.lose = set(range(device._frames, device._frames + 20))
+    with pytest.raises(CameraError, match='lost'):
+        list(lens.glide(plan))
+
+
+def test_gliding_needs_the_lag() -> None:
+    for calibration in (dataclasses.replace(KNOWN, lag_s=None), None):
+        with pytest.raises(ConfigError, match='the lag of this lens was not measured'):
+            list(camera(FakeLens(), calibration).glide((1.0, 2.0, 3.0)))
+
+
+def test_a_device_that_is_gone_ends_gliding() -> None:
+    device = FakeLens(lag_s=0.01)
+    lens = camera(device)
+    frames = lens.glide((1.0, 2.0, 3.0, 4.0))
+    next(frames)
+    device.closed = 1
+    with pytest.raises(CameraLostError):
+        next(frames)
