@@ -21,7 +21,17 @@ OPTICAL_FRAME = 'sff_optical_frame'
 
 # name: (default, description, choices)
 ARGUMENTS: dict[str, tuple[str, str, list[str]]] = {
-    'camera': ('', 'Camera to sweep; empty: as in params_file.', ['', 'simulated', 'folder']),
+    'camera': (
+        '',
+        'Camera to sweep; empty: as in params_file or preset.',
+        ['', 'simulated', 'folder', 'ros_driver'],
+    ),
+    'preset': (
+        '',
+        'Camera driver to take pictures from: a file of config/cameras, or the path of one like '
+        'these; its values replace those of params_file.',
+        [],
+    ),
     'stack': ('', 'Directory of images for camera:=folder.', []),
     'backend': (
         '',
@@ -90,8 +100,6 @@ def overrides(given: dict[str, str]) -> dict[str, dict[str, object]]:
 
 def nodes(given: dict[str, str]) -> list[LaunchDescriptionEntity]:
     """Return the three nodes, in one process or three."""
-    if not Path(given['params_file']).is_file():
-        raise FileNotFoundError(f'params_file {given["params_file"]!r} does not exist')
     # One file for all, since a process of three nodes needs parameters by node name.
     by_node = {f'/**/{k}': {'ros__parameters': v} for k, v in overrides(given).items()}
     file = written(yaml.safe_dump(by_node), '.yaml')
@@ -102,7 +110,7 @@ def nodes(given: dict[str, str]) -> list[LaunchDescriptionEntity]:
             package='sff_ros',
             executable=program,
             namespace=given['namespace'],
-            parameters=[given['params_file'], file],
+            parameters=[*parameter_files(given), file],
             ros_arguments=['--log-level', given['log_level']],
             respawn=given['respawn'] == 'true',
             respawn_delay=1.0,
@@ -110,6 +118,20 @@ def nodes(given: dict[str, str]) -> list[LaunchDescriptionEntity]:
         )
         for program in programs
     ]
+
+
+def parameter_files(given: dict[str, str]) -> list[str]:
+    """Return the files of parameters, the later ones counting more."""
+    files = {'params_file': given['params_file']}
+    preset = given['preset']
+    if preset:
+        is_name = '/' not in preset and not preset.endswith('.yaml')
+        known = SHARE / 'config' / 'cameras'
+        files['preset'] = str(known / f'{preset}.yaml') if is_name else preset
+    for argument, file in files.items():
+        if not Path(file).is_file():
+            raise FileNotFoundError(f'{argument} {file!r} does not exist')
+    return list(files.values())
 
 
 def frames(given: dict[str, str]) -> list[LaunchDescriptionEntity]:

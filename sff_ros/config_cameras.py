@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sff_ros.config_schema import Checked, param
+from sff_ros.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +88,67 @@ class FolderConfig(Checked):
     frame_rate: float = param(
         10.0, 'Frames a second; 0: as fast as possible.', unit='Hz', span=(0, 1000)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RosDriverConfig(Checked):
+    """A camera that a running ROS driver owns; config/cameras has a preset for the usual ones."""
+
+    node: str = param('', 'Node of the driver, which offers its parameters, as /camera.')
+    image: str = param(
+        '', 'Topic of its pictures, Image or CompressedImage, as /camera/image_raw.'
+    )
+    camera_info: str = param(
+        '', 'Topic of its intrinsics; empty: camera_info beside the pictures.'
+    )
+    focus: str = param('', 'Its parameter that moves the lens.')
+    prepare: str = param(
+        '', 'Parameters of the driver to set before the first sweep, in this order, as `AfMode=0, '
+        'AeEnable?=false`; `a|b=1` sets the first that the driver has, and with `?` it may have '
+        'none. All are put back when the camera is closed.',
+    )  # fmt: skip
+    low: float = param(
+        0.0, 'Lowest lens code; low and high both 0: as the driver declares.', span=(-1e6, 1e6)
+    )
+    high: float = param(0.0, 'Highest lens code.', span=(-1e6, 1e6))
+    step: float = param(
+        0.0, 'Step of lens codes; 0: as the driver declares, else 1 where they are whole numbers '
+        'and any number where they are not.', span=(0, 1e6),
+    )  # fmt: skip
+    dioptres_per_code: float = param(
+        0.0, 'Dioptres that one code adds, as its maker says; this and dioptres_at_zero both 0: '
+        'codes mean nothing by themselves.', unit='dpt', span=(-1000, 1000),
+    )  # fmt: skip
+    dioptres_at_zero: float = param(0.0, 'Dioptres at code 0.', unit='dpt', span=(-1000, 1000))
+    stamps: str = param(
+        'arrival', 'When the driver stamps a picture: start or end of its exposure, or arrival at '
+        'the driver. Exposure is taken to have begun 0, 1 or 2 frame periods before, which is the '
+        'earliest possible: no picture of an old focus passes.',
+        choices=('start', 'end', 'arrival'),
+    )  # fmt: skip
+    frame_rate: float = param(
+        0.0, 'Frames a second; 0: measured from stamps.', unit='Hz', span=(0, 1000)
+    )
+    identity: str = param(
+        '', 'What tells this camera from others, for its calibration; empty: the name of the node.'
+    )
+    identity_parameter: str = param(
+        '', 'Parameter of the driver that is added to the identity, as its serial number.'
+    )
+    timeout_s: float = param(
+        4.0, 'Longest wait for the driver: for a picture, an answer, or its start; DDS may need '
+        '3 s to find it.', unit='s', span=(0.1, 60),
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        Checked.__post_init__(self)
+        if (self.low, self.high) != (0, 0) and self.low >= self.high:
+            raise ConfigError(
+                f'ros_driver.low is {self.low:g}, high is {self.high:g}; allowed: low < high, or '
+                'both 0 for what the driver declares'
+            )
+        if self.dioptres_at_zero and not self.dioptres_per_code:
+            raise ConfigError(
+                f'ros_driver.dioptres_at_zero is {self.dioptres_at_zero:g} dpt, but '
+                'dioptres_per_code is 0: set both, or neither'
+            )

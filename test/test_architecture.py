@@ -39,7 +39,7 @@ EXCEPTIONS = (
 )
 
 # Third-party package (pattern) -> the only files of sff_ros that may import it (patterns).
-ROS_FILES = ('nodes/*', 'cameras/ros_driver.py')
+ROS_FILES = ('nodes/*', 'cameras/ros_driver*.py')
 PACKAGES = {
     'rclpy': ROS_FILES,
     '*_msgs': ROS_FILES,

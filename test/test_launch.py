@@ -17,7 +17,8 @@ import pytest
 import yaml
 from programs import default_signals
 
-from sff_ros.config import NODE_CONFIGS
+from sff_ros.cameras.prepared_settings import parse_settings
+from sff_ros.config import NODE_CONFIGS, CaptureConfig
 from sff_ros.config_schema import from_flat
 
 ROOT = Path(__file__).parents[1]
@@ -44,6 +45,39 @@ def test_commented_parameters_of_the_file_are_allowed_too() -> None:
     live = re.sub(r'^    # ', '    ', text, flags=re.MULTILINE)
     for section, body in yaml.safe_load(live).items():
         from_flat(NODE_CONFIGS[section.rpartition('/')[2]], flat(body['ros__parameters']))
+
+
+PRESETS = {
+    'v4l2_camera': ('focus_absolute', 'arrival', 0.0),
+    'camera_ros': ('LensPosition', 'arrival', 1.0),
+    'usb_cam': ('focus', 'end', 0.0),
+    'depthai': ('rgb.r_focus', 'end', 0.0),
+}
+
+
+def test_every_preset_is_known_here() -> None:
+    assert {file.stem for file in (ROOT / 'config' / 'cameras').iterdir()} == set(PRESETS)
+
+
+@pytest.mark.parametrize('name', PRESETS)
+def test_presets_hold_allowed_values(name: str) -> None:
+    text = (ROOT / 'config' / 'cameras' / f'{name}.yaml').read_text()
+    content = yaml.safe_load(text)
+    assert list(content) == ['/**/capture_node']
+    config = from_flat(CaptureConfig, flat(content['/**/capture_node']['ros__parameters']))
+    driver = config.ros_driver
+    assert config.camera == 'ros_driver'
+    assert (driver.focus, driver.stamps, driver.dioptres_per_code) == PRESETS[name]
+    assert driver.node.startswith('/')
+    assert driver.image.startswith('/')
+    assert 0.2 <= config.lens.settle_s <= 0.3
+    settings = parse_settings(driver.prepare)
+    assert not settings[0].optional  # autofocus
+    assert all(setting.optional for setting in settings[1:])
+    # What is commented out is allowed too.
+    live = re.sub(r'^    # (ros_driver\S+: )', r'    \1', text, flags=re.MULTILINE)
+    values = yaml.safe_load(live)['/**/capture_node']['ros__parameters']
+    from_flat(CaptureConfig, flat(values))
 
 
 def displays() -> dict[str, dict[str, Any]]:
@@ -102,7 +136,7 @@ def test_at_most_twenty_arguments_each_described(launch_file: ModuleType) -> Non
     assert 1 <= len(arguments) <= 20
     assert {a.name for a in arguments} >= {
         *('camera', 'params_file', 'namespace', 'frame_prefix', 'rviz', 'composed'),
-        *('backend', 'shm'),
+        *('backend', 'shm', 'preset'),
     }
     assert all(a.description for a in arguments)
 
@@ -154,6 +188,17 @@ def test_shared_memory_profile_is_set_and_left_out(
 def test_missing_parameter_file_is_named(launch_file: ModuleType) -> None:
     with pytest.raises(FileNotFoundError, match=r"params_file '/nowhere\.yaml' does not exist"):
         programs(launch_file, params_file='/nowhere.yaml')
+
+
+def test_a_preset_counts_more_than_the_parameter_file(launch_file: ModuleType) -> None:
+    given = {name: default for name, (default, *_) in launch_file.ARGUMENTS.items()}
+    sff, preset = ROOT / 'config' / 'sff.yaml', ROOT / 'config' / 'cameras' / 'usb_cam.yaml'
+    assert launch_file.parameter_files(given) == [str(sff)]
+    for named in ('usb_cam', str(preset)):
+        files = launch_file.parameter_files(given | {'preset': named})
+        assert files == [str(sff), str(preset)]
+    with pytest.raises(FileNotFoundError, match=r"preset '.*/webcam\.yaml' does not exist"):
+        launch_file.parameter_files(given | {'preset': 'webcam'})
 
 
 @pytest.mark.parametrize('composed', ['true', 'false'])

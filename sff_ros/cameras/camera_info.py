@@ -1,8 +1,9 @@
-"""Intrinsics in the camera_info YAML of ROS (camera_calibration, camera_info_manager)."""
+"""Intrinsics as ROS writes them down: camera_info YAML (camera_calibration) and messages."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -73,6 +74,28 @@ def write_camera_info(path: Path, intrinsics: Intrinsics, camera_name: str = 'sf
         path.write_text(yaml.safe_dump(content, sort_keys=False), encoding='utf-8')
     except OSError as err:
         raise CalibrationError(f'{path}: cannot be written: {err.strerror}') from err
+
+
+def from_message(info: Any) -> Intrinsics:
+    """Return the intrinsics of a sensor_msgs/CameraInfo; K[0] == 0 means not calibrated.
+
+    Raises:
+        CalibrationError: size, matrix or distortion make no camera.
+    """
+    if info.k[0] == 0:
+        return Intrinsics(info.width, info.height)
+    if info.binning_x > 1 or info.binning_y > 1 or info.roi.width not in (0, info.width):
+        raise CalibrationError('camera_info with binning or a region of interest is not supported')
+    return Intrinsics(
+        width=info.width,
+        height=info.height,
+        fx=info.k[0],
+        fy=info.k[4],
+        cx=info.k[2],
+        cy=info.k[5],
+        distortion=tuple(info.d) if any(info.d) else (),
+        distortion_model=info.distortion_model or 'plumb_bob',
+    )
 
 
 def make_intrinsics(

@@ -209,9 +209,9 @@ class LensCamera:
         nearest = self._device.codes.nearest(code)
         if nearest == self._told:
             return
-        self._told = nearest
         with self._lock:
-            self._device.move(nearest)
+            self._device.move(nearest)  # what is refused was not told
+            self._told = nearest
             self._motion.command(self._device.now_ns(), nearest)
 
     def _place_of(self, focus: float) -> float:

@@ -10,18 +10,19 @@ import array
 import sys
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from builtin_interfaces.msg import Time
 from sensor_msgs.msg import CameraInfo, Image, JointState, PointCloud2, PointField
 from std_msgs.msg import Header
 
+from sff_ros.cameras.camera_info import from_message
 from sff_ros.core.cloud import POINT_STEP
 from sff_ros.core.focus_map import FloatMap
 from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.pixels import FOREIGN, decode, raw
 from sff_ros.core.stack import Slice
-from sff_ros.errors import CalibrationError, StackError
+from sff_ros.errors import StackError
 from sff_ros.nodes.stamp_matcher import stamp_ns
 
 # Every ROS machine has both, a pip installation neither.
@@ -34,42 +35,6 @@ try:
 except ImportError:
     point_cloud2 = None
 
-# Encoding -> type and channels of those read without conversion.
-PLAIN = {
-    'mono8': (np.uint8, 1),
-    '8UC1': (np.uint8, 1),
-    'rgb8': (np.uint8, 3),
-    'bgr8': (np.uint8, 3),
-    'rgba8': (np.uint8, 4),
-    'bgra8': (np.uint8, 4),
-    'mono16': (np.uint16, 1),
-    '16UC1': (np.uint16, 1),
-    'rgb16': (np.uint16, 3),
-    'bgr16': (np.uint16, 3),
-    '32FC1': (np.float32, 1),
-}
-# Encoding -> type, channels and OpenCV's conversion to RGB. OpenCV names a Bayer pattern by the
-# second row's second and third pixel, ROS by the first row's first two.
-FOREIGN = {
-    'bayer_rggb8': (np.uint8, 1, cv2.COLOR_BayerBG2RGB),
-    'bayer_bggr8': (np.uint8, 1, cv2.COLOR_BayerRG2RGB),
-    'bayer_gbrg8': (np.uint8, 1, cv2.COLOR_BayerGR2RGB),
-    'bayer_grbg8': (np.uint8, 1, cv2.COLOR_BayerGB2RGB),
-    'bayer_rggb16': (np.uint16, 1, cv2.COLOR_BayerBG2RGB),
-    'bayer_bggr16': (np.uint16, 1, cv2.COLOR_BayerRG2RGB),
-    'bayer_gbrg16': (np.uint16, 1, cv2.COLOR_BayerGR2RGB),
-    'bayer_grbg16': (np.uint16, 1, cv2.COLOR_BayerGB2RGB),
-    'yuv422': (np.uint8, 2, cv2.COLOR_YUV2RGB_UYVY),
-    'uyvy': (np.uint8, 2, cv2.COLOR_YUV2RGB_UYVY),
-    'yuv422_yuy2': (np.uint8, 2, cv2.COLOR_YUV2RGB_YUY2),
-    'yuyv': (np.uint8, 2, cv2.COLOR_YUV2RGB_YUY2),
-}
-_TO_RGB = {
-    'bgr8': cv2.COLOR_BGR2RGB,
-    'bgr16': cv2.COLOR_BGR2RGB,
-    'rgba8': cv2.COLOR_RGBA2RGB,
-    'bgra8': cv2.COLOR_BGRA2RGB,
-}
 _JOINTS = ('focus', 'slice', 'slices', 'sweep')
 
 
@@ -82,55 +47,14 @@ def to_array(message: Image) -> npt.NDArray[Any]:
     Raises:
         StackError: encoding, step, size or byte order are wrong; says which.
     """
-    pixels = raw(message)  # first: cv_bridge reads past the end where the step is wrong
-    if message.encoding in FOREIGN:
-        return _foreign(message, pixels)
-    if message.encoding in _TO_RGB:
-        return np.asarray(cv2.cvtColor(pixels, _TO_RGB[message.encoding]))
-    return pixels
-
-
-def _foreign(message: Image, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Convert Bayer or YUV pixels to RGB."""
-    if cv_bridge is not None:
+    if cv_bridge is not None and message.encoding in FOREIGN:
+        raw(message)  # first: cv_bridge reads past the end where the step is wrong
         wide = 'rgb16' if message.encoding.endswith('16') else 'rgb8'
         try:
             return np.asarray(cv_bridge.CvBridge().imgmsg_to_cv2(message, wide))
         except Exception:  # an encoding that is younger than this cv_bridge
             pass
-    return np.asarray(cv2.cvtColor(pixels, FOREIGN[message.encoding][2]))
-
-
-def raw(message: Image) -> npt.NDArray[Any]:
-    """Return the pixels as they are: (H, W) or (H, W, C), a view of the message.
-
-    Raises:
-        StackError: encoding, step, size or byte order are wrong; says which.
-    """
-    layout = PLAIN.get(message.encoding) or FOREIGN.get(message.encoding)
-    if layout is None:
-        raise StackError(
-            f'encoding {message.encoding!r} is not supported; one of '
-            f'{", ".join((*PLAIN, *FOREIGN))}'
-        )
-    dtype, channels = np.dtype(layout[0]), layout[1]
-    height, width, step = message.height, message.width, message.step
-    row = width * channels * dtype.itemsize
-    if height == 0 or width == 0 or step < row or step % dtype.itemsize:
-        raise StackError(
-            f'step {step} does not fit a {width}x{height} {message.encoding} picture '
-            f'(at least {row})'
-        )
-    if len(message.data) != step * height:
-        raise StackError(
-            f'{len(message.data)} bytes are not step {step} x height {height} = {step * height}'
-        )
-    if dtype.itemsize > 1 and bool(message.is_bigendian) != (sys.byteorder == 'big'):
-        dtype = dtype.newbyteorder('>' if message.is_bigendian else '<')
-    flat = np.frombuffer(message.data, dtype).reshape(height, step // dtype.itemsize)
-    used = flat[:, : width * channels]
-    pixels = used if channels == 1 else used.reshape(height, width, channels)
-    return pixels if dtype.isnative else pixels.astype(dtype.newbyteorder('='))
+    return decode(message)
 
 
 def to_image(picture: npt.NDArray[Any], encoding: str, header: Header) -> Image:
@@ -176,20 +100,7 @@ def to_intrinsics(info: CameraInfo) -> Intrinsics:
     Raises:
         CalibrationError: size, matrix or distortion make no camera.
     """
-    if info.k[0] == 0:
-        return Intrinsics(info.width, info.height)
-    if info.binning_x > 1 or info.binning_y > 1 or info.roi.width not in (0, info.width):
-        raise CalibrationError('camera_info with binning or a region of interest is not supported')
-    return Intrinsics(
-        width=info.width,
-        height=info.height,
-        fx=info.k[0],
-        fy=info.k[4],
-        cx=info.k[2],
-        cy=info.k[5],
-        distortion=tuple(info.d) if any(info.d) else (),
-        distortion_model=info.distortion_model or 'plumb_bob',
-    )
+    return from_message(info)
 
 
 def to_focus(slice_: Slice, header: Header) -> JointState:

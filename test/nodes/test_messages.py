@@ -14,12 +14,11 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Header
 
 from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.pixels import FOREIGN, PLAIN
 from sff_ros.core.stack import Slice
 from sff_ros.errors import CalibrationError, StackError
 from sff_ros.nodes import messages
 from sff_ros.nodes.messages import (
-    FOREIGN,
-    PLAIN,
     header_of,
     to_array,
     to_bytes,

@@ -1,0 +1,49 @@
+"""What to set on a driver before a sweep, as a line of text says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import yaml
+
+from sff_ros.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One parameter to set.
+
+    Attributes:
+        names: what it may be called; the first that there is counts.
+        value: what to set it to.
+        optional: whether there may be none of them.
+    """
+
+    names: tuple[str, ...]
+    value: bool | int | float | str
+    optional: bool
+
+
+def parse_settings(text: str) -> tuple[Setting, ...]:
+    """Return the settings of `a=1, b|c?=false`: values as YAML has them, `?` for optional.
+
+    Raises:
+        ConfigError: a part is no setting; quotes it.
+    """
+    return tuple(_setting(part.strip()) for part in text.split(',') if part.strip())
+
+
+def _setting(part: str) -> Setting:
+    left, equals, right = part.partition('=')
+    optional = left.rstrip().endswith('?')
+    names = tuple(name.strip() for name in left.rstrip().removesuffix('?').split('|'))
+    try:
+        value = yaml.safe_load(right)
+    except yaml.YAMLError:
+        value = None
+    if not equals or not all(names) or not isinstance(value, (bool, int, float, str)):
+        raise ConfigError(
+            f'ros_driver.prepare has {part!r}; allowed: name=value, with | between names and ? '
+            'after them'
+        )
+    return Setting(names, value, optional)

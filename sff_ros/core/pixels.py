@@ -1,0 +1,135 @@
+"""The pixels of a picture as a driver sends it, as arrays; every encoding that is understood."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from sff_ros.errors import StackError
+
+# Encoding -> type and channels of those read without conversion.
+PLAIN = {
+    'mono8': (np.uint8, 1),
+    '8UC1': (np.uint8, 1),
+    'rgb8': (np.uint8, 3),
+    'bgr8': (np.uint8, 3),
+    'rgba8': (np.uint8, 4),
+    'bgra8': (np.uint8, 4),
+    'mono16': (np.uint16, 1),
+    '16UC1': (np.uint16, 1),
+    'rgb16': (np.uint16, 3),
+    'bgr16': (np.uint16, 3),
+    '32FC1': (np.float32, 1),
+}
+# Encoding -> type, channels and OpenCV's conversion to RGB. OpenCV names a Bayer pattern by the
+# second row's second and third pixel, ROS by the first row's first two.
+FOREIGN = {
+    'bayer_rggb8': (np.uint8, 1, cv2.COLOR_BayerBG2RGB),
+    'bayer_bggr8': (np.uint8, 1, cv2.COLOR_BayerRG2RGB),
+    'bayer_gbrg8': (np.uint8, 1, cv2.COLOR_BayerGR2RGB),
+    'bayer_grbg8': (np.uint8, 1, cv2.COLOR_BayerGB2RGB),
+    'bayer_rggb16': (np.uint16, 1, cv2.COLOR_BayerBG2RGB),
+    'bayer_bggr16': (np.uint16, 1, cv2.COLOR_BayerRG2RGB),
+    'bayer_gbrg16': (np.uint16, 1, cv2.COLOR_BayerGR2RGB),
+    'bayer_grbg16': (np.uint16, 1, cv2.COLOR_BayerGB2RGB),
+    'yuv422': (np.uint8, 2, cv2.COLOR_YUV2RGB_UYVY),
+    'uyvy': (np.uint8, 2, cv2.COLOR_YUV2RGB_UYVY),
+    'yuv422_yuy2': (np.uint8, 2, cv2.COLOR_YUV2RGB_YUY2),
+    'yuyv': (np.uint8, 2, cv2.COLOR_YUV2RGB_YUY2),
+}
+_TO_RGB = {
+    'bgr8': cv2.COLOR_BGR2RGB,
+    'bgr16': cv2.COLOR_BGR2RGB,
+    'rgba8': cv2.COLOR_RGBA2RGB,
+    'bgra8': cv2.COLOR_BGRA2RGB,
+}
+
+
+class EncodedPicture(Protocol):
+    """What a picture on the wire says of itself: the fields of sensor_msgs/Image.
+
+    Attributes:
+        encoding: one of PLAIN or FOREIGN.
+        width, height: px.
+        step: bytes a row, padding included.
+        is_bigendian: order of the bytes of a pixel of more than one.
+        data: the bytes, row by row.
+    """
+
+    encoding: str
+    width: int
+    height: int
+    step: int
+    is_bigendian: int
+    data: Any
+
+
+def decode(picture: EncodedPicture) -> npt.NDArray[Any]:
+    """Return a picture as (H, W) or (H, W, 3) RGB.
+
+    Plain encodings cost no copy unless the channels are in another order; the array is then a
+    view of the bytes.
+
+    Raises:
+        StackError: encoding, step, size or byte order are wrong; says which.
+    """
+    pixels = raw(picture)
+    encoding = picture.encoding
+    code = FOREIGN[encoding][2] if encoding in FOREIGN else _TO_RGB.get(encoding)
+    return pixels if code is None else np.asarray(cv2.cvtColor(pixels, code))
+
+
+def raw(picture: EncodedPicture) -> npt.NDArray[Any]:
+    """Return the pixels as they are: (H, W) or (H, W, C), a view of the bytes.
+
+    Raises:
+        StackError: encoding, step, size or byte order are wrong; says which.
+    """
+    layout = PLAIN.get(picture.encoding) or FOREIGN.get(picture.encoding)
+    if layout is None:
+        raise StackError(
+            f'encoding {picture.encoding!r} is not supported; one of '
+            f'{", ".join((*PLAIN, *FOREIGN))}'
+        )
+    dtype, channels = np.dtype(layout[0]), layout[1]
+    height, width, step = picture.height, picture.width, picture.step
+    row = width * channels * dtype.itemsize
+    if height == 0 or width == 0 or step < row or step % dtype.itemsize:
+        raise StackError(
+            f'step {step} does not fit a {width}x{height} {picture.encoding} picture '
+            f'(at least {row})'
+        )
+    if len(picture.data) != step * height:
+        raise StackError(
+            f'{len(picture.data)} bytes are not step {step} x height {height} = {step * height}'
+        )
+    if dtype.itemsize > 1 and bool(picture.is_bigendian) != (sys.byteorder == 'big'):
+        dtype = dtype.newbyteorder('>' if picture.is_bigendian else '<')
+    flat = np.frombuffer(picture.data, dtype).reshape(height, step // dtype.itemsize)
+    used = flat[:, : width * channels]
+    pixels = used if channels == 1 else used.reshape(height, width, channels)
+    return pixels if dtype.isnative else pixels.astype(dtype.newbyteorder('='))
+
+
+def decompress(data: Any, kind: str) -> npt.NDArray[Any]:
+    """Return a JPEG or PNG as (H, W) or (H, W, 3) RGB.
+
+    Args:
+        data: the bytes.
+        kind: what the sender says of them, for the message of an error.
+
+    Raises:
+        StackError: the bytes are no such picture.
+    """
+    encoded = np.frombuffer(data, np.uint8)
+    pixels = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED) if encoded.size else None
+    if pixels is None:
+        raise StackError(f'{encoded.size} bytes of format {kind!r} are no JPEG or PNG')
+    if pixels.ndim == 2:
+        return pixels
+    code = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGB
+    return np.asarray(cv2.cvtColor(pixels, code))
