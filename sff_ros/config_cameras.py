@@ -71,9 +71,12 @@ class SimulatedConfig(Checked):
     vibration_px: float = param(
         0.0, 'Amplitude of a shaking camera, sideways.', unit='px', span=(0, 20)
     )
-    vibration_hz: float = param(7.0, 'How often it shakes.', unit='Hz', span=(0.1, 1000))
-    ball_px_s: float = param(
-        0.0, 'Speed of the ball on the table, back and forth, in whole pixels.', span=(0, 10000)
+    vibration_rate: float = param(7.0, 'How often it shakes.', unit='Hz', span=(0.1, 1000))
+    ball_speed: float = param(
+        0.0,
+        'Speed of the ball on the table, back and forth, in whole pixels.',
+        unit='px/s',
+        span=(0, 10000),
     )
     drop_rate: float = param(0.0, 'Share of frames that are lost.', span=(0, 1))
     seed: int = param(0, 'Seed of scene, noise and lost frames.', span=(0, 2**31 - 1))

@@ -116,7 +116,7 @@ class SimulatedLens:
         Raises:
             CameraError: it is none of `codes`.
         """
-        if not code == self.codes.nearest(code):
+        if not math.isfinite(code) or code != self.codes.nearest(code):
             raise CameraError(f'lens code {code:g} is not a whole number 0 .. {self.codes.high:g}')
         with self._lock:
             self._actuator.command(self.now_ns(), code)
@@ -177,11 +177,11 @@ class SimulatedLens:
         self.optical.show(textured_layers(texture, pixel_m, camera, border, where))
 
     def _shake_px(self, time_ns: int) -> float:
-        turns = self._config.vibration_hz * time_ns * 1e-9
+        turns = self._config.vibration_rate * time_ns * 1e-9
         return self._config.vibration_px * math.sin(2 * math.pi * turns)
 
     def _ball_px(self, time_ns: int) -> int:
         if self._config.scene != 'table':
             return 0
-        way = (self._config.ball_px_s * time_ns * 1e-9 + BALL_REACH_PX) % (4 * BALL_REACH_PX)
+        way = (self._config.ball_speed * time_ns * 1e-9 + BALL_REACH_PX) % (4 * BALL_REACH_PX)
         return round(abs(way - 2 * BALL_REACH_PX) - BALL_REACH_PX)

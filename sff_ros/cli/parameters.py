@@ -39,6 +39,8 @@ def markdown() -> str:
 
 def _row(name: str, spec: ParamSpec, default: Any) -> str:
     unit = f' {spec.unit}' if spec.unit and not isinstance(default, (tuple, str)) else ''
-    shown = {True: 'true', False: 'false', '': "''", (): '[]'}.get(default, default)
+    # By its type: 0.0 is not false.
+    is_bool = isinstance(default, bool)
+    shown = str(default).lower() if is_bool else {'': "''", (): '[]'}.get(default, default)
     live = 'live' if spec.live else ''
     return f'| `{name}` | {shown}{unit} | {spec.allowed} | {live} | {spec.doc} |'

@@ -92,7 +92,7 @@ def find_flank(codes: Floats, sharp: Floats) -> Flank:
             start = end - 1
         best = max(best, (abs(sharp[end] - sharp[start]), start, end))
     rise, start, end = best
-    if rise < LEAST_RISE * sharp.max() or end - start < 2:
+    if rise <= LEAST_RISE * sharp.max() or end - start < 2:
         raise CalibrationError(
             f'sharpness changes by {100 * rise / max(sharp.max(), 1e-9):.0f} % along the sweep, '
             f'{100 * LEAST_RISE:.0f} % are needed: point the camera at something with texture '
@@ -124,13 +124,25 @@ def measure_play(up: CodeSweep, down: CodeSweep) -> float:
     costs = []
     for shift in shifts.tolist():
         inside = (codes - shift >= codes[0]) & (codes - shift <= codes[-1])
-        moved = np.interp(codes[inside] - shift, codes, falling)
+        moved = _smoothly(codes[inside] - shift, codes, falling)
         costs.append(float(np.mean((moved - rising[inside]) ** 2)))
     k = int(np.clip(np.argmin(costs), 1, SHIFTS - 2))
     below, least, above = costs[k - 1 : k + 2]
     bend = max(below - 2 * least + above, 1e-18)
     step = shifts[1] - shifts[0]
     return max(float(shifts[k] + step * (below - above) / (2 * bend)), 0.0)
+
+
+def _smoothly(x: Floats, xs: Floats, ys: Floats) -> Floats:
+    """Interpolate by cubic Hermite pieces (Catmull and Rom 1974): a chord would cut the peak."""
+    slopes = np.gradient(ys, xs)
+    k = np.clip(np.searchsorted(xs, x, side='right') - 1, 0, len(xs) - 2)
+    width = xs[k + 1] - xs[k]
+    t = (x - xs[k]) / width
+    here = (1 + 2 * t) * (1 - t) ** 2 * ys[k] + t * (1 - t) ** 2 * width * slopes[k]
+    there = t**2 * (3 - 2 * t) * ys[k + 1] - t**2 * (1 - t) * width * slopes[k + 1]
+    y: Floats = here + there
+    return y
 
 
 def judge_steps(time_s: Floats, place: Floats, start: Floats, goal: Floats) -> Settling:

@@ -16,6 +16,7 @@ from sff_ros.errors import CameraError, CameraLostError, ConfigError, SffError
 from sff_ros.nodes.diagnostics import Statistics
 
 _PATIENCE = 10  # frames lost in a row before the camera is opened anew
+_PAUSE_S = 0.01
 _RETRY_S = 0.5  # so that a device is back in use within a second of its return
 
 
@@ -186,6 +187,8 @@ class Sweeper:
                 yield replace(frame, index=index, count=len(order))
             except SffError as err:
                 yield err
+                # What is refused at once, as a code that a driver does not take, is not hammered.
+                self._stop.wait(_PAUSE_S)
 
     def _gliding(
         self, camera: FocusCamera, order: tuple[float, ...]
