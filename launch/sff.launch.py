@@ -21,7 +21,11 @@ OPTICAL_FRAME = 'sff_optical_frame'
 
 # name: (default, description, choices)
 ARGUMENTS: dict[str, tuple[str, str, list[str]]] = {
-    'camera': ('', 'Camera to sweep; empty: as in params_file.', ['', 'simulated', 'folder']),
+    'camera': (
+        '',
+        'Camera to sweep; empty: as in params_file.',
+        ['', 'simulated', 'folder', 'v4l2'],
+    ),
     'stack': ('', 'Directory of images for camera:=folder.', []),
     'backend': (
         '',
