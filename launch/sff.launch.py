@@ -24,7 +24,7 @@ ARGUMENTS: dict[str, tuple[str, str, list[str]]] = {
     'camera': (
         '',
         'Camera to sweep; empty: as in params_file or preset.',
-        ['', 'simulated', 'folder', 'ros_driver'],
+        ['', 'simulated', 'folder', 'v4l2', 'ros_driver'],
     ),
     'preset': (
         '',

@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sff_ros.config_cameras import FolderConfig, LensConfig, RosDriverConfig, SimulatedConfig
+from sff_ros.config_cameras import (
+    FolderConfig,
+    LensConfig,
+    RosDriverConfig,
+    SimulatedConfig,
+    V4l2Config,
+)
 from sff_ros.config_schema import Checked, group, param
 from sff_ros.errors import ConfigError
 
@@ -63,7 +69,9 @@ class CaptureConfig(Checked):
 
     autostart: bool = param(True, 'Configure and activate without being asked.')
     camera: str = param(
-        'simulated', 'Camera whose lens is swept.', choices=('simulated', 'folder', 'ros_driver')
+        'simulated',
+        'Camera whose lens is swept.',
+        choices=('simulated', 'folder', 'v4l2', 'ros_driver'),
     )
     mode: str = param(
         'continuous', 'continuous: sweep after sweep; triggered: one sweep a call of ~/trigger.',
@@ -82,6 +90,7 @@ class CaptureConfig(Checked):
     lens: LensConfig = group(LensConfig)
     simulated: SimulatedConfig = group(SimulatedConfig)
     folder: FolderConfig = group(FolderConfig)
+    v4l2: V4l2Config = group(V4l2Config)
     ros_driver: RosDriverConfig = group(RosDriverConfig)
 
 

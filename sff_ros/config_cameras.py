@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from sff_ros.config_schema import Checked, param
 from sff_ros.errors import ConfigError
 
+# Bayer patterns by their first two rows' first two pixels; 10: ten bits a pixel.
+PIXEL_FORMATS = (
+    *('YUYV', 'NV12', 'RGGB10', 'GRBG10', 'GBRG10', 'BGGR10'),
+    *('RGGB', 'GRBG', 'GBRG', 'BGGR', 'GREY', 'MJPG'),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class LensConfig(Checked):
@@ -91,6 +97,39 @@ class FolderConfig(Checked):
     frame_rate: float = param(
         10.0, 'Frames a second; 0: as fast as possible.', unit='Hz', span=(0, 1000)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class V4l2Config(Checked):
+    """A camera of the kernel's video system (USB, CSI) whose lens is one of its controls."""
+
+    device: str = param(
+        '', 'The camera: a path of /dev/v4l/by-id, which stays the same, or N for /dev/videoN.'
+    )
+    width: int = param(640, 'Picture width.', unit='px', span=(16, 16384))
+    height: int = param(480, 'Picture height.', unit='px', span=(16, 16384))
+    frame_rate: float = param(
+        30.0, "Frames a second, at least: the camera's next faster rate is taken.", unit='Hz',
+        span=(1, 1000),
+    )  # fmt: skip
+    pixel_format: str = param(
+        'auto', 'What the camera sends; auto: the best that it has at this size, without '
+        'compression where that reaches the frame rate.', choices=('auto', *PIXEL_FORMATS),
+    )  # fmt: skip
+    focus_control: str = param(
+        'focus_absolute', 'The control that moves the lens, as `v4l2-ctl -l` names it.'
+    )
+    focus_device: str = param(
+        '', 'The device that has that control, such as /dev/v4l-subdev1; empty: the camera.'
+    )
+    exposure_us: int = param(
+        0, 'Exposure of every frame, in steps of 100; 0: what automatic exposure found.',
+        unit='us', span=(0, 10**6),
+    )  # fmt: skip
+    warm_up_s: float = param(
+        0.3, 'How long automatic exposure, gain and white balance may get used to the light '
+        'before they are held.', unit='s', span=(0, 10),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

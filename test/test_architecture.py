@@ -57,6 +57,7 @@ PACKAGES = {
     'tensorrt_rtx': ('inference/tensorrt*.py',),
     'polygraphy': ('inference/tensorrt*.py',),
     'cuda': ('inference/cuda_program.py',),
+    'linuxpy': ('cameras/v4l2*.py',),
 }
 
 CORE_PACKAGES = ('numpy', 'cv2', 'sff_ros')
@@ -189,6 +190,7 @@ LONG_FUNCTION = 'def long() -> None:\n' + '    pass\n' * MAX_FUNCTION_LINES
         ),
         ('inference/onnx.py', 'import tensorrt', 'tensorrt only in inference/tensorrt*.py'),
         ('inference/onnx.py', 'from cuda.bindings import runtime', 'cuda_program.py'),
+        ('cameras/x.py', 'from linuxpy.video import raw', 'linuxpy only in cameras/v4l2*.py'),
         ('pipeline.py', 'from sensor_msgs.msg import Image', 'sensor_msgs only in nodes/*'),
         ('pipeline.py', 'import sff_ros.nodes.worker', 'pipeline must not import nodes'),
         ('nodes/x.py', 'import cv_bridge', 'cv_bridge only in nodes/messages.py'),

@@ -109,7 +109,12 @@ def test_unknown_name_is_refused(cls: type[Any], name: str, message: str) -> Non
         (CaptureConfig, 'sweep.near_m', INF, 'sweep.near_m is inf; allowed: 0 .. 1000 m'),
         (CaptureConfig, 'sweep.positions_dpt', (1.0, -2.0), 'is -2.0; allowed: 0 .. 100 dpt'),
         (CaptureConfig, 'sweep.positions_dpt', (NAN,), 'is nan; allowed: 0 .. 100 dpt'),
-        (CaptureConfig, 'camera', 'webcam', "is 'webcam'; allowed: one of simulated, folder"),
+        (
+            CaptureConfig,
+            'camera',
+            'webcam',
+            "is 'webcam'; allowed: one of simulated, folder, v4l2",
+        ),
         (DepthConfig, 'min_confidence', 1.01, 'min_confidence is 1.01; allowed: 0 .. 1'),
         (DepthConfig, 'temporal_weight', 1.0, 'temporal_weight is 1.0; allowed: 0 .. 0.99'),
         (DepthConfig, 'encoding', 'mono16', "'mono16'; allowed: one of 32FC1, 16UC1"),

@@ -32,6 +32,7 @@ ROSDEP_KEYS = {
 OPTIONAL = {
     *('onnx', 'onnxruntime', 'rviz2', 'safetensors', 'tensorrt', 'torch'),
     *('matplotlib', 'skimage', 'tqdm'),  # training
+    'linuxpy',
 }
 
 
