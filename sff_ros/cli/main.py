@@ -21,6 +21,7 @@ VERBS = {
     'export': 'sff_ros.cli.export',
     'engine': 'sff_ros.cli.engine',
     'calibrate': 'sff_ros.cli.calibrate',
+    'plan': 'sff_ros.cli.plan',
     'doctor': 'sff_ros.cli.doctor',
     'parameters': 'sff_ros.cli.parameters',
 }

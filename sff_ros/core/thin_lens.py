@@ -53,6 +53,19 @@ class ThinLens:
         aperture_m = self.focal_m / self.fnumber
         return aperture_m * self.image_distance_px(focus_dpt) * abs(object_dpt - focus_dpt)
 
+    def error_m(self, distance_m: float, error_px: float) -> float:
+        """Return how far depth is off where the sharpest focus is off by some blur, m.
+
+        A dioptre is blur_diameter_px(x + 1, x) pixels of blur, and dz = z^2 d(1/z): the aperture
+        is the baseline of shape from focus.
+
+        Args:
+            distance_m: of the surface, m.
+            error_px: error of the sharpest focus, as the blur diameter that it makes, px.
+        """
+        dioptres = 1 / distance_m
+        return distance_m**2 * error_px / self.blur_diameter_px(dioptres + 1, dioptres)
+
 
 def blur_kernel(radius_px: float, sigma_px: float = PSF_SIGMA_PX) -> FloatImage:
     """Return a disc smoothed by a Gaussian: the picture of a point, sampled at pixel centres.

@@ -204,6 +204,8 @@ class Sweeper:
                         yield CameraError(f'frame {index} of the sweep did not come')
                     expected = frame.index + 1
                     yield frame
+                for index in range(expected, len(order)):
+                    yield CameraError(f'frame {index} of the sweep did not come')
             except CameraError as err:
                 yield err
 

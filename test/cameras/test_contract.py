@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,13 @@ from stack_files import make_folder
 
 from sff_ros.cameras.camera import FocusCamera
 from sff_ros.cameras.folder import FolderCamera
+from sff_ros.cameras.lens_camera import LensCamera
 from sff_ros.cameras.simulated import SimulatedCamera
-from sff_ros.config_cameras import FolderConfig, SimulatedConfig
+from sff_ros.cameras.simulated_lens import SimulatedLens
+from sff_ros.config_cameras import FolderConfig, LensConfig, SimulatedConfig
+from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.lens import LensTable
+from sff_ros.core.lens_calibration import LensCalibration
 from sff_ros.errors import CameraError
 
 Factory = Callable[[Path], FocusCamera]
@@ -31,8 +37,27 @@ def folder_of_unknown_focus(folder: Path) -> FocusCamera:
     return FolderCamera(FolderConfig(path=str(make_folder(folder)), frame_rate=0.0))
 
 
+SMALL_LENS = SimulatedConfig(
+    width=96, height=64, pitch_um=46.0, fnumber=0.8, codes=1023, play=10.0, realtime=False
+)
+# As the simulated lens is: dioptres against codes, from end to end of its reach.
+CALIBRATION = LensCalibration(
+    LensTable((0.0, 1023.0), (1.0417, 3.5417)), Intrinsics(96, 64, 180.0, 180.0), play=10.0
+)
+
+
+def calibrated_lens(folder: Path) -> FocusCamera:
+    return LensCamera(SimulatedLens(replace(SMALL_LENS, bend=0.0)), CALIBRATION, LensConfig())
+
+
+def lens_of_codes(folder: Path) -> FocusCamera:
+    return LensCamera(SimulatedLens(SMALL_LENS), None, LensConfig())
+
+
 @pytest.fixture(
     params=[
+        pytest.param(calibrated_lens, id='lens'),
+        pytest.param(lens_of_codes, id='lens-of-codes'),
         pytest.param(simulated, id='simulated'),
         pytest.param(folder_of_known_focus, id='folder'),
         pytest.param(folder_of_unknown_focus, id='folder-unknown-focus'),
@@ -47,9 +72,10 @@ def places(camera: FocusCamera) -> list[float]:
     """Four positions that the camera can visit."""
     if camera.positions is not None:
         return list(camera.positions[:4])
-    assert camera.focus_range is not None, 'a lens without a range needs positions'
     reach = camera.focus_range
-    return [float(f) for f in np.linspace(reach.far_dpt, reach.near_dpt, 4)]
+    ends = camera.code_range if reach is None else (reach.far_dpt, reach.near_dpt)
+    assert ends is not None, 'a lens without a range needs codes or positions'
+    return [float(f) for f in np.linspace(*ends, 4)]
 
 
 def test_pictures_have_the_size_of_the_intrinsics(camera: FocusCamera) -> None:
@@ -63,7 +89,18 @@ def test_pictures_have_the_size_of_the_intrinsics(camera: FocusCamera) -> None:
 def test_slices_know_their_focus_where_the_lens_is_calibrated(camera: FocusCamera) -> None:
     for focus in places(camera):
         expected = focus if camera.focus_range is not None else np.nan
-        assert camera.capture(focus).focus_dpt == pytest.approx(expected, abs=1e-4, nan_ok=True)
+        # A lens that takes whole codes goes to the nearest, and says so.
+        step_dpt = 2.5 / 1023 if isinstance(camera, LensCamera) else 1e-4
+        got = camera.capture(focus)
+        assert got.focus_dpt == pytest.approx(expected, abs=step_dpt, nan_ok=True)
+
+
+def test_what_is_known_fits_together(camera: FocusCamera) -> None:
+    assert (camera.focus_range is None) == (camera.grade == 'uncalibrated')
+    if camera.positions is None and camera.focus_range is None:
+        assert camera.code_range is not None
+    if camera.optics is not None:
+        assert camera.optics.blur_diameter_px(2.0, 1.0) > 0
 
 
 def test_stamps_are_wall_clock_and_grow(camera: FocusCamera) -> None:
@@ -79,7 +116,7 @@ def test_pictures_differ_from_focus_to_focus(camera: FocusCamera) -> None:
     assert np.abs(first - second).mean() > 2
 
 
-@pytest.mark.parametrize('focus', [-1.0, 500.0, float('nan'), float('inf')])
+@pytest.mark.parametrize('focus', [-1.0, 5000.0, float('nan'), float('inf')])
 def test_focus_out_of_reach_is_refused_and_the_camera_goes_on(
     camera: FocusCamera, focus: float
 ) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,10 @@ class Lens:
     def close(self) -> None: ...
 
 
+CODES = Lens(None, code_range=(12.0, 988.0))
+# 8 mm f/4, 5 um: 3.3 px of blur a dioptre.
+SHARP = Lens(FocusRange(0.5, 4.5), optics=ThinLens(0.008, 4.0, 5e-6))
+VERY_SHARP = Lens(FocusRange(0.5, 10.0), optics=ThinLens(0.025, 1.4, 5e-6))
 FREE = Lens(FocusRange(0.5, 4.5))
 TO_INFINITY = Lens(FocusRange(0.0, 10.0))
 
@@ -45,6 +50,7 @@ TO_INFINITY = Lens(FocusRange(0.0, 10.0))
         (FREE, {'far_m': 0.4}, (2.5, 3.0, 3.5, 4.0, 4.5)),
         (TO_INFINITY, {}, (0.0, 2.5, 5.0, 7.5, 10.0)),
         (FREE, {'positions_dpt': (1.0, 2.0, 4.0)}, (1.0, 2.0, 4.0)),
+        (CODES, {}, (12.0, 256.0, 500.0, 744.0, 988.0)),
         (FREE, {'positions_dpt': (4.0, 2.0, 1.0)}, (1.0, 2.0, 4.0)),
     ],
 )
@@ -99,6 +105,10 @@ def test_recording_has_no_other_positions(settings: dict[str, Any]) -> None:
         (FREE, {'near_m': 3.0}, r'near_m \(3 m\) must be less than sweep.far_m \(2 m\)'),
         (FREE, {'positions_dpt': (1.0, 3.0, 2.0)}, 'strictly monotonic'),
         (FREE, {'positions_dpt': (1.0, 2.0)}, 'needs 3 positions or more, not 2'),
+        (CODES, {'near_m': 0.3}, r'need a calibrated lens: set lens\.file'),
+        (CODES, {'num_slices': 0}, 'automatic.*needs a calibrated lens'),
+        (FREE, {'num_slices': 0}, r'needs lens\.focal_mm, lens\.fnumber and lens\.pitch_um'),
+        (VERY_SHARP, {'num_slices': 0}, 'would take 1[0-9]{3} slices, more than 100'),
         (Lens(None), {}, 'knows neither dioptres nor codes'),
     ],
 )
@@ -107,6 +117,27 @@ def test_what_a_lens_cannot_do_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         plan_sweep(SweepConfig(**settings), lens)
+
+
+@pytest.mark.parametrize(
+    ('settings', 'count'),
+    [
+        ({}, 15),  # 4 dpt of 3.32 px each at the near end
+        ({'near_m': 0.5, 'far_m': 1.0}, 5),  # never fewer than five
+        ({'near_m': 0.25}, 13),
+    ],
+)
+def test_an_automatic_sweep_has_a_pixel_of_blur_from_slice_to_slice(
+    settings: dict[str, Any], count: int
+) -> None:
+    plan = plan_sweep(SweepConfig(num_slices=0, **settings), SHARP)
+    assert len(plan.positions) == count
+    assert SHARP.optics is not None
+    steps = list(itertools.pairwise(plan.positions))
+    blur_px = [SHARP.optics.blur_diameter_px(far, near) for far, near in steps]
+    assert max(blur_px) <= 1
+    if count > 5:
+        assert max(blur_px) * (count - 1) / (count - 2) > 1  # one slice less would not do
 
 
 def test_positions_and_ends_exclude_each_other() -> None:

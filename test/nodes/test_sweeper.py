@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from sff_ros.config import CaptureConfig, SweepConfig
 from sff_ros.core.intrinsics import Intrinsics
 from sff_ros.core.lens_calibration import Grade
 from sff_ros.core.stack import Slice
-from sff_ros.errors import CameraError, StackError
+from sff_ros.errors import CameraError, CameraLostError, StackError
 from sff_ros.nodes import sweeper
 from sff_ros.nodes.diagnostics import Statistics
 from sff_ros.nodes.sweeper import Sweeper
@@ -26,6 +26,7 @@ class Device:
 
     def __init__(self) -> None:
         self.opened = self.closed = 0
+        self.camera: type[FlakyCamera] = FlakyCamera
         self.fail: Callable[[], Exception | None] = lambda: None
         self.missing = False
 
@@ -33,7 +34,7 @@ class Device:
         if self.missing:
             raise CameraError('no such device')
         self.opened += 1
-        return FlakyCamera(self)
+        return self.camera(self)
 
 
 class FlakyCamera:
@@ -102,6 +103,51 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Bench]]:
 
 
 Make = Callable[..., Bench]
+
+
+class GlidingCamera(FlakyCamera):
+    """Loses the third and the last frame when it glides."""
+
+    def glide(self, positions: tuple[float, ...]) -> Generator[Slice, None, None]:
+        for index, focus in enumerate(positions):
+            if index not in (2, 4):
+                frame = self.capture(focus)
+                yield replace(frame, index=index, count=len(positions))
+
+
+def test_gliding_counts_the_frames_between_as_lost(make: Make) -> None:
+    bench = make()
+    bench.device.camera = GlidingCamera
+    motion = replace(bench.config.sweep, motion='glide')
+    bench.config = replace(bench.config, sweep=motion)
+    bench.start()
+    wait(lambda: len(bench.sweeps) >= 3, 'three sweeps')
+    for number, slices in enumerate(bench.sweeps[:3]):
+        assert [(s.index, s.count, s.sweep) for s in slices] == [(i, 5, number) for i in (0, 1, 3)]
+    assert bench.counted('dropped_slices') >= 6
+
+
+def test_a_camera_that_cannot_glide_says_so(make: Make) -> None:
+    bench = make()
+    bench.config = replace(bench.config, sweep=replace(bench.config.sweep, motion='glide'))
+    bench.start()
+    wait(lambda: bench.sweeper.problem, 'a problem')
+    assert 'sweep.motion is glide, which this camera cannot do' in bench.sweeper.problem
+
+
+def test_a_camera_that_is_gone_is_opened_anew_at_once(make: Make) -> None:
+    bench = make()
+    bench.start()
+    wait(lambda: bench.sweeps, 'a sweep')
+    bench.device.fail = lambda: CameraLostError('unplugged')
+    bench.device.missing = True
+    wait(lambda: bench.sweeper.camera is None, 'the camera to be given up')
+    assert bench.counted('dropped_slices') == 1
+    bench.device.fail = lambda: None
+    bench.device.missing = False
+    count = len(bench.sweeps)
+    wait(lambda: len(bench.sweeps) > count, 'a sweep')
+    assert bench.device.opened == 2
 
 
 def test_slices_are_numbered(make: Make) -> None:

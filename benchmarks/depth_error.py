@@ -1,0 +1,104 @@
+"""Print how far depth is off in pixels of blur, on planes and on the table, for several lenses.
+
+    ./run python benchmarks/depth_error.py [--backend NAME]
+
+`sff plan` expects what this prints: the error in dioptres is that many pixels over the pixels of
+blur that the lens makes of a dioptre.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from sff_ros.cameras.plan import plan_sweep
+from sff_ros.cameras.simulated import SimulatedCamera
+from sff_ros.cameras.simulated_lens import SimulatedLens
+from sff_ros.config import SweepConfig
+from sff_ros.config_cameras import SimulatedConfig
+from sff_ros.core.stack import FocalStack, Slice
+from sff_ros.core.thin_lens import ThinLens
+from sff_ros.inference import choose_backend
+from sff_ros.inference.backend import DepthBackend
+from sff_ros.pipeline import ShapeFromFocus
+
+# Focal length mm, f-number, pixel pitch um, near m, far m.
+LENSES = (
+    (8.0, 2.8, 6.9, 0.3, 0.8),
+    (8.0, 1.4, 6.9, 0.3, 0.8),
+    (12.0, 2.0, 6.9, 0.3, 1.0),
+    (4.0, 2.0, 3.0, 0.15, 0.5),
+    (25.0, 4.0, 5.0, 0.6, 1.2),
+)
+AUTOMATIC = SweepConfig(num_slices=0)
+
+
+def sweep(camera: SimulatedCamera) -> FocalStack:
+    """Take a sweep of as many slices as the depth of field asks for."""
+    order = plan_sweep(AUTOMATIC, camera).order(0)
+    slices = [
+        replace(camera.capture(focus), index=i, count=len(order)) for i, focus in enumerate(order)
+    ]
+    return FocalStack(tuple(slices))
+
+
+def error_px(
+    backend: DepthBackend, stack: FocalStack, truth_dpt: npt.NDArray[np.float32], lens: ThinLens
+) -> tuple[float, float]:
+    """Return the mean error in pixels of blur where the map is sure, and the share of those."""
+    found = ShapeFromFocus(backend).estimate(stack)
+    dioptres = found.dioptres
+    assert dioptres is not None
+    sure = (found.estimate.confidence >= 0.5) & np.isfinite(dioptres)
+    error = np.abs(dioptres - truth_dpt)[sure]
+    middle = float(np.median(truth_dpt))
+    return float(error.mean()) * lens.blur_diameter_px(middle + 1, middle), float(sure.mean())
+
+
+def plane(camera: SimulatedCamera, config: SimulatedConfig, distance_m: float) -> FocalStack:
+    """Take a sweep over a textured plane."""
+    device = SimulatedLens(replace(config, codes=1, scene='plane', plane_m=distance_m))
+    slices: list[Slice] = []
+    order = plan_sweep(AUTOMATIC, camera).order(0)
+    for i, focus in enumerate(order):
+        slices.append(Slice(device.optical.picture(focus), focus, i, i, len(order)))
+    return FocalStack(tuple(slices))
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--backend', default='auto')
+    backend = choose_backend(parser.parse_args(argv).backend).backend
+    print(
+        f'{"lens":<34} {"slices":>6} {"plane, px":>10} {"valid":>6} {"table, px":>10} {"valid":>6}'
+    )
+    for focal, fnumber, pitch, near, far in LENSES:
+        config = SimulatedConfig(
+            focal_mm=focal, fnumber=fnumber, pitch_um=pitch, near_m=near, far_m=far, realtime=False
+        )
+        camera = SimulatedCamera(config)
+        lens = camera.optics
+        planes = []
+        for share in (0.2, 0.5, 0.8):
+            dioptres = 1 / far + share * (1 / near - 1 / far)
+            stack = plane(camera, config, 1 / dioptres)
+            planes.append(
+                error_px(backend, stack, np.full(stack.shape, dioptres, np.float32), lens)
+            )
+        stack = sweep(camera)
+        table = error_px(backend, stack, np.float32(1) / camera.true_depth_m, lens)
+        flat = np.mean(planes, axis=0)
+        name = f'{focal:g} mm f/{fnumber:g}, {pitch:g} um, {near:g}-{far:g} m'
+        print(
+            f'{name:<34} {len(stack.slices):>6} {flat[0]:>10.3f} {flat[1]:>6.2f} '
+            f'{table[0]:>10.3f} {table[1]:>6.2f}'
+        )
+
+
+if __name__ == '__main__':
+    main()
