@@ -173,7 +173,11 @@ def judge_steps(time_s: Floats, place: Floats, start: Floats, goal: Floats) -> S
     times = np.concatenate(([0.0], time_s[: last + 1]))
     left = np.concatenate(([1.0], 1 - response[: last + 1]))
     lag_s = float((np.diff(times) * (left[1:] + left[:-1]) / 2).sum()) if unsettled.size else 0.0
-    return Settling(settle_s, max(lag_s, 0.0), time_s, response)
+    lag_s = max(lag_s, 0.0)
+    if settle_s:
+        # What noise hides of the rest is taken to die away as a lag of first order does.
+        settle_s += lag_s * float(np.log(limit / SETTLED))
+    return Settling(settle_s, lag_s, time_s, response)
 
 
 def _smooth(response: Floats) -> Floats:
