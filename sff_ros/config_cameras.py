@@ -60,6 +60,10 @@ class SimulatedConfig(Checked):
         0, 'The lens is told codes 0 .. this, which mean nothing until it is calibrated; 0: it is '
         'told dioptres.', span=(0, 65535),
     )  # fmt: skip
+    field_dpt: float = param(
+        0.0, 'Field curvature: how much nearer it focuses at tan^2 = 1 off the axis.', unit='dpt',
+        span=(-100, 100),
+    )  # fmt: skip
     play: float = param(
         0.0, 'Width of the hysteresis of a lens that is told codes, in these.', span=(0, 1000)
     )

@@ -144,6 +144,8 @@ class LensCamera:
         last_ns = first_ns + (len(positions) - 1) * period
         not_before_ns = first_ns - period  # exposure is shorter than a period
         lead_ns = round(self._lag_s * 1e9)
+        way = math.copysign(1, ends[1] - ends[0])
+        newest = -math.inf
         with Ramp(self._lead, self._device.now_ns, ends, first_ns, last_ns - lead_ns):
             while True:
                 frame = self._frame_that_comes(not_before_ns)
@@ -153,7 +155,11 @@ class LensCamera:
                     return  # the last frames were lost
                 with self._lock:
                     place = self._motion.at(mid_ns)
-                yield replace(self._slice(frame, place), index=index, count=len(positions))
+                slice_ = self._slice(frame, place)
+                # On a busy machine the lens may leave a frame late: then that one is no news.
+                if way * slice_.focus_dpt > newest:
+                    newest = way * slice_.focus_dpt
+                    yield replace(slice_, index=index, count=len(positions))
                 if index == len(positions) - 1:
                     return
                 not_before_ns = frame.start_ns + period // 2
@@ -234,8 +240,14 @@ class LensCamera:
             return Slice(frame.image, math.nan, frame.stamp_ns, code=place)
         codes = known.table.codes
         dioptres = known.table.to_dioptres(min(max(place, codes[0]), codes[-1]))
-        warp = known.warp_at(dioptres)
-        return Slice(frame.image, dioptres, frame.stamp_ns, code=place, warp=warp)
+        return Slice(
+            frame.image,
+            dioptres,
+            frame.stamp_ns,
+            code=place,
+            field_dpt=known.field_dpt,
+            warp=known.warp_at(dioptres),
+        )
 
 
 def check_fits(calibration: LensCalibration, device: LensDevice) -> None:

@@ -15,7 +15,7 @@ from sff_ros.core.lens_calibration import LensCalibration
 from sff_ros.core.thin_lens import ThinLens
 from sff_ros.errors import CalibrationError, ConfigError
 
-NUMBERS = ('play', 'settle_s', 'lag_s', 'residual_dpt')
+NUMBERS = ('play', 'settle_s', 'lag_s', 'field_dpt', 'residual_dpt')
 NEEDED = ('image_width', 'image_height', 'lens')
 KEYS = (
     *('device', *NEEDED, *NUMBERS),
@@ -28,8 +28,8 @@ def read_lens(file: str | Path) -> LensCalibration:
 
     Keys: `image_width`, `image_height` (px) and `lens` {codes, dioptres, scales} are needed;
     `camera_matrix`, `distortion` and `distortion_model` (at the focus where the scale is 1),
-    `centre_px` [x, y], `play` (codes), `settle_s`, `lag_s`, `residual_dpt`, `device` (identity)
-    and `optics` {focal_mm, fnumber, pitch_um} are left out where unknown.
+    `centre_px` [x, y], `play` (codes), `settle_s`, `lag_s`, `field_dpt`, `residual_dpt`,
+    `device` (identity) and `optics` {focal_mm, fnumber, pitch_um} are left out where unknown.
 
     Args:
         file: path; ~ is the home directory.
@@ -52,6 +52,7 @@ def read_lens(file: str | Path) -> LensCalibration:
             settle_s=_optional(content, 'settle_s'),
             lag_s=_optional(content, 'lag_s'),
             centre_px=_centre(content.get('centre_px')),
+            field_dpt=as_number(content.get('field_dpt', 0.0), 'field_dpt'),
             residual_dpt=_optional(content, 'residual_dpt'),
             device=_word(content, 'device'),
             optics=_optics(content.get('optics')),

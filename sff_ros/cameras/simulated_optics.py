@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from sff_ros.cameras.camera import FocusRange
 from sff_ros.cameras.simulated_scene import BALL, build_scene
 from sff_ros.config_cameras import SimulatedConfig
+from sff_ros.core.field_curvature import off_axis
 from sff_ros.core.intrinsics import Intrinsics
 from sff_ros.core.thin_lens import (
     BIN_STEP_PX,
@@ -89,8 +91,17 @@ class SimulatedOptics:
         """
         step_dpt = BIN_STEP_PX / self._radius_px(self.reference_dpt + 1, self.reference_dpt)
         self._layers = layers
-        self._split = [split_layer(layer, step_dpt) for layer in layers]
+        self._split = [split_layer(self._bent(layer), step_dpt) for layer in layers]
         self._cache.clear()
+
+    def _bent(self, layer: Layer) -> Layer:
+        """Return a layer with the dioptres at which the middle of the picture would be sharp."""
+        if self._config.field_dpt == 0:
+            return layer
+        height, width = layer.dioptres.shape
+        y, x = np.indices((height, width)) + np.array((layer.y, layer.x)).reshape(2, 1, 1)
+        bend = self._config.field_dpt * off_axis(self.intrinsics, np.stack((x, y), axis=-1))
+        return replace(layer, dioptres=(layer.dioptres - bend).astype(np.float32))
 
     @property
     def intrinsics(self) -> Intrinsics:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sff_ros.core.field_curvature import field_map
 from sff_ros.core.lens_calibration import LARGEST_RESIDUAL_DPT, LensCalibration
 from sff_ros.core.lens_from_board import LensReport
 
@@ -26,6 +27,7 @@ def describe(calibration: LensCalibration) -> list[str]:
         lines.append(f'breathing: {growth:.2f} % over the table, about ({x:.1f}, {y:.1f}) px')
     else:
         lines.append('breathing: not measured')
+    lines.append(f'field curvature: {calibration.field_dpt:+.3f} dpt{_corner(calibration)}')
     lines.append(f'play: {calibration.play:.2f} codes')
     lines.append(f'settling: {_seconds(calibration.settle_s)}, lag {_seconds(calibration.lag_s)}')
     lines.append('')
@@ -80,6 +82,14 @@ def _intrinsics(calibration: LensCalibration) -> str:
         f'intrinsics: {k.width}x{k.height}, f {k.fx:.2f} {k.fy:.2f} px, '
         f'centre {k.cx:.2f} {k.cy:.2f} px{bent}'
     )
+
+
+def _corner(calibration: LensCalibration) -> str:
+    k = calibration.intrinsics
+    if not k.is_calibrated:
+        return ' at tan = 1'
+    corner = field_map(k, calibration.field_dpt)[0, 0]
+    return f' at tan = 1, {corner:+.3f} dpt in the corner of the picture'
 
 
 def _seconds(value: float | None) -> str:

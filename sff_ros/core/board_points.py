@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sff_ros.core.board_pose import BoardViews, Poses
 from sff_ros.core.breathing import Breathing
 from sff_ros.core.charuco import Points
+from sff_ros.core.field_curvature import off_axis
 from sff_ros.core.focus_volume import measure_ddl, to_grey
 from sff_ros.core.lens_fit import LensFit
 from sff_ros.core.stack import Image
@@ -35,6 +36,7 @@ class SharpPoints:
         codes: (N,) of sharpest focus.
         side: (N,) 1 where the lens came from below, -1 from above.
         weight: (N,) 1 / variance of the code.
+        off_axis: (N,) tan^2 of the angle to the optical axis.
     """
 
     sweep: npt.NDArray[np.intp]
@@ -42,6 +44,7 @@ class SharpPoints:
     codes: Floats
     side: npt.NDArray[np.intp]
     weight: Floats
+    off_axis: Floats
 
 
 def find_points(
@@ -74,11 +77,12 @@ def find_points(
                     codes,
                     np.full(count, view.sweep.side),
                     1 / (spread[good] * step) ** 2,
+                    off_axis(poses.intrinsics, poses.corners[number].px)[good],
                 )
             )
         )
-    sweep, dioptres, codes, side, weight = np.concatenate(parts, axis=1)
-    return SharpPoints(sweep.astype(np.intp), dioptres, codes, side.astype(np.intp), weight)
+    sweep, dioptres, codes, side, weight, off = np.concatenate(parts, axis=1)
+    return SharpPoints(sweep.astype(np.intp), dioptres, codes, side.astype(np.intp), weight, off)
 
 
 def chord_centres(curves: npt.NDArray[np.float32], axis: Floats) -> tuple[Floats, Floats]:

@@ -35,6 +35,8 @@ class LensCalibration:
         lag_s: how far a steadily moving lens is behind its commands, s; None where not measured.
         centre_px: the point that stays where it is when the picture breathes, px; None: the
             principal point.
+        field_dpt: field curvature: how many dioptres nearer than the middle of the picture it
+            focuses at tan^2 = 1 off the axis; 0 where not measured.
         residual_dpt: RMS of the measured points around the table, dioptres; None where the table
             was not measured, as one from a data sheet.
         device: identity of the camera that it was made with; empty where it fits any.
@@ -47,6 +49,7 @@ class LensCalibration:
     settle_s: float | None = None
     lag_s: float | None = None
     centre_px: tuple[float, float] | None = None
+    field_dpt: float = 0.0
     residual_dpt: float | None = None
     device: str = ''
     optics: ThinLens | None = None
@@ -56,6 +59,8 @@ class LensCalibration:
             value = getattr(self, name)
             if value is not None and not 0 <= value < float('inf'):
                 raise CalibrationError(f'{name} of a lens must be finite and >= 0, not {value}')
+        if not np.isfinite(self.field_dpt):
+            raise CalibrationError(f'field_dpt of a lens must be finite, not {self.field_dpt}')
         if self.play >= self.table.codes[-1] - self.table.codes[0]:
             raise CalibrationError(
                 f'play of {self.play:g} codes is more than the table has: '

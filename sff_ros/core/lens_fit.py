@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from sff_ros.errors import CalibrationError
 
 KNOTS = 9
 ROUNDS = 12  # of reweighting
+FIELD_ROUNDS = 4  # each takes most of the curvature that is left
 OUTLIER = 4.0  # robust standard deviations beyond which a point has no say (Tukey's biweight)
 # Weight of each second difference of the table over that of a point: it bridges gaps between
 # distances and is nothing where there are points.
@@ -27,6 +28,7 @@ class LensFit:
         dioptres: (K,) knots, increasing.
         places: (K,) place of the lens at each, codes, strictly monotonic.
         play: width of the hysteresis, codes; 0 where all points came from one side.
+        field_dpt: field curvature, dioptres at tan^2 = 1 off the axis.
         error_dpt: (N,) of each point: where the table says that it focuses, minus the truth.
         inside: (N,) whether the point had a say.
         linear: dioptres = linear[0] * place + linear[1].
@@ -36,6 +38,7 @@ class LensFit:
     dioptres: Floats
     places: Floats
     play: float
+    field_dpt: float
     error_dpt: Floats
     inside: npt.NDArray[np.bool_]
     linear: tuple[float, float]
@@ -48,22 +51,44 @@ class LensFit:
 
 
 def fit_lens(
-    dioptres: Floats, codes: Floats, side: npt.NDArray[np.intp], weight: Floats
+    dioptres: Floats,
+    codes: Floats,
+    side: npt.NDArray[np.intp],
+    weight: Floats,
+    off_axis: Floats,
 ) -> LensFit:
-    """Fit code = place(dioptres) + side * play / 2, robustly.
+    """Fit code = place(dioptres - field * off_axis) + side * play / 2, robustly.
 
     Distances are known far better than the code of sharpest focus, so the codes are what is
-    fitted: place is linear between even knots, and smooth.
+    fitted: place is linear between even knots, and smooth. The field curvature is what is left
+    over off the axis, taken off until nothing is.
 
     Args:
         dioptres: (N,) of each point, from the board's pose.
         codes: (N,) where it was sharpest.
         side: (N,) 1 where the lens came from below, -1 from above.
         weight: (N,) 1 / variance, up to a factor.
+        off_axis: (N,) tan^2 of the angle to the optical axis.
 
     Raises:
         CalibrationError: the table is not monotonic.
     """
+    field_dpt = 0.0
+    for _ in range(FIELD_ROUNDS):
+        fit = _fit_table(dioptres - field_dpt * off_axis, codes, side, weight)
+        seen = fit.inside
+        away = off_axis[seen] - off_axis[seen].mean()
+        if not away.any():
+            break
+        field_dpt -= float(away @ fit.error_dpt[seen] / (away @ away))
+    fit = _fit_table(dioptres - field_dpt * off_axis, codes, side, weight)
+    return replace(fit, field_dpt=field_dpt)
+
+
+def _fit_table(
+    dioptres: Floats, codes: Floats, side: npt.NDArray[np.intp], weight: Floats
+) -> LensFit:
+    """Fit code = place(dioptres) + side * play / 2."""
     low, high = float(dioptres.min()), float(dioptres.max())
     knots = np.linspace(low, high, KNOTS)
     both = bool((side > 0).any() and (side < 0).any())
@@ -100,6 +125,7 @@ def fit_lens(
         dioptres=knots,
         places=places,
         play=max(play, 0.0),
+        field_dpt=0.0,
         error_dpt=left * slope[cell],
         inside=inside,
         linear=(float(line[0]), float(line[1])),

@@ -77,7 +77,7 @@ def calibrate_lens(every: Sequence[BoardViews], board: Board) -> LensReport:
         poses = find_poses(views, places, breathing, board)
         points = find_points(views, places, breathing, poses, fit)
         _check(points)
-        fit = fit_lens(points.dioptres, points.codes, points.side, points.weight)
+        fit = fit_lens(points.dioptres, points.codes, points.side, points.weight, points.off_axis)
         play = fit.play
     assert fit is not None
     names = tuple(view.sweep.name for view in views)
@@ -97,6 +97,7 @@ def _calibration(fit: LensFit, breathing: Breathing, poses: Poses) -> LensCalibr
         table,
         poses.intrinsics,
         play=fit.play,
+        field_dpt=fit.field_dpt,
         centre_px=breathing.centre_px,
         residual_dpt=fit.rms_dpt,
     )

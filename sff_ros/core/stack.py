@@ -27,6 +27,8 @@ class Slice:
         count: how many slices the sweep has.
         sweep: number of the sweep, growing.
         code: what the lens was told, NaN where it takes dioptres or nobody knows.
+        field_dpt: field curvature: how many dioptres nearer than focus_dpt the picture is sharp
+            at tan^2 = 1 off the optical axis; 0 where not known.
         warp: (3, 3) from px of the picture at the reference focus to px of this one, where the
             lens breathes by a known amount; None: as it is.
     """
@@ -38,6 +40,7 @@ class Slice:
     count: int = 1
     sweep: int = 0
     code: float = np.nan
+    field_dpt: float = 0.0
     warp: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:

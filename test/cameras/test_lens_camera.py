@@ -20,7 +20,9 @@ from sff_ros.errors import CalibrationError, CameraError, CameraLostError, Confi
 
 TABLE = LensTable((100.0, 500.0, 900.0), (0.5, 2.5, 4.5), (0.99, 1.0, 1.02))
 CAMERA = Intrinsics(32, 24, 40.0, 40.0, 16.0, 12.0)
-KNOWN = LensCalibration(TABLE, CAMERA, play=20.0, settle_s=0.03, lag_s=0.01, residual_dpt=0.01)
+KNOWN = LensCalibration(
+    TABLE, CAMERA, play=20.0, settle_s=0.03, lag_s=0.01, field_dpt=1.5, residual_dpt=0.01
+)
 STILL: dict[str, Any] = {'realtime': False}
 
 
@@ -73,8 +75,10 @@ def test_how_long_it_waits(
     assert 0 <= begun_ns - told_ns - wait_s * 1e9 < device.period_ns
 
 
-def test_breathing_is_told() -> None:
-    warp = camera(FakeLens(**STILL)).capture(3.5).warp
+def test_breathing_and_field_curvature_are_told() -> None:
+    slice_ = camera(FakeLens(**STILL)).capture(3.5)
+    assert slice_.field_dpt == 1.5
+    warp = slice_.warp
     assert warp is not None
     expected = np.array([[1.01, 0, -0.16], [0, 1.01, -0.12], [0, 0, 1.0]])
     np.testing.assert_allclose(warp, expected, atol=1e-9)
@@ -137,7 +141,7 @@ def test_closing_closes_the_device() -> None:
 
 @pytest.mark.parametrize('play', [0.0, 20.0])
 def test_gliding_takes_a_slice_a_frame_and_knows_where(play: float) -> None:
-    device = FakeLens(play=play, lag_s=0.01)
+    device = FakeLens(play=play, lag_s=0.01, rate_hz=40.0)
     lens = camera(device, dataclasses.replace(KNOWN, play=play))
     plan = tuple(np.linspace(0.6, 4.3, 15).tolist())
     sweeps = [list(lens.glide(plan[:: 1 if n % 2 == 0 else -1])) for n in range(4)]

@@ -21,6 +21,7 @@ FULL = LensCalibration(
     play=12.5,
     settle_s=0.045,
     lag_s=0.0125,
+    field_dpt=-1.25,
     centre_px=(318.5, 241.5),
     residual_dpt=0.0075,
     device='USB 1.2, serial 3',
@@ -43,7 +44,7 @@ def test_what_is_written_is_read(calibration: LensCalibration, tmp_path: Path) -
 def test_unknown_stays_unknown(tmp_path: Path) -> None:
     write_lens(tmp_path / 'lens.yaml', BARE)
     content = yaml.safe_load((tmp_path / 'lens.yaml').read_text())
-    assert set(content) == {'image_width', 'image_height', 'play', 'lens'}
+    assert set(content) == {'image_width', 'image_height', 'play', 'field_dpt', 'lens'}
     again = read_lens(tmp_path / 'lens.yaml')
     assert (again.settle_s, again.lag_s, again.residual_dpt, again.optics) == (None,) * 4
     assert not again.intrinsics.is_calibrated

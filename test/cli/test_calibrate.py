@@ -24,6 +24,7 @@ from sff_ros.config import CaptureConfig, SweepConfig
 from sff_ros.config_cameras import LensConfig, SimulatedConfig
 from sff_ros.core.align import warped
 from sff_ros.core.charuco import Board
+from sff_ros.core.field_curvature import field_map
 from sff_ros.core.lens_calibration import LensCalibration
 from sff_ros.core.stack import FocalStack
 from sff_ros.errors import CalibrationError
@@ -33,12 +34,12 @@ from sff_ros.pipeline import ShapeFromFocus
 # 12 mm f/2 in front of 640x480 pixels of 6.9 um, which sees from 0.26 to 2.6 m.
 LENS = SimulatedConfig(
     codes=1023, play=24.0, settle_s=0.05, breathing=0.04, focal_mm=12.0, fnumber=2.0,
-    near_m=0.27, far_m=1.8, square_mm=16.0, realtime=False,
+    near_m=0.27, far_m=2.4, square_mm=20.0, field_dpt=4.0, realtime=False,
 )  # fmt: skip
 GIVEN = {
     'codes': 1023, 'play': 24.0, 'settle_s': 0.05, 'breathing': 0.04, 'focal_mm': 12.0,
-    'fnumber': 2.0, 'near_m': 0.27, 'far_m': 1.8, 'square_mm': 16.0, 'scene': 'board',
-    'realtime': 'false',
+    'fnumber': 2.0, 'near_m': 0.27, 'far_m': 2.4, 'square_mm': 20.0, 'scene': 'board',
+    'field_dpt': 4.0, 'realtime': 'false',
 }  # fmt: skip
 CAMERA = [word for name, value in GIVEN.items() for word in ('-p', f'simulated.{name}:={value}')]
 
@@ -48,7 +49,7 @@ def lens_yaml(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The calibration of the simulated lens, by the command, with its sweeps beside it."""
     folder = tmp_path_factory.mktemp('calibration')
     more = ['--plot', str(folder / 'lens.png'), '--keep', str(folder / 'sweeps')]
-    size = ['--board', '11x7x16', '--places', '8', '--slices', '25', '--patience', '0.1']
+    size = ['--board', '11x7x20', '--places', '8', '--slices', '25', '--patience', '0.1']
     code = main(['calibrate', 'lens', *CAMERA, *size, *more, '--out', str(folder / 'lens.yaml')])
     assert code == 0
     return folder / 'lens.yaml'
@@ -107,6 +108,7 @@ def test_play_and_settling_are_known(known: LensCalibration) -> None:
     assert known.settle_s == pytest.approx(LENS.settle_s, abs=1 / LENS.frame_rate)
     # A critically damped lens that settles to 1 % in 50 ms lags 2 / 132.8 Hz behind.
     assert known.lag_s == pytest.approx(0.01507, abs=0.004)
+    assert known.field_dpt == pytest.approx(LENS.field_dpt, abs=0.4)  # 0.02 dpt in the corner
     assert known.grade == 'calibrated'
     assert known.device == 'simulated lens 0'
 
@@ -134,7 +136,8 @@ def _depth(camera: LensCamera, order: tuple[float, ...]) -> npt.NDArray[np.float
     found = ShapeFromFocus(PeakBackend()).estimate(FocalStack(tuple(slices)))
     assert found.dioptres is not None
     sure = (found.estimate.confidence > 0.5) & np.isfinite(found.dioptres)
-    return np.where(sure, 1 / found.dioptres, np.nan).astype(np.float32)
+    dioptres = found.dioptres + field_map(camera.intrinsics, slices[0].field_dpt)
+    return np.where(sure, 1 / dioptres, np.nan).astype(np.float32)
 
 
 def test_recorded_sweeps_give_the_same(
@@ -143,7 +146,7 @@ def test_recorded_sweeps_give_the_same(
     folders = sorted(str(path) for path in (lens_yaml.parent / 'sweeps').iterdir())
     assert len(folders) == 16
     out = tmp_path / 'again.yaml'
-    assert main(['calibrate', 'lens', *folders, '--board', '11x7x16', '--out', str(out)]) == 0
+    assert main(['calibrate', 'lens', *folders, '--board', '11x7x20', '--out', str(out)]) == 0
     again = read_lens(out)
     np.testing.assert_allclose(again.table.dioptres, known.table.dioptres, atol=1e-6)
     np.testing.assert_allclose(again.table.codes, known.table.codes, atol=1e-3)

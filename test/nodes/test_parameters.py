@@ -76,7 +76,7 @@ def test_every_parameter_is_described_and_bounded(start: StartGraph, node: str) 
         ('capture_node', 'sweep.near_m', 1, 'near_m must be a float such as 1.0'),
         ('capture_node', 'sweep.positions_dpt', [1.0, 200.0], 'positions_dpt is 200.0; allowed'),
         ('capture_node', 'sweep.positions_dpt', [1, 2], 'positions_dpt must be floats such as'),
-        ('capture_node', 'width', 64, "unknown parameter 'width'; known: autostart, camera, "),
+        ('capture_node', 'zoom', 64, "unknown parameter 'zoom'; known: autostart, camera, "),
     ],
 )
 def test_a_bad_value_at_the_start_names_parameter_value_and_what_is_allowed(
