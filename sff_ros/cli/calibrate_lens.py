@@ -22,7 +22,7 @@ from sff_ros.core.intrinsics import Intrinsics
 from sff_ros.core.stack import Slice
 from sff_ros.errors import CalibrationError, ConfigError
 
-FEWEST_VIEWS = 2  # slices that show the board, of a sweep that is worth something
+FEWEST_VIEWS = 1  # slices that show the board, of a sweep that is worth something
 
 
 @runtime_checkable

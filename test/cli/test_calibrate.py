@@ -31,14 +31,14 @@ from sff_ros.errors import CalibrationError
 from sff_ros.inference.peak import PeakBackend
 from sff_ros.pipeline import ShapeFromFocus
 
-# 12 mm f/2 in front of 640x480 pixels of 6.9 um, which sees from 0.26 to 2.6 m.
+# 12 mm f/2.8 in front of 640x480 pixels of 6.9 um, which reaches from 0.25 m to 5 m.
 LENS = SimulatedConfig(
-    codes=1023, play=24.0, settle_s=0.05, breathing=0.04, focal_mm=12.0, fnumber=2.0,
+    codes=1023, play=24.0, settle_s=0.05, breathing=0.04, focal_mm=12.0, fnumber=2.8,
     near_m=0.27, far_m=2.4, square_mm=20.0, field_dpt=4.0, realtime=False,
 )  # fmt: skip
 GIVEN = {
     'codes': 1023, 'play': 24.0, 'settle_s': 0.05, 'breathing': 0.04, 'focal_mm': 12.0,
-    'fnumber': 2.0, 'near_m': 0.27, 'far_m': 2.4, 'square_mm': 20.0, 'scene': 'board',
+    'fnumber': 2.8, 'near_m': 0.27, 'far_m': 2.4, 'square_mm': 20.0, 'scene': 'board',
     'field_dpt': 4.0, 'realtime': 'false',
 }  # fmt: skip
 CAMERA = [word for name, value in GIVEN.items() for word in ('-p', f'simulated.{name}:={value}')]
@@ -49,7 +49,7 @@ def lens_yaml(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The calibration of the simulated lens, by the command, with its sweeps beside it."""
     folder = tmp_path_factory.mktemp('calibration')
     more = ['--plot', str(folder / 'lens.png'), '--keep', str(folder / 'sweeps')]
-    size = ['--board', '11x7x20', '--places', '8', '--slices', '25', '--patience', '0.1']
+    size = ['--board', '11x7x20', '--places', '8', '--slices', '21', '--patience', '0.1']
     code = main(['calibrate', 'lens', *CAMERA, *size, *more, '--out', str(folder / 'lens.yaml')])
     assert code == 0
     return folder / 'lens.yaml'
