@@ -38,8 +38,8 @@ from sff_ros.errors import ConfigError
 # What a warp must explain of that by which two slices differ. In sweeps that hold still, blur
 # alone seems to move by up to a pixel, and explains 6 %; a step of half a pixel explains 20 %.
 LEAST_EXPLAINED = 0.08
-# Share of the picture in which it must match better. Steps of real sweeps have 0.52 or more, mostly
-# 0.9; an object that moves by itself, and wins the correlation, no more than the share it covers.
+# Share of the picture in which it must match better. Steps of real sweeps have 0.52 or more,
+# mostly 0.9; what moves by itself, and wins the correlation, no more than the share it covers.
 LEAST_BETTER = 0.5
 FARTHEST = 0.2  # of the longer side that a corner may move from slice to slice: more is a mistake
 
