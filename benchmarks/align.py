@@ -24,7 +24,7 @@ from sff_ros.cameras.simulated import SimulatedCamera
 from sff_ros.cameras.stack_folder import read_stack
 from sff_ros.config_cameras import SimulatedConfig
 from sff_ros.core.align import MODELS, AlignedStack, Aligner, Alignment, align, as_alignment, moved
-from sff_ros.core.breathing import breathing_warp
+from sff_ros.core.breathing_warp import breathing_warp
 from sff_ros.core.focus_volume import measure_contrast, to_grey
 from sff_ros.core.motion import MotionMeter
 from sff_ros.core.stack import FocalStack, Image, Slice

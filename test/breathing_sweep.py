@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sff_ros.cameras.simulated import SimulatedCamera
 from sff_ros.config_cameras import SimulatedConfig
-from sff_ros.core.breathing import breathing_warp
+from sff_ros.core.breathing_warp import breathing_warp
 from sff_ros.core.stack import Image, Slice
 
 COUNT = 15

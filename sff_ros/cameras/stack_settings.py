@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from sff_ros.cameras.camera_info import make_intrinsics
 from sff_ros.cameras.yaml_file import as_matrix, as_numbers, read_mapping
-from sff_ros.core.breathing import breathing_warp, middle, scales_of
+from sff_ros.core.breathing_warp import breathing_warp, middle, scales_of
 from sff_ros.core.intrinsics import Intrinsics
 from sff_ros.core.lens import LensTable
 from sff_ros.core.registration import Warp

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sff_ros.core.breathing import breathing_warp, middle
+from sff_ros.core.breathing_warp import breathing_warp, middle
 from sff_ros.core.intrinsics import Intrinsics
 from sff_ros.core.lens import LensTable
 from sff_ros.core.registration import Warp

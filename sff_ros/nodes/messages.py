@@ -17,7 +17,7 @@ from builtin_interfaces.msg import Time
 from sensor_msgs.msg import CameraInfo, Image, JointState, PointCloud2, PointField
 from std_msgs.msg import Header
 
-from sff_ros.core.breathing import breathed_matrix, reference_of
+from sff_ros.core.breathing_warp import breathed_matrix, reference_of
 from sff_ros.core.cloud import POINT_STEP
 from sff_ros.core.focus_map import FloatMap
 from sff_ros.core.intrinsics import Intrinsics

@@ -12,7 +12,7 @@ from stack_files import make_folder, texture
 from sff_ros.cameras.folder import FolderCamera
 from sff_ros.cameras.stack_folder import read_stack, write_stack
 from sff_ros.config_cameras import FolderConfig
-from sff_ros.core.breathing import breathing_warp
+from sff_ros.core.breathing_warp import breathing_warp
 from sff_ros.core.intrinsics import Intrinsics
 from sff_ros.core.stack import Slice
 from sff_ros.errors import CalibrationError, ConfigError, SffError

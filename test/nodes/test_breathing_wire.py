@@ -15,7 +15,7 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header
 
 from sff_ros.cameras.stack_folder import write_stack
-from sff_ros.core.breathing import breathing_warp
+from sff_ros.core.breathing_warp import breathing_warp
 from sff_ros.core.intrinsics import Intrinsics
 from sff_ros.errors import CalibrationError
 from sff_ros.nodes.capture_node import CaptureNode

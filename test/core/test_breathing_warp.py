@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sff_ros.core.breathing import (
+from sff_ros.core.breathing_warp import (
     breathed_matrix,
     breathing_warp,
     middle,
