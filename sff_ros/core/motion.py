@@ -32,9 +32,9 @@ CELL = 4  # side of the cells that shifts are given for, coarse px
 WINDOW = 3  # side of a window, cells
 ALIKE = 8.0  # coarse px that count as one, since smoothing makes neighbours alike
 UNSURE = 1 / 3  # standard deviation of a shift that says nothing, coarse px
-# The next three are measured. Sweeps that hold still (simulated, rendered reliefs, photographs)
-# lose at most 1.5 % of their pixels, at depth steps and spreading highlights; of an object that
-# goes 0.3 px a slice 82 % are lost, at 1 px a slice 99 %.
+# The next three were set on the sweeps that are quoted here. Those that hold still (simulated,
+# rendered reliefs, photographs) lose at most 1.5 % of their pixels, at depth steps and spreading
+# highlights; of an object that goes 0.3 px a slice 82 % are lost, at 1 px a slice 99 %.
 CHANCE = 6.0  # standard deviations that do not count
 HARMLESS_PX = 1.0  # shift within a sweep up to which confidence stays, px of the full picture
 RUINOUS_PX = 4.0  # from which on there is none
