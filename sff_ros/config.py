@@ -110,6 +110,12 @@ class InferenceConfig(Checked):
     max_missing: int = param(
         3, 'A sweep that lost more slices than this is dropped.', span=(0, 50), live=True
     )
+    align: str = param(
+        'breathing', 'How slices are brought into one frame. none: as they are; breathing: by the '
+        'calibration of the lens; similarity, homography: that, and a motion of this kind looked '
+        'for in the pictures (20 ms a slice of VGA); auto: that, and a similarity.',
+        choices=('auto', 'none', 'breathing', 'similarity', 'homography'), live=True,
+    )  # fmt: skip
     watchdog_s: float = param(
         5.0, 'Silence of an input before diagnostics complain.', unit='s', span=(0.1, 600),
         live=True,

@@ -1,8 +1,9 @@
 """The whole method on one screen: slices in, a focus map out.
 
-A lens sweeps; each slice is measured as it arrives (focus_volume), so that after the last one
-only the estimate is left to do (a depth backend), in slice positions; these become dioptres on
-the sweep's own spacing (focus_map) and pick the sharp picture (all_in_focus).
+A lens sweeps; each slice is brought into the frame of the sweep (align), measured (focus_volume)
+and watched for what moves (motion) as it arrives, so that after the last one only the estimate is
+left to do (a depth backend), in slice positions; these become dioptres on the sweep's own spacing
+(focus_map) and pick the sharp picture (all_in_focus).
 """
 
 from __future__ import annotations
@@ -12,11 +13,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sff_ros.core.align import Aligner, Alignment, Place, moved
 from sff_ros.core.all_in_focus import RunningAllInFocus, compose
 from sff_ros.core.assembler import StackAssembler
+from sff_ros.core.field_curvature import field_map
 from sff_ros.core.focus_map import FloatMap, FocusEstimate, to_dioptres
 from sff_ros.core.focus_volume import FocusVolume, Responses
+from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.motion import MotionMeter
+from sff_ros.core.registration import Warp
 from sff_ros.core.stack import FocalStack, Image, Slice
+from sff_ros.core.warping import (
+    Mask,
+    covered,
+    inverse,
+    is_still,
+    warped,
+    warped_map,
+    without_rounding,
+)
 from sff_ros.inference.backend import DepthBackend
 
 
@@ -25,32 +40,65 @@ class FocusMap:
     """What one sweep says.
 
     Attributes:
-        stack: the slices it was computed from.
-        estimate: slice position and confidence of each pixel.
+        stack: the slices it was computed from, in one frame.
+        estimate: slice position and confidence of each pixel, in the frame of mid-sweep.
+        position: (H, W) slice position in the frame of the slices.
+        frame: (3, 3) from px of `estimate` to px of the slices.
+        align: how the slices were aligned.
+        camera_px: how far the corners of the picture went during the sweep, px: RMS of the four.
+            What a calibration says of breathing is not part of it, what it does not say is.
+        moving: share of pixels that moved beside that, or along with it where nothing undid it.
     """
 
     stack: FocalStack
     estimate: FocusEstimate
+    position: FloatMap
+    frame: Warp
+    align: Alignment
+    camera_px: float
+    moving: float
 
     @property
     def dioptres(self) -> FloatMap | None:
-        """(H, W) dioptres, ±Inf beyond the sweep's ends; None where focus is unknown."""
+        """(H, W) dioptres of the sharpest slice, ±Inf beyond the sweep's ends; None: unknown."""
         if not self.stack.has_focus:
             return None
         return to_dioptres(self.estimate.position, self.stack.focus_dpt)
 
+    def dioptres_for(self, camera: Intrinsics) -> FloatMap | None:
+        """Return (H, W) dioptres of the surfaces, the field curvature of the lens minded.
+
+        Args:
+            camera: at the reference focus; where it is not calibrated nothing is known of the
+                field, and these are the dioptres of the sharpest slice.
+        """
+        dioptres, field_dpt = self.dioptres, self.stack.slices[0].field_dpt
+        if dioptres is None or field_dpt == 0 or not camera.is_calibrated:
+            return dioptres
+        return dioptres + field_map(camera, field_dpt)
+
     def all_in_focus(self) -> Image:
         """Compose the picture that is sharp everywhere, of the slices' shape and type."""
-        return compose([s.image for s in self.stack.slices], self.estimate.position)
+        return warped(compose([s.image for s in self.stack.slices], self.position), self.frame)
 
 
 class ShapeFromFocus:
-    """Turns slices into focus maps, one sweep after another."""
+    """Turns slices into focus maps, one sweep after another.
 
-    def __init__(self, backend: DepthBackend, max_missing: int = 0) -> None:
+    Args:
+        backend: estimates positions.
+        max_missing: how many slices a sweep may lack.
+        align: how slices are brought into one frame, see core.align; from the next sweep on it
+            may be changed.
+    """
+
+    def __init__(
+        self, backend: DepthBackend, max_missing: int = 0, align: Alignment = 'none'
+    ) -> None:
         self.backend = backend
+        self.align = align
         self.assembler = StackAssembler(max_missing)
-        self._measured = _Measured()
+        self._sweep = _Sweep(align)
 
     @property
     def counts(self) -> Counter[str]:
@@ -60,7 +108,7 @@ class ShapeFromFocus:
     def reset(self) -> None:
         """Forget the sweep under way."""
         self.assembler.reset()
-        self._measured = _Measured()
+        self._sweep = _Sweep(self.align)
 
     def add(self, slice_: Slice) -> FocusMap | None:
         """Take one slice; return a focus map when its arrival ends a sweep.
@@ -70,16 +118,19 @@ class ShapeFromFocus:
             ModelError: the backend could not measure the slice, which then counts as missing, or
                 could not take the sweep, which is lost.
         """
+        starts = self.assembler.check(slice_)
+        sweep = _Sweep(self.align) if starts else self._sweep
         # Measured first: a slice that fails here must not join its sweep.
-        responses = self.backend.measure(slice_.image)
+        place = sweep.aligner.find(slice_)
+        aligned = moved(slice_, place.warp)
+        responses = self.backend.measure(aligned.image)
         stack = self.assembler.add(slice_)
-        finished = self._measured
+        before, self._sweep = self._sweep, sweep
+        sweep.add(place, aligned, responses)
+        if stack is None:
+            return None
         # Where the sweep before lost its end, this slice both closes it and starts the next.
-        ends_sweep = stack is not None and stack.slices[-1] is slice_
-        if len(self.assembler.pending) <= 1 and not ends_sweep:
-            self._measured = _Measured()
-        self._measured.add(slice_, responses)
-        return None if stack is None else self._infer(stack, finished)
+        return self._infer(stack, sweep if stack.slices[-1] is slice_ else before)
 
     def estimate(self, stack: FocalStack) -> FocusMap:
         """Compute the focus map of a whole stack at once; a sweep under way is not touched.
@@ -87,29 +138,60 @@ class ShapeFromFocus:
         Raises:
             ModelError: the backend cannot take a stack of this kind.
         """
-        measured = _Measured()
+        sweep = _Sweep(self.align)
         for slice_ in stack.slices:
-            measured.add(slice_, self.backend.measure(slice_.image))
-        return self._infer(stack, measured)
+            place = sweep.aligner.find(slice_)
+            aligned = moved(slice_, place.warp)
+            sweep.add(place, aligned, self.backend.measure(aligned.image))
+        return self._infer(stack, sweep)
 
-    def _infer(self, stack: FocalStack, measured: _Measured) -> FocusMap:
+    def _infer(self, stack: FocalStack, sweep: _Sweep) -> FocusMap:
         indices = [s.index for s in stack.slices]
         volume = FocusVolume(
-            responses=np.stack([measured.responses[index] for index in indices]),
+            responses=np.stack([sweep.responses[index] for index in indices]),
             axis=stack.focus_dpt if stack.has_focus else np.array(indices, float),
             size=stack.shape,
             pooling=self.backend.spec.pooling,
         )
-        return FocusMap(stack, self.backend.infer(volume, measured.context.image))
+        found = self.backend.infer(volume, sweep.context.image)
+        motion = sweep.motion.motion
+        confidence = found.confidence * motion.trust
+        if sweep.covered is not None:
+            confidence *= sweep.covered
+        frame = without_rounding(inverse(sweep.aligner.frame_at(stack.stamp_ns)))
+        return FocusMap(
+            stack=FocalStack(tuple(sweep.slices[index] for index in indices)),
+            estimate=FocusEstimate(
+                warped_map(found.position, frame), warped_map(confidence, frame, beyond=0.0)
+            ),
+            position=found.position,
+            frame=frame,
+            align=sweep.align,
+            camera_px=max(sweep.aligner.motion_px(stack.shape), motion.camera_px),
+            moving=motion.moving,
+        )
 
 
-class _Measured:
-    """What was measured of the slices of one sweep: responses by index, and the context."""
+class _Sweep:
+    """What is known of the slices of one sweep, by index where there is one each."""
 
-    def __init__(self) -> None:
-        self.responses: dict[int, Responses] = {}
+    def __init__(self, align: Alignment) -> None:
+        self.align: Alignment = align
+        self.aligner = Aligner(align)
+        self.motion = MotionMeter()
         self.context = RunningAllInFocus()
+        self.covered: Mask | None = None  # None: everywhere, by all slices
+        self.slices: dict[int, Slice] = {}
+        self.responses: dict[int, Responses] = {}
 
-    def add(self, slice_: Slice, responses: Responses) -> None:
-        self.responses[slice_.index] = responses
-        self.context.add(slice_.image, responses)
+    def add(self, place: Place, aligned: Slice, responses: Responses) -> None:
+        """Take over what is known of the next slice."""
+        self.aligner.take(place)
+        self.slices[aligned.index] = aligned
+        self.responses[aligned.index] = responses
+        self.context.add(aligned.image, responses)
+        if not is_still(place.warp):
+            height, width = aligned.image.shape[:2]
+            seen = covered((place.warp,), (height, width))
+            self.covered = seen if self.covered is None else self.covered & seen
+        self.motion.add(aligned.image, self.covered)

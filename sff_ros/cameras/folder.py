@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,8 +67,10 @@ class FolderCamera:
                 f'no picture was recorded at {focus:g}; the nearest is at '
                 f'{self.positions[index]:g} ({self._stack.paths[index].name})'
             )
-        image = self._stack.as_8_bit(self._stack.image(index))
-        return Slice(image, float(self._stack.focus_dpt[index]), self._next_stamp_ns())
+        recorded = self._stack.slice(index)
+        image = self._stack.as_8_bit(recorded.image)
+        # Its place in the sweep is for the sweeper to say.
+        return replace(recorded, image=image, stamp_ns=self._next_stamp_ns(), index=0, count=1)
 
     def close(self) -> None:
         """Refuse further captures. Closing twice does no harm."""

@@ -16,6 +16,7 @@ from sff_ros.cameras.picture_file import SUFFIXES, read_picture, write_png
 from sff_ros.cameras.stack_settings import STACK_YAML, FocusList, read_settings, settings_of
 from sff_ros.cameras.staged_folder import staged_folder
 from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.registration import Warp
 from sff_ros.core.stack import MIN_SLICES, FocalStack, Image, Slice
 from sff_ros.errors import CalibrationError, StackError
 
@@ -29,9 +30,14 @@ class RecordedStack:
     Attributes:
         paths: the pictures, in natural order.
         focus_dpt: (S,) focus distance of each, dioptres; all NaN where unknown.
-        intrinsics: of the pictures as recorded; not calibrated where stack.yaml says nothing.
+        intrinsics: of the pictures as recorded, where they breathe at the reference focus; not
+            calibrated where stack.yaml says nothing.
         white: the largest value of any pixel of any picture.
         images: the pictures, or None where they take more than KEPT_BYTES.
+        codes: (S,) what the lens was told, all NaN where unknown.
+        warps: (3, 3) each, from px of the reference focus to px of a picture; None where nobody
+            says how the pictures breathe.
+        field_dpt: field curvature of the lens, dioptres at tan^2 = 1 off the axis.
     """
 
     paths: tuple[Path, ...]
@@ -39,6 +45,9 @@ class RecordedStack:
     intrinsics: Intrinsics
     white: int
     images: tuple[Image, ...] | None
+    codes: FocusList
+    warps: tuple[Warp, ...] | None
+    field_dpt: float = 0.0
 
     @property
     def has_focus(self) -> bool:
@@ -71,6 +80,9 @@ class RecordedStack:
             stamp_ns=index,
             index=index,
             count=len(self.paths),
+            code=float(self.codes[index]),
+            field_dpt=self.field_dpt,
+            warp=None if self.warps is None else self.warps[index],
         )
 
     def focal_stack(self) -> FocalStack:
@@ -92,7 +104,7 @@ def read_stack(folder: Path) -> RecordedStack:
     paths = list_pictures(folder)
     first = read_picture(paths[0])
     height, width = first.shape[:2]
-    focus_dpt, intrinsics = read_settings(folder / STACK_YAML, len(paths), (width, height))
+    known = read_settings(folder / STACK_YAML, len(paths), (width, height))
     keep = first.nbytes * len(paths) <= KEPT_BYTES
     images, white = [first], int(first.max())
     for path in paths[1:]:
@@ -105,7 +117,14 @@ def read_stack(folder: Path) -> RecordedStack:
         if keep:
             images.append(image)
     return RecordedStack(
-        tuple(paths), focus_dpt, intrinsics, white, tuple(images) if keep else None
+        paths=tuple(paths),
+        focus_dpt=known.focus_dpt,
+        intrinsics=known.intrinsics,
+        white=white,
+        images=tuple(images) if keep else None,
+        codes=known.codes,
+        warps=known.warps,
+        field_dpt=known.field_dpt,
     )
 
 
@@ -140,7 +159,8 @@ def write_stack(folder: Path, slices: Sequence[Slice], intrinsics: Intrinsics) -
 
     Raises:
         StackError: the folder exists or cannot be written, or the slices make no stack.
-        CalibrationError: the intrinsics are for another size.
+        CalibrationError: the intrinsics are for another size, or the slices breathe in a way that
+            no scale about one point is.
     """
     stack = FocalStack(tuple(slices))
     if (intrinsics.height, intrinsics.width) != stack.shape:
@@ -148,13 +168,14 @@ def write_stack(folder: Path, slices: Sequence[Slice], intrinsics: Intrinsics) -
             f'intrinsics are for {intrinsics.width}x{intrinsics.height}, the slices are '
             f'{stack.shape[1]}x{stack.shape[0]}'
         )
+    settings = settings_of(stack, intrinsics)
     if folder.exists():
         raise StackError(f'{folder}: exists already')
     try:
         with staged_folder(folder) as stage:
             for i, slice_ in enumerate(stack.slices):
                 write_png(stage / f'slice_{i:03d}.png', slice_.image)
-            text = yaml.safe_dump(settings_of(stack.focus_dpt, intrinsics), sort_keys=False)
+            text = yaml.safe_dump(settings, sort_keys=False)
             (stage / STACK_YAML).write_text(text, encoding='utf-8')
     except OSError as err:
         raise StackError(f'{folder}: cannot be written: {err.strerror}') from err

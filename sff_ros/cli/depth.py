@@ -17,9 +17,10 @@ from sff_ros.cli.outputs import checked_out, write_ply, write_tiff
 from sff_ros.cli.pictures import confidence_picture, depth_picture, position_picture
 from sff_ros.cli.prediction import predict_folder
 from sff_ros.config import DepthConfig
-from sff_ros.core.align import align
+from sff_ros.core.align import MODELS, Alignment, align, as_alignment
 from sff_ros.core.cloud import unproject
 from sff_ros.core.metric_depth import metric_depth
+from sff_ros.core.motion import MUCH_MOVING
 from sff_ros.core.rectification import Rectifier
 from sff_ros.core.stack import FocalStack
 from sff_ros.errors import CalibrationError, ConfigError
@@ -33,6 +34,7 @@ FOLDER holds the pictures of one sweep (png, jpg, tif, bmp, webp, pgm, ppm; 8 or
 natural order, slice_2 before slice_10. An optional stack.yaml beside them may give
   focus_dpt or focus_m   focus distance of each picture, dioptres or metres (.inf allowed)
   lens_codes and lens    control codes, and the table {codes, dioptres} that turns them into focus
+  scales, centre_px      size of each picture over that at the reference focus, and about which px
   camera_matrix          3x3, px; zero: not calibrated
   distortion             4, 5 or 8 coefficients in OpenCV's order; distortion_model as in ROS
 
@@ -95,10 +97,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--align',
-        choices=('auto', 'none', 'similarity', 'homography'),
+        choices=tuple(MODELS),
         default='auto',
-        help='how slices may move and grow against each other; auto: a similarity, where the '
-        'pictures show one (default: %(default)s)',
+        help='how slices are brought into one frame; breathing: by the scales of stack.yaml; '
+        'similarity, homography: these, and what the pictures show beside; auto: these, and a '
+        'similarity where the pictures show one (default: %(default)s)',
     )
     parser.add_argument(
         '--model',
@@ -130,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
     choice = choose_backend(args.backend)
     if args.backend == AUTO:
         print(f'backend: {choice}', file=sys.stderr)
-    focus_map = _estimate(choice.backend, stack.focal_stack(), args.align)
+    focus_map = _estimate(choice.backend, stack.focal_stack(), as_alignment(args.align))
     with staged_folder(out) as stage:
         absent = _write(stage, stack, focus_map, limit)
         written = [name for name in OUTPUTS if (stage / name).exists()]
@@ -142,15 +145,26 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _estimate(backend: DepthBackend, stack: FocalStack, how: str) -> FocusMap:
-    """Align the slices if asked to, say what came of it, and estimate."""
-    method = ShapeFromFocus(backend)
-    if how == 'none':
-        return method.estimate(stack)
-    aligned = align(stack, 'homography' if how == 'homography' else 'similarity')
-    if aligned.is_moved or how != 'auto':
+def _estimate(backend: DepthBackend, stack: FocalStack, how: Alignment) -> FocusMap:
+    """Align the slices if asked to, say what came of it, and estimate.
+
+    Raises:
+        ConfigError: the stack does not know what it is asked for.
+    """
+    if how == 'breathing' and all(slice_.warp is None for slice_ in stack.slices):
+        raise ConfigError(
+            '--align breathing: nothing says how the pictures breathe; give scales in stack.yaml, '
+            'or take auto'
+        )
+    aligned = align(stack, how)
+    if aligned.is_moved or how not in ('auto', 'none'):
         print(f'alignment: {aligned}', file=sys.stderr)
-    focus_map = method.estimate(aligned.stack)
+    focus_map = ShapeFromFocus(backend).estimate(aligned.stack)
+    if focus_map.moving > MUCH_MOVING:
+        print(
+            f'motion: {focus_map.moving:.0%} of the pixels moved; they have little confidence',
+            file=sys.stderr,
+        )
     estimate = focus_map.estimate
     confidence = estimate.confidence * aligned.covered
     return replace(focus_map, estimate=replace(estimate, confidence=confidence))
@@ -201,7 +215,7 @@ def _write(stage: Path, stack: RecordedStack, focus_map: FocusMap, min_confidenc
     write_tiff(stage / 'confidence.tiff', estimate.confidence)
     write_png(stage / 'confidence.png', confidence_picture(estimate.confidence))
     write_png(stage / 'all_in_focus.png', sharp)
-    dioptres = focus_map.dioptres
+    dioptres = focus_map.dioptres_for(stack.intrinsics)
     if dioptres is None:
         sure = estimate.confidence >= min_confidence
         write_png(stage / 'depth.png', position_picture(estimate.position, sure))

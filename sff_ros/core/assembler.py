@@ -34,21 +34,32 @@ class StackAssembler:
         self._newest_ns = -1
         self._sweep: int | None = None
 
-    def add(self, slice_: Slice) -> FocalStack | None:
-        """Take one slice; return a stack when its arrival ends a sweep.
+    def check(self, slice_: Slice) -> bool:
+        """Tell whether a slice would be the first of a sweep; takes nothing.
 
         Raises:
             StackError: the slice does not fit its sweep, came twice or came late; it is refused
                 and counted, the sweep goes on without it.
         """
+        starts = self._starts_sweep(slice_)
+        if not starts and not self._steps_back(slice_):
+            try:
+                self._check(slice_)
+            except StackError:
+                self.counts['refused_slices'] += 1
+                raise
+        return starts or not self._slices
+
+    def add(self, slice_: Slice) -> FocalStack | None:
+        """Take one slice; return a stack when its arrival ends a sweep.
+
+        Raises:
+            StackError: as `check` does.
+        """
+        self.check(slice_)
         finished = self._close() if self._starts_sweep(slice_) else None
         if self._steps_back(slice_):
             self._newest_ns = -1
-        try:
-            self._check(slice_)
-        except StackError:
-            self.counts['refused_slices'] += 1
-            raise
         if self._sweep is not None and slice_.sweep > self._sweep:
             self.counts['lost_sweeps'] += slice_.sweep - self._sweep - 1
         self._sweep = slice_.sweep

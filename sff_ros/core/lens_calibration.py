@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from sff_ros.core.breathing_warp import breathing_warp, middle
 from sff_ros.core.intrinsics import Intrinsics
 from sff_ros.core.lens import LensTable
 from sff_ros.core.registration import Warp
@@ -83,11 +84,6 @@ class LensCalibration:
         """
         if not self.table.scales:
             return None
-        x, y = self.centre_px or self._middle
-        scale = self.table.scale_at(dioptres)
-        return np.array([[scale, 0, (1 - scale) * x], [0, scale, (1 - scale) * y], [0, 0, 1.0]])
-
-    @property
-    def _middle(self) -> tuple[float, float]:
-        k = self.intrinsics
-        return (k.cx, k.cy) if k.is_calibrated else ((k.width - 1) / 2, (k.height - 1) / 2)
+        return breathing_warp(
+            self.table.scale_at(dioptres), self.centre_px or middle(self.intrinsics)
+        )

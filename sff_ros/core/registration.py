@@ -19,6 +19,7 @@ from sff_ros.core.focus_map import FloatMap
 from sff_ros.core.stack import Image
 
 Warp: TypeAlias = 'npt.NDArray[np.float64]'
+Moments = npt.NDArray[np.float64]
 Model = Literal['similarity', 'homography']
 
 FINEST_PX = 400  # longer side of the finest level, up to twice this: enough for 1/20 px
@@ -29,6 +30,8 @@ STEPS = 12  # of a level at most
 ASTRAY = 0.5  # of half the longer side: a step that moves a corner by more found nothing
 STILL_PX = 0.02  # of a level: a step that moves no corner by more is the last
 WORST_CONDITION = 1e10  # of the normal equations: beyond, there is no texture
+BLOCKS = (8, 8)  # across and down, in each of which a warp may be better or not
+QUIET = 0.1  # of the mean difference: blocks that differ by less in both say nothing
 MARGIN_PX = 2  # of a level, along its border: gradients there are of the border
 
 
@@ -45,7 +48,10 @@ class Level:
     shrink: float
 
 
-def pyramid(image: Image) -> list[Level]:
+Levels = tuple[Level, ...]
+
+
+def pyramid(image: Image) -> Levels:
     """Return a picture at halving resolutions, the coarsest first.
 
     Args:
@@ -60,7 +66,7 @@ def pyramid(image: Image) -> list[Level]:
             smooth = cast('FloatMap', cv2.GaussianBlur(picture, (0, 0), SMOOTHING_PX))
             levels.append(Level(smooth, shrink))
         if longer < 2 * COARSEST_PX or min(picture.shape) < 32:
-            return levels[::-1]
+            return tuple(levels[::-1])
         height, width = (side // 2 for side in picture.shape)
         # Whole blocks only, so that a px here is the mean of 2 x 2 there.
         even = picture[: 2 * height, : 2 * width]
@@ -68,7 +74,7 @@ def pyramid(image: Image) -> list[Level]:
         shrink *= 2
 
 
-def register(first: list[Level], second: list[Level], start: Warp, model: Model) -> Warp:
+def register(first: Levels, second: Levels, start: Warp, model: Model) -> Warp:
     """Find where each pixel of the first picture is in the second.
 
     Args:
@@ -96,9 +102,39 @@ def correlation(first: Level, second: Level, warp: Warp) -> float:
     """Return how well the second picture, warped, matches the first: -1..1; 0 without texture."""
     to_level = _to_level(first.shrink)
     at_level = to_level @ warp @ np.linalg.inv(to_level)
-    seen, inside = _warped(second.picture, at_level)
-    here, there = _centred(first.picture, inside), _centred(seen, inside)
-    return _inner(here / _norm(here), there / _norm(there))
+    common = _covariance(_rows(first.picture), second.picture, at_level)
+    return float(common[0, 1] / (_norm(common[0, 0]) * _norm(common[1, 1])))
+
+
+def share_better(first: Level, second: Level, warp: Warp, than: Warp) -> float:
+    """Return in which share of the picture one warp matches better than another, 0..1.
+
+    What moves by itself may win the correlation, but only where it is.
+
+    Args:
+        first, second: of one size.
+        warp, than: (3, 3) from px of the first to px of the second, full size.
+    """
+    here, there = (_standard(level.picture) for level in (first, second))
+    height, width = here.shape
+    to_level = _to_level(first.shrink)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    apart = []
+    for one in (warp, than):
+        at_level = to_level @ one @ np.linalg.inv(to_level)
+        seen = cv2.warpPerspective(
+            there, at_level, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
+        )
+        apart.append(cv2.resize((here - seen) ** 2, BLOCKS, interpolation=cv2.INTER_AREA))
+    either = np.maximum(*apart)
+    told = either > QUIET * float(either.mean())
+    return float((apart[0] < apart[1])[told].mean()) if told.any() else 0.0
+
+
+def _standard(picture: FloatMap) -> FloatMap:
+    """Return a picture of mean 0 and deviation 1."""
+    mean, deviation = cv2.meanStdDev(picture)
+    return (picture - np.float32(mean[0, 0])) / np.float32(max(deviation[0, 0], 1e-6))
 
 
 def _to_level(shrink: float) -> Warp:
@@ -112,16 +148,12 @@ def _refine(first: FloatMap, second: FloatMap, warp: Warp, model: Model) -> Warp
     height, width = first.shape
     scale = max(height, width) / 2
     centre = np.array([[scale, 0, (width - 1) / 2], [0, scale, (height - 1) / 2], [0, 0, 1.0]])
-    gradients = _gradients(first, model)
+    rows = _rows(first, _gradients(first, model))
     corners = np.array([[-1, -1, 1], [1, -1, 1], [-1, 1, 1], [1, 1, 1.0]]).T
     start = warp
     # The correlation itself is no guide: OpenCV places samples to 1/32 px, which shakes it.
     for _ in range(STEPS):
-        seen, inside = _warped(second, warp)
-        here, there = _centred(first, inside), _centred(seen, inside)
-        contrast = _norm(here)
-        gradient = _centred(gradients, inside) / contrast
-        step = _step(gradient, here / contrast, there / _norm(there), model)
+        step = _step(_covariance(rows, second, warp), model)
         if step is None:
             return start
         moved = step @ corners
@@ -134,30 +166,60 @@ def _refine(first: FloatMap, second: FloatMap, warp: Warp, model: Model) -> Warp
     return warp
 
 
-def _warped(picture: FloatMap, warp: Warp) -> tuple[FloatMap, FloatMap]:
-    """Return the picture in the other's frame, and 1 where both have pixels, else 0."""
-    height, width = picture.shape
+def _rows(first: FloatMap, gradients: FloatMap | None = None) -> FloatMap:
+    """Return (3 + K, h, w): the first picture, room for the second, K gradients, and ones."""
+    count = 0 if gradients is None else len(gradients)
+    rows = np.empty((3 + count, *first.shape), np.float32)
+    # Less their mean, sums of products lose no digits.
+    np.subtract(first, np.float32(first.mean(dtype=np.float64)), out=rows[0])
+    rows[2:-1] = gradients if gradients is not None else 0
+    rows[-1] = 1
+    return rows
+
+
+def _covariance(rows: FloatMap, second: FloatMap, warp: Warp) -> Moments:
+    """Return sums of products, each less its mean, over the pixels that both pictures have.
+
+    Args:
+        rows: of the first picture; its second place is written to.
+        second: (h, w) the other picture.
+        warp: from px of the first to px of the second.
+
+    Returns:
+        (2 + K, 2 + K): the first picture, the second, and the gradients.
+    """
+    height, width = second.shape
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    seen = cv2.warpPerspective(
-        picture, warp, (width, height), flags=flags, borderMode=cv2.BORDER_CONSTANT, borderValue=-1
-    )
-    inside = (seen >= 0).astype(np.float32)  # grey levels are not negative
+    less = second - np.float32(second.mean(dtype=np.float64))
+    rows[1] = cv2.warpPerspective(less, warp, (width, height), flags=flags)
+    common = rows[(slice(None), *_common(second.shape, warp))].transpose(1, 0, 2)
+    # A line at a time: too little for BLAS to start threads (calm_product).
+    sums = np.matmul(common, common.transpose(0, 2, 1)).sum(axis=0, dtype=np.float64)
+    mean = sums[-1:] / max(sums[-1, -1], 1.0)
+    covariance: Moments = (sums - mean.T * sums[-1:])[:-1, :-1]
+    return covariance
+
+
+def _common(shape: tuple[int, ...], warp: Warp) -> tuple[slice, slice]:
+    """Return the window of the first picture, lines and columns, that the second covers.
+
+    The largest upright one within the second's outline, for turns of a few degrees.
+    """
+    height, width = shape
+    right, bottom = width - 1, height - 1
+    corners = np.array([[0, 0, 1], [right, 0, 1], [0, bottom, 1], [right, bottom, 1.0]]).T
+    there = np.linalg.inv(warp) @ corners
+    x, y = there[:2] / there[2]
+    left, top = max(0.0, x[0], x[2]), max(0.0, y[0], y[1])
+    right, bottom = min(right, x[1], x[3]), min(bottom, y[2], y[3])
     margin = MARGIN_PX
-    inside[:margin] = inside[-margin:] = 0
-    inside[:, :margin] = inside[:, -margin:] = 0
-    return cast('FloatMap', seen), inside
+    lines = slice(int(np.ceil(top)) + margin, max(int(np.floor(bottom)) + 1 - margin, 0))
+    columns = slice(int(np.ceil(left)) + margin, max(int(np.floor(right)) + 1 - margin, 0))
+    return lines, columns
 
 
-def _centred(pictures: FloatMap, inside: FloatMap) -> FloatMap:
-    """Return (..., h, w) pictures of mean 0 over the pixels inside, 0 elsewhere."""
-    count = max(float(inside.sum()), 1.0)
-    mean = np.sum(pictures * inside, axis=(-2, -1), keepdims=True) / np.float32(count)
-    centred: FloatMap = (pictures - mean) * inside
-    return centred
-
-
-def _norm(centred: FloatMap) -> np.float32:
-    return np.float32(max(float(np.sqrt(_inner(centred, centred))), 1e-6))
+def _norm(variance: float) -> float:
+    return max(float(np.sqrt(max(variance, 0.0))), 1e-6)
 
 
 def _gradients(first: FloatMap, model: Model) -> FloatMap:
@@ -177,28 +239,24 @@ def _gradients(first: FloatMap, model: Model) -> FloatMap:
     )
 
 
-def _step(gradients: FloatMap, here: FloatMap, there: FloatMap, model: Model) -> Warp | None:
+def _step(covariance: Moments, model: Model) -> Warp | None:
     """Return the (3, 3) step of the first picture towards the other; None without texture.
 
     Equations 26 and 27 of Evangelidis and Psarakis, with the pictures' roles exchanged.
 
     Args:
-        gradients: (K, h, w) of `here`.
-        here, there: (h, w) mean 0, norm 1.
+        covariance: (2 + K, 2 + K) of the first picture, the other, and the first's gradients.
+        model: whose K parameters the gradients are for.
     """
-    flat = gradients.reshape(len(gradients), -1)
-    hessian = np.einsum('in,jn->ij', flat, flat).astype(float)
+    contrast, other = _norm(covariance[0, 0]), _norm(covariance[1, 1])
+    hessian = covariance[2:, 2:] / contrast**2
     if not np.isfinite(hessian).all() or np.linalg.cond(hessian) > WORST_CONDITION:
         return None
-    a, b = flat @ here.ravel(), flat @ there.ravel()
+    a, b = covariance[2:, 0] / contrast**2, covariance[2:, 1] / (contrast * other)
     toward_a = np.linalg.solve(hessian, a)
-    common = max(_inner(here, there) - float(b @ toward_a), 1e-6)
+    common = max(float(covariance[0, 1] / (contrast * other) - b @ toward_a), 1e-6)
     gain = (1 - float(a @ toward_a)) / common
-    return _as_warp(np.linalg.solve(hessian, gain * b - a), model)
-
-
-def _inner(a: FloatMap, b: FloatMap) -> float:
-    return float((a * b).sum())
+    return _as_warp(np.asarray(np.linalg.solve(hessian, gain * b - a), np.float64), model)
 
 
 def _as_warp(p: npt.NDArray[np.float64], model: Model) -> Warp:

@@ -127,7 +127,8 @@ class CaptureNode(LifecycleNode):
         header = header_of(stamp_of(slice_.stamp_ns), self._frame_id)
         publishers = self._out
         publishers['stack/focus'].publish(to_focus(slice_, header))
-        publishers['stack/camera_info'].publish(to_camera_info(self._intrinsics, header))
+        info = to_camera_info(self._intrinsics, header, slice_.warp)
+        publishers['stack/camera_info'].publish(info)
         picture = to_image(slice_.image, slice_encoding(slice_.image), header)
         publishers['stack/image'].publish(picture)
         age_s = (time.time_ns() - slice_.stamp_ns) * 1e-9

@@ -14,8 +14,10 @@ from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
 from sff_ros.config import InferenceConfig
+from sff_ros.core.align import as_alignment
 from sff_ros.core.intrinsics import Intrinsics
 from sff_ros.core.rectification import Rectifier
+from sff_ros.core.registration import Warp
 from sff_ros.errors import SffError, StackError
 from sff_ros.inference import Choice, choose_backend
 from sff_ros.inference.background import BackgroundBackend, in_background
@@ -25,11 +27,12 @@ from sff_ros.nodes.lifecycle import main as run_main
 from sff_ros.nodes.messages import (
     header_of,
     slice_encoding,
+    to_breathing,
     to_camera_info,
     to_image,
-    to_intrinsics,
     to_slice,
 )
+from sff_ros.nodes.motion_report import Moved, report_motion
 from sff_ros.nodes.parameters import NodeParameters
 from sff_ros.nodes.stamp_matcher import StampMatcher, stamp_of
 from sff_ros.nodes.watchdog import WatchedInputs
@@ -67,6 +70,7 @@ class InferenceNode(LifecycleNode):
         self._worker: Worker[Parts] | None = None
         self._rectifier = Rectifier(Intrinsics(1, 1))
         self._focus_known = True
+        self._moved: Moved | None = None
         self.create_service(Trigger, '~/reload_model', self._on_reload)
 
     @property
@@ -77,7 +81,7 @@ class InferenceNode(LifecycleNode):
     def on_configure(self) -> None:
         """Load the backend."""
         choice = self._choose()
-        self._pipeline = ShapeFromFocus(choice.backend)
+        self._pipeline = ShapeFromFocus(choice.backend, align=as_alignment(self._config.align))
         self._use(choice)
         self._out = offer(self, _OUTPUTS)
         self._settings.locked = True
@@ -147,14 +151,15 @@ class InferenceNode(LifecycleNode):
         pipeline = self._pipeline
         assert pipeline is not None
         pipeline.assembler.max_missing = self._config.max_missing
-        intrinsics = _intrinsics_of(image, info)
+        pipeline.align = as_alignment(self._config.align)
+        intrinsics, warp = _camera_of(image, info)
         if self._reloaded is not None:
             reloaded, self._reloaded = self._reloaded, None
             # A sweep that two backends measured half each would make no sense.
             pipeline.reset()
             pipeline.backend = reloaded.backend
             self._use(reloaded)
-        focus_map = pipeline.add(to_slice(image, focus))
+        focus_map = pipeline.add(to_slice(image, focus, warp))
         if intrinsics != self._rectifier.intrinsics:
             self._rectifier = Rectifier(intrinsics)
         if focus_map is not None:
@@ -169,12 +174,13 @@ class InferenceNode(LifecycleNode):
         )
         confidence = rect.map(result.estimate.confidence, unknown=0.0)
         self._out['focus_map/confidence'].publish(to_image(confidence, '32FC1', header))
-        dioptres = result.dioptres
+        dioptres = result.dioptres_for(rect.intrinsics)
         self._focus_known = dioptres is not None
         if dioptres is not None:
             dioptres = rect.map(dioptres, unknown=float('nan'))
             self._out['focus_map/image'].publish(to_image(dioptres, '32FC1', header))
             self._statistics.latency('last_slice_to_focus_map', time.monotonic() - arrived)
+        self._moved = Moved(result.align, result.camera_px, result.moving)
         self._publish_pictures(result, header)
         self._statistics.count('sweeps')
 
@@ -226,12 +232,14 @@ class InferenceNode(LifecycleNode):
                 report.values[f'stack_{name}'] = str(value)
         if self._worker is not None:
             report.values['backlog'] = str(self._worker.backlog)
+        if self._moved is not None:
+            report_motion(self._moved, report)
         if not self._focus_known:
             report.add(WARN, 'focus distances unknown: no focus_map/image, slice positions only')
 
 
-def _intrinsics_of(image: Image, info: CameraInfo) -> Intrinsics:
-    """Return the camera of a picture.
+def _camera_of(image: Image, info: CameraInfo) -> tuple[Intrinsics, Warp | None]:
+    """Return the reference camera of a picture, and how the picture breathed.
 
     Raises:
         StackError: the two messages disagree about the size, or the camera makes no sense.
@@ -242,7 +250,7 @@ def _intrinsics_of(image: Image, info: CameraInfo) -> Intrinsics:
             f'{image.width}x{image.height}'
         )
     try:
-        return to_intrinsics(info)
+        return to_breathing(info)
     except SffError as err:
         raise StackError(f'stack/camera_info: {err}') from err
 

@@ -17,10 +17,12 @@ from sensor_msgs.msg import CameraInfo, Image, JointState, PointCloud2, PointFie
 from std_msgs.msg import Header
 
 from sff_ros.cameras.camera_info import from_message
+from sff_ros.core.breathing_warp import breathed_matrix, reference_of
 from sff_ros.core.cloud import POINT_STEP
 from sff_ros.core.focus_map import FloatMap
 from sff_ros.core.intrinsics import Intrinsics
 from sff_ros.core.pixels import FOREIGN, decode, raw
+from sff_ros.core.registration import Warp
 from sff_ros.core.stack import Slice
 from sff_ros.errors import StackError
 from sff_ros.nodes.stamp_matcher import stamp_ns
@@ -36,6 +38,7 @@ except ImportError:
     point_cloud2 = None
 
 _JOINTS = ('focus', 'slice', 'slices', 'sweep')
+_FIELD = 'field'  # field curvature, only where the lens has one that is known
 
 
 def to_array(message: Image) -> npt.NDArray[Any]:
@@ -82,16 +85,36 @@ def slice_encoding(picture: npt.NDArray[Any]) -> str:
     return 'mono16' if deep else 'mono8'
 
 
-def to_camera_info(intrinsics: Intrinsics, header: Header) -> CameraInfo:
-    """Return intrinsics as a message; K is zero where the camera is not calibrated."""
+def to_camera_info(intrinsics: Intrinsics, header: Header, warp: Warp | None = None) -> CameraInfo:
+    """Return intrinsics as a message; K is zero where the camera is not calibrated.
+
+    Args:
+        intrinsics: at the reference focus.
+        header: of the picture.
+        warp: (3, 3) from px of the reference focus to px of the picture. K is that of the
+            picture, P of the reference: the frame of what is rectified. A camera that is not
+            calibrated has nothing to tell it by.
+
+    Raises:
+        CalibrationError: the warp is none that K could say.
+    """
     info = CameraInfo(header=header, height=intrinsics.height, width=intrinsics.width)
     info.distortion_model = intrinsics.distortion_model
     info.d = list(intrinsics.distortion or (0.0,) * 5)
     info.r = np.eye(3).ravel().tolist()
     if intrinsics.is_calibrated:
-        info.k = intrinsics.matrix.ravel().tolist()
+        info.k = breathed_matrix(intrinsics, warp).ravel().tolist()
         info.p = np.hstack((intrinsics.matrix, np.zeros((3, 1)))).ravel().tolist()
     return info
+
+
+def to_breathing(info: CameraInfo) -> tuple[Intrinsics, Warp | None]:
+    """Return the camera at the reference focus (P), and the warp from there to the picture (K).
+
+    Raises:
+        CalibrationError: size, matrices or distortion make no camera.
+    """
+    return reference_of(to_intrinsics(info), np.array(info.p, float).reshape(3, 4)[:, :3])
 
 
 def to_intrinsics(info: CameraInfo) -> Intrinsics:
@@ -105,23 +128,37 @@ def to_intrinsics(info: CameraInfo) -> Intrinsics:
 
 def to_focus(slice_: Slice, header: Header) -> JointState:
     """Return the place of a slice in its sweep: the lens as a joint."""
-    place = (slice_.focus_dpt, slice_.index, slice_.count, slice_.sweep)
-    return JointState(header=header, name=list(_JOINTS), position=[float(v) for v in place])
+    names = list(_JOINTS)
+    place = [slice_.focus_dpt, slice_.index, slice_.count, slice_.sweep]
+    if slice_.field_dpt:
+        names.append(_FIELD)
+        place.append(slice_.field_dpt)
+    return JointState(header=header, name=names, position=[float(v) for v in place])
 
 
-def to_slice(image: Image, focus: JointState) -> Slice:
-    """Put a picture and its place in the sweep together.
+def to_slice(image: Image, focus: JointState, warp: Warp | None = None) -> Slice:
+    """Put a picture, its place in the sweep and its breathing together.
 
     Raises:
-        StackError: either message is malformed; says what is wrong.
+        StackError: a message is malformed; says what is wrong.
     """
-    if tuple(focus.name) != _JOINTS or len(focus.position) != len(_JOINTS):
-        raise StackError(f'stack/focus must name {", ".join(_JOINTS)}, not {list(focus.name)}')
+    names = tuple(focus.name)
+    if names not in (_JOINTS, (*_JOINTS, _FIELD)) or len(focus.position) != len(names):
+        raise StackError(
+            f'stack/focus must name {", ".join(_JOINTS)}, and may name {_FIELD}, not '
+            f'{list(focus.name)}'
+        )
     focus_dpt, *place = focus.position
+    field_dpt = place.pop() if _FIELD in names else 0.0
+    if not np.isfinite(field_dpt):
+        raise StackError(f'field in stack/focus must be finite dioptres, not {field_dpt}')
     if not all(np.isfinite(place)) or any(v != int(v) for v in place):
         raise StackError(f'slice, slices and sweep must be whole numbers, not {place}')
     index, count, sweep = (int(v) for v in place)
-    return Slice(to_array(image), focus_dpt, stamp_ns(image.header.stamp), index, count, sweep)
+    stamp = stamp_ns(image.header.stamp)
+    return Slice(
+        to_array(image), focus_dpt, stamp, index, count, sweep, field_dpt=field_dpt, warp=warp
+    )
 
 
 def to_cloud(points: npt.NDArray[np.float32], header: Header) -> PointCloud2:

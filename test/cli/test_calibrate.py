@@ -22,9 +22,7 @@ from sff_ros.cameras.simulated_lens import SimulatedLens
 from sff_ros.cli.main import main
 from sff_ros.config import CaptureConfig, SweepConfig
 from sff_ros.config_cameras import LensConfig, SimulatedConfig
-from sff_ros.core.align import warped
 from sff_ros.core.charuco import Board
-from sff_ros.core.field_curvature import field_map
 from sff_ros.core.lens_calibration import LensCalibration
 from sff_ros.core.stack import FocalStack
 from sff_ros.errors import CalibrationError
@@ -131,12 +129,11 @@ def _depth(camera: LensCamera, order: tuple[float, ...]) -> npt.NDArray[np.float
     for index, focus in enumerate(order):
         slice_ = camera.capture(focus)
         assert slice_.warp is not None
-        image = warped(slice_.image, slice_.warp)
-        slices.append(replace(slice_, image=image, index=index, count=len(order)))
-    found = ShapeFromFocus(PeakBackend()).estimate(FocalStack(tuple(slices)))
-    assert found.dioptres is not None
-    sure = (found.estimate.confidence > 0.5) & np.isfinite(found.dioptres)
-    dioptres = found.dioptres + field_map(camera.intrinsics, slices[0].field_dpt)
+        slices.append(replace(slice_, index=index, count=len(order)))
+    found = ShapeFromFocus(PeakBackend(), align='breathing').estimate(FocalStack(tuple(slices)))
+    dioptres = found.dioptres_for(camera.intrinsics)
+    assert dioptres is not None
+    sure = (found.estimate.confidence > 0.5) & np.isfinite(dioptres)
     return np.where(sure, 1 / dioptres, np.nan).astype(np.float32)
 
 

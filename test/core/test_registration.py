@@ -7,7 +7,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from sff_ros.core.registration import Model, Warp, correlation, pyramid, register
+from sff_ros.core.registration import (
+    Model,
+    Warp,
+    correlation,
+    pyramid,
+    register,
+    share_better,
+)
 from sff_ros.core.stack import Image
 
 HEIGHT, WIDTH, AROUND = 240, 320, 40
@@ -114,3 +121,16 @@ def test_correlation_is_highest_where_the_pictures_match() -> None:
     assert 0.95 < match <= 1
     assert correlation(first, second, IDENTITY) < 0.8
     assert correlation(first, first, IDENTITY) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(('part', 'low', 'high'), [(1.0, 0.95, 1.0), (0.25, 0.15, 0.35)])
+def test_a_warp_is_better_only_where_things_moved(part: float, low: float, high: float) -> None:
+    warp = similarity(1, 0, 2, -1)
+    first, second = pair(warp)
+    _, still = pair(IDENTITY)
+    second[round(part * HEIGHT) :] = still[round(part * HEIGHT) :]
+    one, other = pyramid(first)[-1], pyramid(second)[-1]
+    assert low <= share_better(one, other, warp, than=IDENTITY) <= high
+    assert 1 - high <= share_better(one, other, IDENTITY, than=warp) <= 1 - low
+    plain = pyramid(np.full((HEIGHT, WIDTH), 90, np.uint8))[-1]
+    assert share_better(plain, plain, warp, than=IDENTITY) == 0

@@ -1,0 +1,143 @@
+"""How long the alignment of a VGA slice takes, and how well real sweeps are aligned.
+
+python benchmarks/align.py                                   # times, on the simulated camera
+python benchmarks/align.py FOLDER... --align auto            # residual of each sweep, px
+
+The residual is the RMS by which corners (Shi and Tomasi) still move from one aligned slice to the
+next, followed by pyramidal Lucas-Kanade there and back, where both slices are sharp; - where
+there are too few of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from sff_ros.cameras.simulated import SimulatedCamera
+from sff_ros.cameras.stack_folder import read_stack
+from sff_ros.config_cameras import SimulatedConfig
+from sff_ros.core.align import MODELS, AlignedStack, Aligner, Alignment, align, as_alignment, moved
+from sff_ros.core.breathing_warp import breathing_warp
+from sff_ros.core.focus_volume import measure_contrast, to_grey
+from sff_ros.core.motion import MotionMeter
+from sff_ros.core.stack import FocalStack, Image, Slice
+from sff_ros.core.warping import covered
+
+SHARP = 0.7  # of the sharpest slice at that place
+WINDOW_PX = 21
+THERE_AND_BACK_PX = 0.2
+FEWEST = 20  # corners
+Numbers = npt.NDArray[np.float64]
+
+
+def main() -> None:
+    """Print times, or the residual of each folder."""
+    parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
+    parser.add_argument('folders', nargs='*', type=Path, metavar='FOLDER')
+    parser.add_argument('--align', choices=tuple(MODELS), default='auto')
+    parser.add_argument('--slices', type=int, default=15)
+    args = parser.parse_args()
+    if args.folders:
+        for folder in args.folders:
+            stack = read_stack(folder).focal_stack()
+            print(f'{folder.name}: {residuals(align(stack, as_alignment(args.align)))}')
+    else:
+        print(json.dumps(times(breathing_sweep(args.slices)), indent=2))
+
+
+def breathing_sweep(count: int) -> FocalStack:
+    """Return a sweep of the simulated camera that breathes by 5 %, calibrated."""
+    camera = SimulatedCamera(SimulatedConfig(breathing=0.05, realtime=False))
+    reach, k = camera.focus_range, camera.intrinsics
+    slices = []
+    for index, focus in enumerate(np.linspace(reach.far_dpt, reach.near_dpt, count).tolist()):
+        warp = breathing_warp(camera.scale_at(focus), (k.cx, k.cy))
+        image = camera.capture(focus).image
+        slices.append(Slice(image, focus, 10**8 * index, index, count, warp=warp))
+    return FocalStack(tuple(slices))
+
+
+def times(stack: FocalStack) -> dict[str, object]:
+    """Return medians a slice, ms of wall clock."""
+    width, height = stack.shape[1], stack.shape[0]
+    result: dict[str, object] = {'size': [width, height], 'opencv': cv2.__version__}
+    models: tuple[Alignment, ...] = ('breathing', 'similarity', 'homography')
+    for how in models:
+        aligner, spent = Aligner(how), []
+        for slice_ in stack.slices:
+            start = time.perf_counter()
+            place = aligner.find(slice_)
+            moved(slice_, place.warp)
+            covered((place.warp,), stack.shape)
+            spent.append(time.perf_counter() - start)
+            aligner.take(place)
+        result[f'{how}_ms'] = round(1e3 * float(np.median(spent)), 1)
+    meter, spent = MotionMeter(), []
+    for slice_ in align(stack, 'breathing').stack.slices:
+        start = time.perf_counter()
+        meter.add(slice_.image)
+        spent.append(time.perf_counter() - start)
+    result['motion_ms'] = round(1e3 * float(np.median(spent)), 1)
+    return result
+
+
+def residuals(aligned: AlignedStack) -> str:
+    """Return the RMS of each step that can be told, and of all of them, px."""
+    images = [slice_.image for slice_ in aligned.stack.slices]
+    sharpness = np.stack([_sharpness(image) for image in images])
+    sharpest = sharpness.max(axis=0)
+    textured = sharpest >= np.median(sharpest)
+    sharp = (sharpness >= SHARP * sharpest) & textured
+    steps = []
+    for k in range(len(images) - 1):
+        both = sharp[k] & sharp[k + 1] & aligned.covered
+        steps.append(track(to_grey(images[k]), to_grey(images[k + 1]), both))
+    rms = [_rms(step) for step in steps]
+    told = [f'{value:.2f}' if np.isfinite(value) else '-' for value in rms]
+    known = [step for step, value in zip(steps, rms, strict=True) if np.isfinite(value)]
+    total = _rms(np.concatenate(known)) if known else np.nan
+    return f'{aligned}; {total:.2f} px RMS ({" ".join(told)})'
+
+
+def track(first: Image, second: Image, where: npt.NDArray[np.bool_]) -> Numbers:
+    """Return (N, 2) by how much corners move from one picture to the next, px."""
+    a, b = (np.asarray(picture / picture.max() * 255, np.uint8) for picture in (first, second))
+    points: Any = cv2.goodFeaturesToTrack(a, 2000, 0.01, 7, mask=where.astype(np.uint8))
+    if points is None:
+        return np.empty((0, 2))
+    there, found = _follow(a, b, points)
+    back, again = _follow(b, a, there)
+    good = (found & again).ravel().astype(bool)
+    good &= np.linalg.norm((back - points).reshape(-1, 2), axis=1) < THERE_AND_BACK_PX
+    return np.asarray((there - points).reshape(-1, 2)[good], np.float64)
+
+
+def _follow(first: Image, second: Image, points: Any) -> tuple[Any, Any]:
+    """Return where points of one picture are in the other, and which were found."""
+    start: Any = None  # no guess
+    there, found, _ = cv2.calcOpticalFlowPyrLK(
+        first, second, points, start, winSize=(WINDOW_PX, WINDOW_PX)
+    )
+    return there, found
+
+
+def _rms(steps: Numbers) -> float:
+    """Return the RMS length; NaN of too few."""
+    return float(np.sqrt((steps**2).sum(axis=1).mean())) if len(steps) >= FEWEST else float('nan')
+
+
+def _sharpness(image: Image) -> npt.NDArray[np.float32]:
+    response = cv2.GaussianBlur(measure_contrast(image, 2)[:2].sum(axis=0), (0, 0), 2.0)
+    height, width = image.shape[:2]
+    return np.asarray(cv2.resize(response, (width, height)), np.float32)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,44 @@
+"""What inference_node says of motion during the last sweep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sff_ros.core.align import MODELS, Alignment
+from sff_ros.core.motion import MUCH_MOVING
+from sff_ros.nodes.diagnostics import WARN, Report
+
+MUCH_PX = 2.0  # motion of the camera within a sweep that spoils depth edges
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What moved during one sweep.
+
+    Attributes:
+        align: how its slices were aligned.
+        camera_px: how far the corners of the picture went, px: RMS of the four.
+        moving: share of pixels that moved beside that, or along with it where nothing undid it.
+    """
+
+    align: Alignment
+    camera_px: float
+    moving: float
+
+
+def report_motion(moved: Moved, report: Report) -> None:
+    """Tell it, and complain where it spoils the result."""
+    report.values['align'] = moved.align
+    report.values['camera_motion_px'] = f'{moved.camera_px:.2f}'
+    report.values['moving_fraction'] = f'{moved.moving:.3f}'
+    if MODELS[moved.align] is None and moved.camera_px > MUCH_PX:
+        report.add(
+            WARN,
+            f'the picture moved by {moved.camera_px:.1f} px during a sweep, and align is '
+            f'{moved.align}: hold the camera still, or set align to auto',
+        )
+    if moved.moving > MUCH_MOVING:
+        report.add(
+            WARN,
+            f'{moved.moving:.0%} of the pixels moved during a sweep; they have little confidence',
+        )

@@ -1,0 +1,136 @@
+"""What stack.yaml says of breathing and lens codes, and that it comes back as it was written."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from stack_files import make_folder, texture
+
+from sff_ros.cameras.folder import FolderCamera
+from sff_ros.cameras.stack_folder import read_stack, write_stack
+from sff_ros.config_cameras import FolderConfig
+from sff_ros.core.breathing_warp import breathing_warp
+from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.stack import Slice
+from sff_ros.errors import CalibrationError, ConfigError, SffError
+
+SCALES = (0.98, 1.0, 1.02, 1.03)
+CAMERA = Intrinsics(40, 32, 50.0, 51.0, 18.0, 16.5)
+K = 'camera_matrix: [[50, 0, 18], [0, 51, 16.5], [0, 0, 1]]\n'
+LENS = 'lens: {codes: [0, 50], dioptres: [0, 5], scales: [0.9, 1.1]}\n'
+
+
+@pytest.mark.parametrize(
+    ('yaml', 'scales', 'centre'),
+    [
+        ('scales: [0.98, 1, 1.02, 1.03]\ncentre_px: [10, 20]\n', SCALES, (10, 20)),
+        ('scales: [0.98, 1, 1.02, 1.03]\n', SCALES, (19.5, 15.5)),
+        (K + 'scales: [0.98, 1, 1.02, 1.03]\n', SCALES, (18, 16.5)),
+        ('lens_codes: [10, 20, 25, 40]\n' + LENS, (0.94, 0.98, 1.0, 1.06), (19.5, 15.5)),
+        ('lens_codes: [10, 20, 25, 40]\ncentre_px: [1, 2]\n' + LENS,
+         (0.94, 0.98, 1.0, 1.06), (1, 2)),
+    ],
+)  # fmt: skip
+def test_breathing_is_read(
+    tmp_path: Path, yaml: str, scales: tuple[float, ...], centre: tuple[float, float]
+) -> None:
+    stack = read_stack(make_folder(tmp_path, 4, yaml))
+    for slice_, scale in zip(stack.focal_stack().slices, scales, strict=True):
+        assert slice_.warp is not None
+        np.testing.assert_allclose(slice_.warp, breathing_warp(scale, centre), atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ('yaml', 'codes'),
+    [
+        ('focus_dpt: [1, 2, 3, 4]\n', [np.nan] * 4),
+        ('focus_dpt: [1, 2, 3, 4]\nlens_codes: [10, 21, 30, 42]\n', [10, 21, 30, 42]),
+        ('focus_m: [4, 3, 2, 1]\nlens_codes: [30, 20, 10, 5]\n', [30, 20, 10, 5]),
+        ('lens_codes: [10, 20, 25, 40]\n', [10, 20, 25, 40]),
+        ('lens_codes: [10, 20, 25, 40]\n' + LENS, [10, 20, 25, 40]),
+    ],
+)
+def test_lens_codes_are_kept(tmp_path: Path, yaml: str, codes: list[float]) -> None:
+    stack = read_stack(make_folder(tmp_path, 4, yaml))
+    np.testing.assert_array_equal(stack.codes, codes)
+    np.testing.assert_array_equal([s.code for s in stack.focal_stack().slices], codes)
+
+
+def test_codes_beside_focus_do_not_change_it(tmp_path: Path) -> None:
+    yaml = 'focus_dpt: [1, 2, 3.5, 4]\nlens_codes: [10, 21, 30, 42]\n'
+    assert read_stack(make_folder(tmp_path, 4, yaml)).focus_dpt.tolist() == [1, 2, 3.5, 4]
+
+
+@pytest.mark.parametrize(
+    ('yaml', 'message'),
+    [
+        ('scales: [1, 2, 3]', 'scales has 3 values for 4 pictures'),
+        ('scales: [1, 1, 0, 1]', 'scales must be positive, not 0'),
+        ('scales: [1, 1, .nan, 1]', 'scales[2] must be finite, not nan'),
+        ('scales: 1', 'scales must be a list of numbers, not 1'),
+        ('centre_px: [1, 2]', 'centre_px is the centre of scales, which are not given'),
+        ('scales: [1, 1, 1, 1]\ncentre_px: [1]', 'centre_px must be x and y, not 1 numbers'),
+        ('scale: [1, 1, 1, 1]', "unknown key 'scale'; did you mean scales?"),
+        ('scales: [1, 1, 1, 1]\nlens_codes: [10, 20, 30, 40]\n' + LENS,
+         'scales and lens.scales exclude each other: give one'),
+        ('focus_dpt: [1, 2, 3, 4]\nlens_codes: [10, 20, 30, 40]\n' + LENS,
+         'lens and focus_dpt exclude each other: both say where focus was'),
+        ('focus_dpt: [1, 2, 3, 4]\nlens_codes: [10, 20, 30]', 'lens_codes has 3 values for 4'),
+        ('lens_codes: [0, 1, 2, 3]\nlens: {codes: [0, 9], dioptres: [0, 5], scales: [1]}',
+         'a lens table of 2 codes has 1 scales'),
+        ('lens_codes: [0, 1, 2, 3]\nlens: {codes: [0, 9], dioptres: [0, 5], scale: [1, 1]}',
+         'lens must have exactly the keys codes, dioptres, and may have scales'),
+    ],
+)  # fmt: skip
+def test_wrong_settings_are_named(tmp_path: Path, yaml: str, message: str) -> None:
+    with pytest.raises(SffError, match=re.escape(message)) as caught:
+        read_stack(make_folder(tmp_path, 4, yaml))
+    assert isinstance(caught.value, (ConfigError, CalibrationError))
+    assert str(caught.value).startswith(f'{tmp_path / "stack.yaml"}: ')
+
+
+def sweep(step_dpt: float, codes: bool, centre: tuple[float, float] | None) -> list[Slice]:
+    return [
+        Slice(
+            texture(i), (i + 1) * step_dpt, 1000 + i, i, 4,
+            code=100.5 + 7 * i if codes else np.nan,
+            warp=None if centre is None else breathing_warp(scale, centre),
+        )
+        for i, scale in enumerate(SCALES)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize('step_dpt', [1 / 3, np.nan])
+@pytest.mark.parametrize('codes', [True, False])
+@pytest.mark.parametrize('centre', [None, (19.5, 15.5), (12.3, 20.7)])
+def test_a_written_stack_reads_back_the_same(
+    tmp_path: Path, step_dpt: float, codes: bool, centre: tuple[float, float] | None
+) -> None:
+    slices = sweep(step_dpt, codes, centre)
+    write_stack(tmp_path / 'stack', slices, CAMERA)
+    for sent, got in zip(slices, read_stack(tmp_path / 'stack').focal_stack().slices, strict=True):
+        np.testing.assert_array_equal((got.focus_dpt, got.code), (sent.focus_dpt, sent.code))
+        assert (got.warp is None) == (sent.warp is None)
+        if got.warp is not None and sent.warp is not None:
+            np.testing.assert_allclose(got.warp, sent.warp, atol=1e-9)
+
+
+def test_what_no_scales_say_is_not_written(tmp_path: Path) -> None:
+    slices = sweep(1.0, True, None)
+    turned = np.array([[1, 0.01, 0], [-0.01, 1, 0], [0, 0, 1]])
+    odd = Slice(slices[0].image, 0.5, 999, 0, 4, warp=turned)
+    with pytest.raises(CalibrationError, match='a scale about one point of all pictures'):
+        write_stack(tmp_path / 'stack', [odd, *slices[1:]], CAMERA)
+    assert not (tmp_path / 'stack').exists()
+
+
+def test_the_folder_camera_hands_on_what_is_known(tmp_path: Path) -> None:
+    write_stack(tmp_path / 'stack', sweep(1.0, True, (12.3, 20.7)), CAMERA)
+    camera = FolderCamera(FolderConfig(path=str(tmp_path / 'stack'), frame_rate=0.0))
+    slice_ = camera.capture(3.0)
+    assert (slice_.focus_dpt, slice_.code, slice_.index, slice_.count) == (3.0, 114.5, 0, 1)
+    assert slice_.warp is not None
+    np.testing.assert_allclose(slice_.warp, breathing_warp(1.02, (12.3, 20.7)), atol=1e-9)

@@ -1,0 +1,65 @@
+"""`sff depth --align`: what stack.yaml knows of breathing is used, and what it lacks is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from breathing_sweep import camera, sweep, with_mover
+
+from sff_ros.cameras.picture_file import write_png
+from sff_ros.cameras.stack_folder import write_stack
+from sff_ros.cli.main import main
+from sff_ros.core.stack import Slice
+
+
+def write(folder: Path, slices: list[Slice]) -> str:
+    write_stack(folder, slices, camera(0.05).intrinsics)
+    return str(folder)
+
+
+def test_breathing_that_is_known_is_undone_into_the_reference_focus(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    breathes = camera(0.05)
+    folder = write(tmp_path / 'in', sweep(breathes))
+    out = str(tmp_path / 'out')
+    arguments = ['depth', folder, '--out', out, '--backend', 'peak', '--align']
+    assert main([*arguments, 'breathing']) == 0
+    said = capsys.readouterr().err
+    assert 'motion' not in said
+    assert 'alignment: slices of scale 0.97' in said
+    assert 'to 1.025 of the reference focus' in said
+    depth_m = cv2.imread(f'{out}/depth.tiff', cv2.IMREAD_UNCHANGED)
+    assert depth_m is not None
+    known = np.isfinite(depth_m)
+    wrong = np.abs(1 / depth_m[known] - 1 / breathes.true_depth_m[known])
+    assert known.mean() > 0.7
+    assert np.median(wrong) < 0.02
+    assert main([*arguments, 'none']) == 0
+    said = capsys.readouterr().err
+    assert 'alignment' not in said
+    assert 'of the pixels moved; they have little confidence' in said
+
+
+def test_breathing_that_nobody_knows_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write(tmp_path / 'in', sweep(camera(0.05), calibrated=False))
+    assert main(['depth', folder, '--out', str(tmp_path / 'out'), '--align', 'breathing']) == 1
+    said = capsys.readouterr().err
+    assert 'sff depth: error: --align breathing: nothing says how the pictures breathe' in said
+    assert not (tmp_path / 'out').exists()
+
+
+def test_what_moves_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    slices = sweep(camera(0.0), calibrated=False)
+    folder = tmp_path / 'in'
+    folder.mkdir()
+    for k, picture in enumerate(with_mover(slices, 1.0, (100, 60, 120, 110))):
+        write_png(folder / f'{k}.png', picture)
+    out = str(tmp_path / 'out')
+    assert main(['depth', str(folder), '--out', out, '--backend', 'peak']) == 0
+    assert 'of the pixels moved; they have little confidence' in capsys.readouterr().err

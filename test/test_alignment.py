@@ -1,0 +1,184 @@
+"""Slices are brought into one frame while they arrive, in whichever direction the lens moves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from breathing_sweep import COUNT, camera, sweep, with_mover
+
+from sff_ros.cameras.simulated import SimulatedCamera
+from sff_ros.core.align import Alignment
+from sff_ros.core.stack import FocalStack, Slice
+from sff_ros.errors import StackError
+from sff_ros.inference.peak import PeakBackend
+from sff_ros.pipeline import FocusMap, ShapeFromFocus
+
+INNER = np.s_[24:-24, 32:-32]
+
+
+def run(slices: list[Slice], how: Alignment) -> FocusMap:
+    method = ShapeFromFocus(PeakBackend(), align=how)
+    *early, last = slices
+    assert [method.add(slice_) for slice_ in early] == [None] * len(early)
+    result = method.add(last)
+    assert result is not None
+    return result
+
+
+def errors(result: FocusMap, of: SimulatedCamera) -> npt.NDArray[np.float32]:
+    """Return the errors where there is confidence, dioptres."""
+    dioptres = result.dioptres
+    assert dioptres is not None
+    sure = (result.estimate.confidence > 0.5) & np.isfinite(dioptres)
+    assert sure.mean() > 0.7
+    wrong: npt.NDArray[np.float32] = np.abs(dioptres - 1 / of.true_depth_m)[sure]
+    return wrong
+
+
+def median_error(result: FocusMap, of: SimulatedCamera) -> float:
+    return float(np.median(errors(result, of)))
+
+
+@pytest.mark.parametrize('how', ['breathing', 'auto', 'homography'])
+@pytest.mark.parametrize('number', [0, 1])
+def test_a_calibrated_lens_that_breathes_is_as_good_as_one_that_does_not(
+    how: Alignment, number: int
+) -> None:
+    still, breathes = camera(0.0), camera(0.05)
+    expected = median_error(run(sweep(still), 'none'), still)
+    result = run(sweep(breathes, number), how)
+    # Fewer and smaller pixels at one end; as much as that makes of it.
+    assert median_error(result, breathes) < 1.6 * expected
+    assert result.camera_px < 0.5
+    assert result.moving < 0.01
+    # Nothing but breathing: the frame is that of the reference focus.
+    assert np.abs(result.frame - np.eye(3)).max() < 0.5
+    raw = run(sweep(breathes, number), 'none')
+    assert raw.camera_px > 4
+    assert (raw.estimate.confidence > 0.5).mean() < 0.7
+
+
+def test_up_and_down_give_the_same_frame_where_breathing_is_not_calibrated() -> None:
+    """The first slice is once the smallest and once the largest; mid-sweep is the same."""
+    breathes = camera(0.05)
+    up, down = (run(sweep(breathes, n, calibrated=False), 'auto') for n in (0, 1))
+    # 2.5 % about the middle, either way.
+    assert up.frame[0, 0] == pytest.approx(0.975, abs=2e-3)
+    assert down.frame[0, 0] == pytest.approx(1.025, abs=2e-3)
+    for result in (up, down):
+        assert median_error(result, breathes) < 0.025
+    pictures = [result.all_in_focus().astype(float)[INNER] for result in (up, down)]
+    assert np.abs(pictures[0] - pictures[1]).mean() < 4
+    truth = breathes.optical.all_in_focus.astype(float)[INNER]
+    assert np.abs(pictures[0] - truth).mean() < 6
+
+
+def test_a_drift_is_followed_and_the_frame_is_that_of_mid_sweep() -> None:
+    still = camera(0.0)
+    result = run(sweep(still, drift_px=1.0), 'auto')
+    expected = median_error(run(sweep(still), 'none'), still)
+    assert median_error(result, still) < 1.5 * expected
+    # The first slice shows things 7 px farther left.
+    assert result.frame[0, 2] == pytest.approx(-7, abs=0.2)
+    assert result.camera_px == pytest.approx(14, abs=0.3)
+    # The first slice shows what the last does not, and the other way round.
+    confidence = result.estimate.confidence
+    assert (confidence[:, :6] == 0).all()
+    assert (confidence[:, -6:] == 0).all()
+    assert (confidence[:, 12:-12] > 0.5).mean() > 0.8
+
+
+def test_a_drift_on_top_of_breathing_is_followed() -> None:
+    breathes = camera(0.05)
+    result = run(sweep(breathes, drift_px=0.5), 'auto')
+    assert result.camera_px == pytest.approx(7, abs=0.5)
+    assert result.frame[0, 2] == pytest.approx(-3.5, abs=0.3)
+    assert median_error(result, breathes) < 0.025
+    only = run(sweep(breathes, drift_px=0.5), 'breathing')
+    assert only.camera_px == pytest.approx(7, rel=0.2)
+    assert only.moving > 0.3
+
+
+@pytest.mark.parametrize('how', ['none', 'breathing', 'auto'])
+@pytest.mark.parametrize('calibrated', [True, False])
+def test_slice_by_slice_is_the_same_as_at_once(how: Alignment, calibrated: bool) -> None:
+    slices = sweep(camera(0.05), calibrated=calibrated)
+    streamed = run(slices, how)
+    at_once = ShapeFromFocus(PeakBackend(), align=how).estimate(FocalStack(tuple(slices)))
+    for name in ('position', 'confidence'):
+        np.testing.assert_array_equal(
+            getattr(at_once.estimate, name), getattr(streamed.estimate, name)
+        )
+    np.testing.assert_array_equal(at_once.all_in_focus(), streamed.all_in_focus())
+    np.testing.assert_array_equal(at_once.frame, streamed.frame)
+    assert at_once.estimate.position.std() > 1
+
+
+def test_a_still_sweep_is_not_resampled() -> None:
+    slices = sweep(camera(0.0), calibrated=False)
+    result = run(slices, 'auto')
+    assert result.stack.slices == tuple(slices)
+    plain = run(slices, 'none')
+    np.testing.assert_array_equal(result.estimate.position, plain.estimate.position)
+    np.testing.assert_array_equal(result.estimate.confidence, plain.estimate.confidence)
+
+
+def test_a_refused_slice_leaves_no_trace() -> None:
+    slices = sweep(camera(0.05), calibrated=False)
+    method = ShapeFromFocus(PeakBackend(), align='auto')
+    for slice_ in slices[:5]:
+        method.add(slice_)
+    small = replace(slices[5], image=slices[5].image[:100, :100])
+    for wrong in (slices[3], small):
+        with pytest.raises(StackError):
+            method.add(wrong)
+    (result,) = [r for slice_ in slices[5:] if (r := method.add(slice_)) is not None]
+    expected = run(slices, 'auto')
+    np.testing.assert_array_equal(result.estimate.position, expected.estimate.position)
+    assert result.camera_px == expected.camera_px
+
+
+def test_a_lost_slice_is_stepped_over() -> None:
+    breathes = camera(0.05)
+    slices = [s for s in sweep(breathes, calibrated=False) if s.index not in (0, 6, 7)]
+    method = ShapeFromFocus(PeakBackend(), max_missing=3, align='auto')
+    (result,) = [r for slice_ in slices if (r := method.add(slice_)) is not None]
+    assert len(result.stack.slices) == COUNT - 3
+    # Half way between slices 1 and 14: at 7.5, where the scale is beyond the middle's.
+    assert result.frame[0, 0] == pytest.approx(0.977, abs=3e-3)
+    assert result.moving < 0.02
+
+
+def test_a_change_of_align_waits_for_the_next_sweep() -> None:
+    breathes = camera(0.05)
+    method = ShapeFromFocus(PeakBackend(), align='breathing')
+    first, second = sweep(breathes, 0), sweep(breathes, 1)
+    for slice_ in first[:5]:
+        method.add(slice_)
+    method.align = 'none'
+    results = [r for s in (*first[5:], *second) if (r := method.add(s)) is not None]
+    assert [result.align for result in results] == ['breathing', 'none']
+    assert results[0].camera_px < 0.5
+    assert results[1].camera_px > 4
+
+
+def test_what_moves_has_little_confidence_and_the_rest_keeps_its_own() -> None:
+    still = camera(0.0, 640, 480)
+    slices = sweep(still, calibrated=False)
+    left, top, wide, high = box = (230, 170, 180, 140)
+    # Its texture is as sharp as the scene; but for its motion it would be taken for a surface.
+    moving = [
+        replace(slice_, image=image)
+        for slice_, image in zip(slices, with_mover(slices, 1.0, box), strict=True)
+    ]
+    result, plain = run(moving, 'auto'), run(slices, 'auto')
+    inside = np.s_[top : top + high, left : left + wide]
+    assert (result.estimate.confidence[inside] < 0.5).mean() >= 0.8
+    outside = np.ones(result.estimate.confidence.shape, bool)
+    outside[top - 40 : top + high + 40, left - 50 : left + wide + 50] = False
+    lost = (result.estimate.confidence < 0.5) & (plain.estimate.confidence >= 0.5)
+    assert lost[outside].mean() <= 0.02
+    assert result.moving == pytest.approx(wide * high / (640 * 480), abs=0.03)
