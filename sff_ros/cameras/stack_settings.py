@@ -24,7 +24,8 @@ STACK_YAML = 'stack.yaml'
 FOCUS_KEYS = ('focus_dpt', 'focus_m', 'lens_codes')
 BREATHING_KEYS = ('scales', 'centre_px')
 KEYS = (
-    *FOCUS_KEYS, 'lens', *BREATHING_KEYS, 'field_dpt', 'camera_matrix', 'distortion', 'distortion_model',
+    *FOCUS_KEYS, 'lens', *BREATHING_KEYS, 'field_dpt', 'camera_matrix', 'distortion',
+    'distortion_model',
 )  # fmt: skip
 
 FocusList = npt.NDArray[np.float64]

@@ -144,10 +144,7 @@ def to_slice(image: Image, focus: JointState, warp: Warp | None = None) -> Slice
     """
     names = tuple(focus.name)
     if names not in (_JOINTS, (*_JOINTS, _FIELD)) or len(focus.position) != len(names):
-        raise StackError(
-            f'stack/focus must name {", ".join(_JOINTS)}, and may name {_FIELD}, not '
-            f'{list(focus.name)}'
-        )
+        raise StackError(f'stack/focus must name {", ".join(_JOINTS)}, not {list(focus.name)}')
     focus_dpt, *place = focus.position
     field_dpt = place.pop() if _FIELD in names else 0.0
     if not np.isfinite(field_dpt):

@@ -218,13 +218,16 @@ def test_a_senseless_camera_is_refused(change: dict[str, Any], words: str) -> No
 
 
 @pytest.mark.parametrize('focus_dpt', [0.0, 2.25, math.nan])
-def test_slice_round_trip(focus_dpt: float) -> None:
-    sent = Slice(random(np.uint8, 3), focus_dpt, 1_700_000_000_123_456_789, 3, 15, 42)
+@pytest.mark.parametrize('field_dpt', [0.0, -1.25])
+def test_slice_round_trip(focus_dpt: float, field_dpt: float) -> None:
+    sent = Slice(
+        random(np.uint8, 3), focus_dpt, 1_700_000_000_123_456_789, 3, 15, 42, field_dpt=field_dpt
+    )
     header = header_of(stamp_of(sent.stamp_ns), 'lens')
     got = to_slice(to_image(sent.image, 'rgb8', header), to_focus(sent, header))
     np.testing.assert_equal(
-        (got.focus_dpt, got.stamp_ns, got.index, got.count, got.sweep),
-        (sent.focus_dpt, sent.stamp_ns, sent.index, sent.count, sent.sweep),
+        (got.focus_dpt, got.stamp_ns, got.index, got.count, got.sweep, got.field_dpt),
+        (sent.focus_dpt, sent.stamp_ns, sent.index, sent.count, sent.sweep, field_dpt),
     )
     np.testing.assert_array_equal(got.image, sent.image)
 
@@ -242,6 +245,9 @@ def test_slice_round_trip(focus_dpt: float) -> None:
         (['focus', 'slice', 'slices', 'sweep'], [2.0, 0.0, 0.0, 0.0]),
         (['focus', 'slice', 'slices', 'sweep'], [math.inf, 1.0, 5.0, 0.0]),
         (['focus', 'slice', 'slices', 'sweep'], [-0.1, 1.0, 5.0, 0.0]),
+        (['focus', 'slice', 'slices', 'sweep', 'field'], [2.0, 1.0, 5.0, 0.0]),
+        (['focus', 'slice', 'slices', 'sweep', 'field'], [2.0, 1.0, 5.0, 0.0, math.nan]),
+        (['focus', 'slice', 'slices', 'sweep', 'zoom'], [2.0, 1.0, 5.0, 0.0, 1.0]),
     ],
 )
 def test_a_malformed_place_is_refused(name: list[str], position: list[float]) -> None:
