@@ -134,3 +134,27 @@ def test_the_folder_camera_hands_on_what_is_known(tmp_path: Path) -> None:
     assert (slice_.focus_dpt, slice_.code, slice_.index, slice_.count) == (3.0, 114.5, 0, 1)
     assert slice_.warp is not None
     np.testing.assert_allclose(slice_.warp, breathing_warp(1.02, (12.3, 20.7)), atol=1e-9)
+
+
+def test_field_curvature_is_written_and_read(tmp_path: Path) -> None:
+    slices = [Slice(texture(i, (32, 40), 255), 1.0 + i, i, i, 4, field_dpt=-1.5) for i in range(4)]
+    write_stack(tmp_path / 'stack', slices, CAMERA)
+    stack = read_stack(tmp_path / 'stack')
+    assert stack.field_dpt == -1.5
+    assert {slice_.field_dpt for slice_ in stack.focal_stack().slices} == {-1.5}
+    assert read_stack(make_folder(tmp_path / 'plain', 4)).field_dpt == 0
+
+
+@pytest.mark.parametrize(
+    ('yaml', 'message'),
+    [
+        ('field_dpt: 2', 'field_dpt needs a camera_matrix'),
+        (K + 'field_dpt: near', "field_dpt[0] must be a number, not 'near'"),
+    ],
+)
+def test_a_field_curvature_that_means_nothing_is_refused(
+    tmp_path: Path, yaml: str, message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_stack(make_folder(tmp_path, 4, yaml))
+    assert message in str(caught.value)

@@ -120,8 +120,6 @@ def test_intrinsics_are_read(tmp_path: Path, yaml: str, expected: Intrinsics) ->
         (K + 'distortion: 0.1', 'distortion must be a list of numbers, not 0.1'),
         (K + 'distortion_model: odd', "distortion_model 'odd' is unknown"),
         ('distortion: [1, 2, 3, 4]', 'distortion needs a camera_matrix'),
-        ('field_dpt: 2', 'field_dpt needs a camera_matrix'),
-        (K + 'field_dpt: near', "field_dpt[0] must be a number, not 'near'"),
         ('- 1', 'must hold keys and values, not a list'),
         ('focus_dpt: [1, 2', 'is not YAML'),
         ('1: 2', 'key 1 must be a word'),
@@ -228,15 +226,6 @@ def test_a_written_stack_reads_back_the_same(
     for i, slice_ in enumerate(slices):
         np.testing.assert_array_equal(stack.image(i), slice_.image)
     assert len(stack.paths) == 12
-
-
-def test_field_curvature_is_written_and_read(tmp_path: Path) -> None:
-    slices = [replace(slice_, field_dpt=-1.5) for slice_ in sweep(4, (32, 40), 255, 0.5)]
-    write_stack(tmp_path / 'stack', slices, Intrinsics(40, 32, 50.1, 51.7, 19.3, 15.9))
-    stack = read_stack(tmp_path / 'stack')
-    assert stack.field_dpt == -1.5
-    assert {slice_.field_dpt for slice_ in stack.focal_stack().slices} == {-1.5}
-    assert read_stack(make_folder(tmp_path / 'plain', 4)).field_dpt == 0
 
 
 def test_a_stack_is_written_whole_or_not_at_all(
