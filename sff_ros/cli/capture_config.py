@@ -9,7 +9,7 @@ import yaml
 
 from sff_ros.cameras.yaml_file import read_mapping
 from sff_ros.config import CaptureConfig
-from sff_ros.config_schema import from_flat
+from sff_ros.config_schema import from_flat, walk
 from sff_ros.errors import ConfigError
 
 NODES = ('capture_node', '**')
@@ -50,11 +50,22 @@ def read_capture_config(args: argparse.Namespace) -> CaptureConfig:
         name, sign, text = given.partition(':=')
         if not sign:
             raise ConfigError(f'-p {given!r} must be NAME:=VALUE')
-        try:
-            values[name] = _plain(yaml.safe_load(text))
-        except yaml.YAMLError as err:
-            raise ConfigError(f'-p {given!r}: the value is not YAML') from err
+        values[name] = _value(name, text, given)
     return from_flat(CaptureConfig, values)
+
+
+def _value(name: str, text: str, given: str) -> object:
+    """Return a value as its parameter wants it: on a command line 0 may be a name, or 0.0."""
+    kind = next((kind for known, _, _, kind in walk(CaptureConfig) if known == name), None)
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as err:
+        raise ConfigError(f'-p {given!r}: the value is not YAML') from err
+    if kind is str and not isinstance(value, str):
+        return text
+    if kind is float and type(value) is int:
+        return float(value)
+    return _plain(value)
 
 
 def _parameters(content: object, where: str) -> dict[str, object]:
