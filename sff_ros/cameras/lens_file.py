@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 import yaml
 
 from sff_ros.cameras.camera_info import make_intrinsics
-from sff_ros.cameras.yaml_file import as_mapping, as_matrix, as_number, as_numbers, read_mapping
+from sff_ros.cameras.yaml_file import (
+    as_mapping,
+    as_matrix,
+    as_number,
+    as_numbers,
+    check_keys,
+    read_mapping,
+)
 from sff_ros.core.intrinsics import Intrinsics
 from sff_ros.core.lens import LensTable
 from sff_ros.core.lens_calibration import LensCalibration
@@ -97,11 +103,7 @@ def write_lens(path: Path, calibration: LensCalibration) -> None:
 
 
 def _check_keys(content: dict[str, object]) -> None:
-    for key in content:
-        if key not in KEYS:
-            near = difflib.get_close_matches(key, KEYS, n=1)
-            hint = f'did you mean {near[0]}? ' if near else ''
-            raise ConfigError(f'unknown key {key!r}; {hint}known: {", ".join(KEYS)}')
+    check_keys(content, KEYS)
     missing = [key for key in NEEDED if key not in content]
     if missing:
         raise ConfigError(f'a lens calibration lacks {", ".join(missing)}')

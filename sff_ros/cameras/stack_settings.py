@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sff_ros.cameras.camera_info import make_intrinsics
-from sff_ros.cameras.yaml_file import as_matrix, as_numbers, read_mapping
+from sff_ros.cameras.yaml_file import as_matrix, as_numbers, check_keys, read_mapping
 from sff_ros.core.breathing_warp import breathing_warp, middle, scales_of
 from sff_ros.core.intrinsics import Intrinsics
 from sff_ros.core.lens import LensTable
@@ -93,11 +92,7 @@ def read_settings(path: Path, count: int, size: tuple[int, int]) -> StackSetting
 
 
 def _check_keys(content: dict[str, object]) -> None:
-    for key in content:
-        if key not in KEYS:
-            near = difflib.get_close_matches(key, KEYS, n=1)
-            hint = f'did you mean {near[0]}? ' if near else ''
-            raise ConfigError(f'unknown key {key!r}; {hint}known: {", ".join(KEYS)}')
+    check_keys(content, KEYS)
     given = [key for key in FOCUS_KEYS[:2] if key in content]
     if len(given) > 1:
         raise ConfigError(f'{" and ".join(given)} exclude each other: give one')

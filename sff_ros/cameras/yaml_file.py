@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from pathlib import Path
 
@@ -35,6 +36,19 @@ def read_mapping(path: Path) -> dict[str, object]:
         if keys.count(key) > 1:
             raise ConfigError(f'{path}: {key} is given {keys.count(key)} times')
     return content
+
+
+def check_keys(content: dict[str, object], known: tuple[str, ...]) -> None:
+    """Refuse a key that nobody knows.
+
+    Raises:
+        ConfigError: names it, and the one that is probably meant.
+    """
+    for key in content:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f'did you mean {near[0]}? ' if near else ''
+            raise ConfigError(f'unknown key {key!r}; {hint}known: {", ".join(known)}')
 
 
 def as_number(value: object, name: str) -> float:

@@ -15,6 +15,7 @@ from sff_ros.core.charuco import Points
 from sff_ros.core.field_curvature import off_axis
 from sff_ros.core.focus_volume import measure_ddl, to_grey
 from sff_ros.core.lens_fit import LensFit
+from sff_ros.core.polyline import along
 from sff_ros.core.stack import Image
 
 WINDOW = 0.7  # side of the window that a corner's sharpness is taken from, squares
@@ -173,11 +174,4 @@ def _contrast(image: Image) -> npt.NDArray[np.float32]:
 
 def _axis(places: Floats, before: LensFit | None) -> Floats:
     """Return where slices lie, by the dioptres of an earlier fit, carried on beyond its table."""
-    if before is None:
-        return places
-    order = np.argsort(before.places)
-    x, y = before.places[order], before.dioptres[order]
-    below = np.minimum(places - x[0], 0) * (y[1] - y[0]) / (x[1] - x[0])
-    above = np.maximum(places - x[-1], 0) * (y[-1] - y[-2]) / (x[-1] - x[-2])
-    axis: Floats = np.interp(places, x, y) + below + above
-    return axis
+    return places if before is None else along(places, before.places, before.dioptres)

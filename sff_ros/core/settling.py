@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from sff_ros.core.code_sweep import CodeSweep
 from sff_ros.core.focus_volume import to_grey
+from sff_ros.core.polyline import along
 from sff_ros.core.stack import Image
 from sff_ros.errors import CalibrationError
 
@@ -42,12 +43,7 @@ class Flank:
 
     def places(self, sharpness: Floats) -> Floats:
         """Return the places that go with sharpnesses, codes; carried on beyond the ends."""
-        order = np.argsort(self.sharpness)
-        x, y = self.sharpness[order], self.codes[order]
-        below = np.minimum(sharpness - x[0], 0) * (y[1] - y[0]) / (x[1] - x[0])
-        above = np.maximum(sharpness - x[-1], 0) * (y[-1] - y[-2]) / (x[-1] - x[-2])
-        places: Floats = np.interp(sharpness, x, y) + below + above
-        return places
+        return along(sharpness, self.sharpness, self.codes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

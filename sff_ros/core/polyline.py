@@ -1,0 +1,24 @@
+"""Linear interpolation that goes on beyond the ends."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+
+def along(x: Floats, xs: Floats, ys: Floats) -> Floats:
+    """Interpolate linearly between points; beyond them the first and last pieces are carried on.
+
+    Args:
+        x: (N,) where.
+        xs: (K,) strictly monotonic, either way.
+        ys: (K,).
+    """
+    order = np.argsort(xs)
+    xs, ys = xs[order], ys[order]
+    below = np.minimum(x - xs[0], 0) * (ys[1] - ys[0]) / (xs[1] - xs[0])
+    above = np.maximum(x - xs[-1], 0) * (ys[-1] - ys[-2]) / (xs[-1] - xs[-2])
+    y: Floats = np.interp(x, xs, ys) + below + above
+    return y
