@@ -111,9 +111,10 @@ class InferenceConfig(Checked):
         3, 'A sweep that lost more slices than this is dropped.', span=(0, 50), live=True
     )
     align: str = param(
-        'breathing', 'How slices are brought into one frame. none: as they are; breathing: by the '
+        'auto', 'How slices are brought into one frame. none: as they are; breathing: by the '
         'calibration of the lens; similarity, homography: that, and a motion of this kind looked '
-        'for in the pictures (20 ms a slice of VGA); auto: that, and a similarity.',
+        'for in the pictures (20 ms a slice of VGA); auto: breathing where focus distances are '
+        'known, similarity where the lens is not calibrated.',
         choices=('auto', 'none', 'breathing', 'similarity', 'homography'), live=True,
     )  # fmt: skip
     watchdog_s: float = param(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from functools import partial
@@ -14,10 +15,11 @@ from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
 from sff_ros.config import InferenceConfig
-from sff_ros.core.align import as_alignment
+from sff_ros.core.align import Alignment, as_alignment
 from sff_ros.core.intrinsics import Intrinsics
 from sff_ros.core.rectification import Rectifier
 from sff_ros.core.registration import Warp
+from sff_ros.core.stack import Slice
 from sff_ros.errors import SffError, StackError
 from sff_ros.inference import Choice, choose_backend
 from sff_ros.inference.background import BackgroundBackend, in_background
@@ -81,7 +83,7 @@ class InferenceNode(LifecycleNode):
     def on_configure(self) -> None:
         """Load the backend."""
         choice = self._choose()
-        self._pipeline = ShapeFromFocus(choice.backend, align=as_alignment(self._config.align))
+        self._pipeline = ShapeFromFocus(choice.backend)
         self._use(choice)
         self._out = offer(self, _OUTPUTS)
         self._settings.locked = True
@@ -151,15 +153,16 @@ class InferenceNode(LifecycleNode):
         pipeline = self._pipeline
         assert pipeline is not None
         pipeline.assembler.max_missing = self._config.max_missing
-        pipeline.align = as_alignment(self._config.align)
         intrinsics, warp = _camera_of(image, info)
+        slice_ = to_slice(image, focus, warp)
+        pipeline.align = _alignment(self._config.align, slice_)
         if self._reloaded is not None:
             reloaded, self._reloaded = self._reloaded, None
             # A sweep that two backends measured half each would make no sense.
             pipeline.reset()
             pipeline.backend = reloaded.backend
             self._use(reloaded)
-        focus_map = pipeline.add(to_slice(image, focus, warp))
+        focus_map = pipeline.add(slice_)
         if intrinsics != self._rectifier.intrinsics:
             self._rectifier = Rectifier(intrinsics)
         if focus_map is not None:
@@ -253,6 +256,17 @@ def _camera_of(image: Image, info: CameraInfo) -> tuple[Intrinsics, Warp | None]
         return to_breathing(info)
     except SffError as err:
         raise StackError(f'stack/camera_info: {err}') from err
+
+
+def _alignment(name: str, slice_: Slice) -> Alignment:
+    """Return how to align the sweep of a slice.
+
+    Who knows where a lens focuses has calibrated it, and looking for what that knows already costs
+    time; a lens that was not calibrated breathes by nobody knows how much.
+    """
+    if name != 'auto':
+        return as_alignment(name)
+    return 'similarity' if math.isnan(slice_.focus_dpt) else 'breathing'
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ def report_motion(moved: Moved, report: Report) -> None:
         report.add(
             WARN,
             f'the picture moved by {moved.camera_px:.1f} px during a sweep, and align is '
-            f'{moved.align}: hold the camera still, or set align to auto',
+            f'{moved.align}: hold the camera still, or set align to similarity',
         )
     if moved.moving > MUCH_MOVING:
         report.add(
