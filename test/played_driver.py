@@ -59,7 +59,11 @@ class Played:
     step: float = 5
     level: float = 1
     others: dict[str, Any] = field(
-        default_factory=lambda: {'focus_automatic_continuous': True, 'auto_exposure': 3}
+        default_factory=lambda: {
+            'focus_automatic_continuous': True,
+            'auto_exposure': 3,
+            'video_device': '/dev/video0',
+        }
     )
     rate: float = 100.0
     settle_s: float = 0.015
