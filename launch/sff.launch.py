@@ -128,6 +128,9 @@ def parameter_files(given: dict[str, str]) -> list[str]:
         is_name = '/' not in preset and not preset.endswith('.yaml')
         known = SHARE / 'config' / 'cameras'
         files['preset'] = str(known / f'{preset}.yaml') if is_name else preset
+        if is_name and not Path(files['preset']).is_file():
+            names = ', '.join(sorted(file.stem for file in known.glob('*.yaml')))
+            raise FileNotFoundError(f'preset {preset!r} does not exist; known: {names}')
     for argument, file in files.items():
         if not Path(file).is_file():
             raise FileNotFoundError(f'{argument} {file!r} does not exist')

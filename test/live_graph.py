@@ -203,6 +203,10 @@ class Graph:
         field, kind = TYPES[type(value)]
         typed = ParameterValue(type=kind)
         setattr(typed, field, value)
+        return self.set_typed(node, name, typed)
+
+    def set_typed(self, node: str, name: str, typed: ParameterValue) -> SetParametersResult:
+        """Set a parameter to a value of any type."""
         request = SetParameters.Request(parameters=[Parameter(name=name, value=typed)])
         return self.call(SetParameters, f'{node}/set_parameters', request).results[0]
 

@@ -197,8 +197,13 @@ def test_a_preset_counts_more_than_the_parameter_file(launch_file: ModuleType) -
     for named in ('usb_cam', str(preset)):
         files = launch_file.parameter_files(given | {'preset': named})
         assert files == [str(sff), str(preset)]
-    with pytest.raises(FileNotFoundError, match=r"preset '.*/webcam\.yaml' does not exist"):
-        launch_file.parameter_files(given | {'preset': 'webcam'})
+    for named, message in (
+        ('webcam', f"preset 'webcam' does not exist; known: {', '.join(sorted(PRESETS))}"),
+        ('./webcam.yaml', "preset './webcam.yaml' does not exist"),
+    ):
+        with pytest.raises(FileNotFoundError) as caught:
+            launch_file.parameter_files(given | {'preset': named})
+        assert str(caught.value) == message
 
 
 @pytest.mark.parametrize('composed', ['true', 'false'])

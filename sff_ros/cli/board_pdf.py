@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from sff_ros.core.charuco import Board
+from sff_ros.core.charuco import CELLS, Board
 
 POINT_M = 0.0254 / 72  # PDF's unit
 MARGIN = 0.5  # of white around the board, squares
-CELLS = 8  # a square: the marker's 6 cells are 3/4 of it
 RULER_M = 0.1  # for the print to be checked with
 
 

@@ -77,10 +77,11 @@ def _plain(value: Any) -> Any:
 
 def _declare(node: Node, name: str, spec: ParamSpec, default: Any, kind: Any) -> None:
     if kind == tuple[float, ...]:
-        # An empty list has no type of its own, so the type is declared and the value set after.
-        declared: Parameter[Any] = node.declare_parameter(
-            name, Parameter.Type.DOUBLE_ARRAY, _describe(name, spec)
-        )
+        # An empty list has no type of its own: `ros2 param set` sends one of booleans, and files
+        # none at all. So ROS takes any type here, and the config refuses the wrong ones.
+        described = _describe(name, spec)
+        described.dynamic_typing = True
+        declared: Parameter[Any] = node.declare_parameter(name, None, described)
         if declared.type_ == Parameter.Type.NOT_SET:
             node.set_parameters([Parameter(name, Parameter.Type.DOUBLE_ARRAY, list(default))])
     else:

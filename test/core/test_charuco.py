@@ -52,6 +52,30 @@ def test_depth_and_colour_of_the_picture_do_not_matter(dtype: type) -> None:
     np.testing.assert_allclose(first.px, second.px, atol=0.05)
 
 
+@pytest.mark.parametrize('board', [BOARD, Board(8, 5, 0.03), Board(11, 7, 0.025)])
+def test_opencv_draws_the_same_board(board: Board) -> None:
+    drawn = board._board()
+    if not hasattr(drawn, 'generateImage'):
+        pytest.skip('OpenCV before 4.7 draws it otherwise')
+    size = (board.columns * 96, board.rows * 96)
+    theirs = np.asarray(drawn.generateImage(size, marginSize=0))
+    # Before 4.10 its markers are a pixel too small.
+    assert np.mean(theirs != board.picture(96)) < 0.02
+
+
+def test_corners_are_counted_from_the_top_left() -> None:
+    flat = cv2.copyMakeBorder(BOARD.picture(SQUARE_PX), *(20,) * 4, cv2.BORDER_CONSTANT, value=255)
+    corners = BOARD.find(np.asarray(cv2.GaussianBlur(flat, (0, 0), 1.0), np.uint8))
+    assert corners is not None
+    x, y = corners.px[np.argsort(corners.ids)].reshape(4, 6, 2).transpose(2, 0, 1)
+    np.testing.assert_allclose(
+        x, np.tile(20 + SQUARE_PX * np.arange(1, 7) - 0.5, (4, 1)), atol=0.05
+    )
+    np.testing.assert_allclose(
+        y.T, np.tile(20 + SQUARE_PX * np.arange(1, 5) - 0.5, (6, 1)), atol=0.05
+    )
+
+
 def test_no_board_is_none() -> None:
     noise = np.random.default_rng(0).integers(0, 255, (200, 200)).astype(np.uint8)
     assert BOARD.find(noise) is None

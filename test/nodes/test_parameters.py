@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from live_graph import CLEANUP, CONFIGURE, DEACTIVATE, StartGraph
-from rcl_interfaces.msg import ParameterType
+from rcl_interfaces.msg import ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, ListParameters
 
 from sff_ros.config import NODE_CONFIGS
@@ -93,6 +93,19 @@ def test_an_empty_list_is_the_default(start: StartGraph) -> None:
     assert list(graph.nodes[0].get_parameter('sweep.positions_dpt').value) == []
     assert graph.set('capture_node', 'sweep.positions_dpt', [2.0, 3.0, 3.5]).successful
     assert list(graph.nodes[0].get_parameter('sweep.positions_dpt').value) == [2.0, 3.0, 3.5]
+
+
+@pytest.mark.parametrize('kind', ['double', 'bool', 'byte', 'integer', 'string'])
+def test_a_list_is_emptied_whatever_its_type(start: StartGraph, kind: str) -> None:
+    given = {'autostart': False, 'sweep.positions_dpt': [2.0, 3.0, 3.5]}
+    graph = start(CaptureNode, capture_node=given)
+    # `ros2 param set` takes [] for booleans.
+    empty = ParameterValue(type=getattr(ParameterType, f'PARAMETER_{kind.upper()}_ARRAY'))
+    assert graph.set_typed('capture_node', 'sweep.positions_dpt', empty).successful
+    assert list(graph.nodes[0].get_parameter('sweep.positions_dpt').value) == []
+    refused = ParameterValue(type=ParameterType.PARAMETER_INTEGER_ARRAY, integer_array_value=[2])
+    result = graph.set_typed('capture_node', 'sweep.positions_dpt', refused)
+    assert result.reason == 'sweep.positions_dpt must be floats such as 1.0, not (2,)'
 
 
 @pytest.mark.parametrize(
