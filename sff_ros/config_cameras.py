@@ -108,7 +108,9 @@ class V4l2Config(Checked):
     """A camera of the kernel's video system (USB, CSI) whose lens is one of its controls."""
 
     device: str = param(
-        '', 'The camera: a path of /dev/v4l/by-id, which stays the same, or N for /dev/videoN.'
+        '',
+        'The camera: a path of /dev/v4l/by-id, which stays the same; "0", in quotes, is short for '
+        '/dev/video0.',
     )
     width: int = param(640, 'Picture width.', unit='px', span=(16, 16384))
     height: int = param(480, 'Picture height.', unit='px', span=(16, 16384))

@@ -134,9 +134,10 @@ class LensCamera:
             CameraError: the ends are out of reach, no frame came, or the camera is closed.
         """
         if self._calibration is None or self._lag_s is None:
+            verb = 'lens' if self._calibration is None else 'settle'
             raise ConfigError(
                 'sweep.motion is glide, but the lag of this lens was not measured: run '
-                '`sff calibrate settle`, or take stop'
+                f'`sff calibrate {verb}`, or take stop'
             )
         period = self._device.period_ns
         ends = (positions[0], positions[-1])

@@ -129,6 +129,7 @@ def _board(args: argparse.Namespace) -> None:
 
 
 def _settle(args: argparse.Namespace) -> None:
+    _check_patience(args.patience)
     known = read_lens(args.into) if args.into else None
     device = open_device(read_capture_config(args))
     try:
@@ -143,7 +144,24 @@ def _settle(args: argparse.Namespace) -> None:
         print(f'{args.into}: settle_s, lag_s and play are new')
 
 
+def _check_lens(args: argparse.Namespace) -> None:
+    """Refuse before the sweeps what would fail after them."""
+    for option, given, least in (('places', args.places, 3), ('slices', args.slices, 5)):
+        if given < least:
+            raise ConfigError(f'--{option} is {given}; allowed: {least} or more')
+    _check_patience(args.patience)
+    for file in (args.out, args.plot):
+        if file is not None and not file.absolute().parent.is_dir():
+            raise ConfigError(f'{file} cannot be written: {file.parent} is not a folder')
+
+
+def _check_patience(patience_s: float) -> None:
+    if not 0 < patience_s <= 10:
+        raise ConfigError(f'--patience is {patience_s:g} s; allowed: above 0, up to 10')
+
+
 def _lens(args: argparse.Namespace) -> None:
+    _check_lens(args)
     board = parse_board(args.board)
     if args.folders:
         sweeps, motion, device = recorded_sweeps(args.folders, board), None, ''

@@ -20,7 +20,7 @@ from sff_ros.core.charuco import Board
 from sff_ros.core.code_sweep import CodeSweep
 from sff_ros.core.intrinsics import Intrinsics
 from sff_ros.core.stack import Slice
-from sff_ros.errors import CalibrationError, ConfigError
+from sff_ros.errors import CalibrationError
 
 FEWEST_VIEWS = 1  # slices that show the board, of a sweep that is worth something
 
@@ -60,8 +60,6 @@ def live_sweeps(args: argparse.Namespace, board: Board) -> tuple[list[BoardViews
     Raises:
         SffError: the camera cannot be opened or gives no pictures, or the user gave up.
     """
-    if args.places < 3:
-        raise ConfigError(f'--places is {args.places}; allowed: 3 or more')
     device = open_device(read_capture_config(args))
     try:
         low, high = device.codes.low, device.codes.high

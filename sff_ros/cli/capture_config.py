@@ -31,7 +31,7 @@ def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='NAME:=VALUE',
         action='append',
         default=[],
-        help='one of them, e.g. -p camera:=v4l2 -p v4l2.device:=0',
+        help='one of them, e.g. -p camera:=v4l2 -p v4l2.device:=/dev/video0',
     )
 
 

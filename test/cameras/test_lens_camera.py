@@ -175,8 +175,11 @@ def test_a_frame_that_gliding_lost_leaves_its_number_out() -> None:
 
 
 def test_gliding_needs_the_lag() -> None:
-    for calibration in (dataclasses.replace(KNOWN, lag_s=None), None):
-        with pytest.raises(ConfigError, match='the lag of this lens was not measured'):
+    for calibration, verb in ((dataclasses.replace(KNOWN, lag_s=None), 'settle'), (None, 'lens')):
+        message = (
+            f'the lag of this lens was not measured: run `sff calibrate {verb}`, or take stop'
+        )
+        with pytest.raises(ConfigError, match=message):
             list(camera(FakeLens(), calibration).glide((1.0, 2.0, 3.0)))
 
 

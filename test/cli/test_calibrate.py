@@ -204,6 +204,10 @@ def test_the_board_prints_at_its_size(tmp_path: Path) -> None:
         (['lens', '--out', 'x', '-p', 'nonsense'], "-p 'nonsense' must be NAME:=VALUE"),
         (['lens', '--out', 'x', '-p', 'camra:=v4l2'], 'did you mean camera?'),
         (['lens', '--out', 'x', '--places', '2'], '--places is 2; allowed: 3 or more'),
+        (['lens', '--out', 'x', '--slices', '-3'], '--slices is -3; allowed: 5 or more'),
+        (['lens', '--out', 'x', '--patience', '0'], '--patience is 0 s; allowed: above 0, up to'),
+        (['lens', '--out', 'no/x', '-p', 'camera:=v4l2'], 'no/x cannot be written: no is not a'),
+        (['settle', '--patience', '-1'], '--patience is -1 s; allowed: above 0, up to 10'),
         (['settle', '--params-file', 'nowhere.yaml'], 'nowhere.yaml: cannot be read'),
     ],
 )
