@@ -77,6 +77,9 @@ def run(args: argparse.Namespace) -> int:
         'settle': _settle,
         'show': _show,
     }
+    plot = getattr(args, 'plot', None)
+    if plot is not None and plot.suffix.lower() != '.png':
+        raise ConfigError(f'--plot {plot}: only .png is written')
     actions[args.action](args)
     return 0
 

@@ -203,6 +203,7 @@ def test_the_board_prints_at_its_size(tmp_path: Path) -> None:
         (['lens', '--out', 'x'], 'simulated.codes is 0'),
         (['lens', '--out', 'x', '-p', 'nonsense'], "-p 'nonsense' must be NAME:=VALUE"),
         (['lens', '--out', 'x', '-p', 'camra:=v4l2'], 'did you mean camera?'),
+        (['show', 'lens.yaml', '--plot', 'p.jpg'], '--plot p.jpg: only .png is written'),
         (['lens', '--out', 'x', '--places', '2'], '--places is 2; allowed: 3 or more'),
         (['lens', '--out', 'x', '--slices', '-3'], '--slices is -3; allowed: 5 or more'),
         (['lens', '--out', 'x', '--patience', '0'], '--patience is 0 s; allowed: above 0, up to'),
