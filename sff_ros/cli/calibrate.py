@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,8 +82,19 @@ def run(args: argparse.Namespace) -> int:
     plot = getattr(args, 'plot', None)
     if plot is not None and plot.suffix.lower() != '.png':
         raise ConfigError(f'--plot {plot}: only .png is written')
-    actions[args.action](args)
+    with _ended_alike():
+        actions[args.action](args)
     return 0
+
+
+@contextmanager
+def _ended_alike() -> Iterator[None]:
+    """Have SIGTERM end the command as Ctrl-C does, so that the lens is put back."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def parse_board(text: str) -> Board:
