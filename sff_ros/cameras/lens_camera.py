@@ -8,7 +8,7 @@ from collections.abc import Generator
 from dataclasses import replace
 
 from sff_ros.cameras.camera import FocusRange
-from sff_ros.cameras.lens_device import Frame, LensDevice
+from sff_ros.cameras.lens_device import Frame, LensDevice, frame_that_comes
 from sff_ros.cameras.ramp import Ramp
 from sff_ros.config_cameras import LensConfig
 from sff_ros.core.intrinsics import Intrinsics
@@ -16,7 +16,7 @@ from sff_ros.core.lens_calibration import Grade, LensCalibration
 from sff_ros.core.lens_motion import LensMotion
 from sff_ros.core.stack import Slice
 from sff_ros.core.thin_lens import ThinLens
-from sff_ros.errors import CalibrationError, CameraError, CameraLostError, ConfigError
+from sff_ros.errors import CalibrationError, CameraError, ConfigError
 
 # Where no settling was measured: five frames at 30 a second, what an untuned voice coil takes.
 PATIENT_SETTLE_S = 0.17
@@ -149,7 +149,7 @@ class LensCamera:
         newest = -math.inf
         with Ramp(self._lead, self._device.now_ns, ends, first_ns, last_ns - lead_ns):
             while True:
-                frame = self._frame_that_comes(not_before_ns)
+                frame = frame_that_comes(self._device, not_before_ns, LOST_IN_A_ROW)
                 self._last_mid_ns = mid_ns = frame.start_ns + frame.exposure_ns // 2
                 index = round((mid_ns - first_ns) / period)
                 if index >= len(positions):
@@ -169,17 +169,6 @@ class LensCamera:
         """Release the device. Closing twice does no harm."""
         self._is_open = False
         self._device.close()
-
-    def _frame_that_comes(self, not_before_ns: int) -> Frame:
-        """Return the next frame that is not lost, while few are lost in a row."""
-        for _ in range(LOST_IN_A_ROW):
-            try:
-                return self._device.frame(not_before_ns)
-            except CameraLostError:
-                raise
-            except CameraError:
-                not_before_ns = max(not_before_ns + self._device.period_ns, 0)
-        return self._device.frame(not_before_ns)
 
     def _next_mid_ns(self, place: float) -> int:
         """Return when the next frame will be half exposed, the lens being at a place by then.
@@ -203,23 +192,24 @@ class LensCamera:
         self._tell(self._motion.code_to(self._place_of(focus)))
 
     def _rest_at(self, place: float) -> None:
-        """Send the lens to a place unless it is there, and note when it will have settled."""
+        """Send the lens to a place unless that is where it goes to or is."""
         is_known = self._told is not None
         if not is_known:
             self._tell(self._device.codes.low)  # from where the play is known
         if not is_known or abs(place - self._motion.goal) > self._device.codes.step / 2 + 1e-9:
             self._tell(self._motion.code_to(place))
-            self._ready_ns = self._device.now_ns() + round(self._settle_s * 1e9)
 
     def _tell(self, code: float) -> None:
-        """Tell the lens the nearest code that it takes."""
+        """Tell the lens the nearest code that it takes, and note when it will have settled."""
         nearest = self._device.codes.nearest(code)
         if nearest == self._told:
             return
         with self._lock:
             self._device.move(nearest)  # what is refused was not told
             self._told = nearest
-            self._motion.command(self._device.now_ns(), nearest)
+            told_ns = self._device.now_ns()
+            self._motion.command(told_ns, nearest)
+        self._ready_ns = told_ns + round(self._settle_s * 1e9)
 
     def _place_of(self, focus: float) -> float:
         """Return the place of the lens for a focus, codes; refuse what is out of reach."""

@@ -9,7 +9,7 @@ from typing import Protocol
 from sff_ros.core.intrinsics import Intrinsics
 from sff_ros.core.lens import LensTable
 from sff_ros.core.stack import Image
-from sff_ros.errors import CameraError
+from sff_ros.errors import CameraError, CameraLostError
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +109,25 @@ class LensDevice(Protocol):
     def close(self) -> None:
         """Put everything back as it was found and release the device. Twice does no harm."""
         ...
+
+
+def frame_that_comes(device: LensDevice, not_before_ns: int, losses: int) -> Frame:
+    """Return the first frame from a time on that is not lost.
+
+    Args:
+        device: open.
+        not_before_ns: when its exposure may begin, on the device's clock.
+        losses: how many in a row are put up with.
+
+    Raises:
+        CameraError: more were lost.
+        CameraLostError: the device is gone.
+    """
+    for _ in range(losses):
+        try:
+            return device.frame(not_before_ns)
+        except CameraLostError:
+            raise
+        except CameraError:
+            not_before_ns += device.period_ns
+    return device.frame(not_before_ns)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.cameras.lens_device import Frame, LensDevice
+from sff_ros.cameras.lens_device import Frame, LensDevice, frame_that_comes
 from sff_ros.core.code_sweep import CodeSweep
 from sff_ros.core.settling import (
     Flank,
@@ -131,11 +131,9 @@ def _step(
 
 def _frame(device: LensDevice, not_before_ns: int) -> Frame:
     """Return the first frame that is not lost."""
-    for _ in range(LOST_IN_A_ROW):
-        try:
-            return device.frame(not_before_ns)
-        except CameraLostError:
-            raise
-        except CameraError as err:
-            loss = err
-    raise CameraError(f'no picture comes: {loss}') from loss
+    try:
+        return frame_that_comes(device, not_before_ns, LOST_IN_A_ROW)
+    except CameraLostError:
+        raise
+    except CameraError as err:
+        raise CameraError(f'no picture comes: {err}') from err

@@ -120,7 +120,7 @@ def find_poses(
 def _at_reference(
     views: BoardViews, places: Floats, breathing: Breathing, middle: tuple[float, float]
 ) -> Corners:
-    """Return the mean place of each corner that a sweep shows, at the reference."""
+    """Return the median place of each corner that a sweep shows, at the reference."""
     seen: dict[int, list[Points]] = {}
     for corners, place in zip(views.corners, places.tolist(), strict=True):
         if corners is not None:

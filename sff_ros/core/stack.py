@@ -26,7 +26,8 @@ class Slice:
         index: 0-based place in the sweep, in the order of time.
         count: how many slices the sweep has.
         sweep: number of the sweep, growing.
-        code: what the lens was told, NaN where it takes dioptres or nobody knows.
+        code: place of the lens: what it was told, less its play where that is known; NaN where
+            it takes dioptres or nobody knows.
         field_dpt: field curvature: how many dioptres nearer than focus_dpt the picture is sharp
             at tan^2 = 1 off the optical axis; 0 where not known.
         warp: (3, 3) from px of the picture at the reference focus to px of this one, where the

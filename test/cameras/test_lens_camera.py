@@ -174,6 +174,15 @@ def test_a_frame_that_gliding_lost_leaves_its_number_out() -> None:
         list(lens.glide(plan))
 
 
+def test_standing_still_after_gliding_waits_for_the_lens() -> None:
+    device = FakeLens(lag_s=0.01)
+    lens = camera(device, dataclasses.replace(KNOWN, play=0.0, settle_s=0.08))
+    plan = tuple(np.linspace(0.6, 4.3, 15).tolist())
+    list(lens.glide(plan))
+    slice_ = lens.capture(4.3)  # the lens was told so already, and is still on its way
+    assert place(slice_) == pytest.approx(slice_.code, abs=1)
+
+
 def test_gliding_needs_the_lag() -> None:
     for calibration, verb in ((dataclasses.replace(KNOWN, lag_s=None), 'settle'), (None, 'lens')):
         message = (
