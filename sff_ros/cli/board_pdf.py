@@ -7,7 +7,7 @@ import numpy as np
 from sff_ros.core.charuco import CELLS, Board
 
 POINT_M = 0.0254 / 72  # PDF's unit
-MARGIN = 0.5  # of white around the board, squares
+MARGIN = 0.4  # of white around the board, squares: 11x7 of 25 mm then fit A4
 RULER_M = 0.1  # for the print to be checked with
 
 

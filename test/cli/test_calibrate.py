@@ -181,7 +181,7 @@ def test_the_board_prints_at_its_size(tmp_path: Path) -> None:
     box = re.search(r'/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]', text)
     assert box is not None
     side = 30 / 25.4 * 72
-    assert [float(v) for v in box.groups()] == pytest.approx([10 * side, 6.5 * side], abs=0.01)
+    assert [float(v) for v in box.groups()] == pytest.approx([9.8 * side, 6.2 * side], abs=0.01)
     # Drawn again from its rectangles it is a board.
     page = np.full((650, 1000), 255, np.uint8)
     for x, y, w, h in re.findall(r'([\d.]+) ([\d.]+) ([\d.]+) ([\d.]+) re f', text):
@@ -191,6 +191,16 @@ def test_the_board_prints_at_its_size(tmp_path: Path) -> None:
     corners = Board(9, 5, 0.03).find(page)
     assert corners is not None
     assert len(corners.ids) == 8 * 4
+
+
+def test_the_default_board_fits_a4(tmp_path: Path) -> None:
+    out = tmp_path / 'board.pdf'
+    assert main(['calibrate', 'board', '--out', str(out)]) == 0
+    box = re.search(rb'/MediaBox \[0 0 ([\d.]+) ([\d.]+)\]', out.read_bytes())
+    assert box is not None
+    width_mm, height_mm = (float(points) * 25.4 / 72 for points in box.groups())
+    assert width_mm <= 297
+    assert height_mm <= 210
 
 
 @pytest.mark.parametrize(
