@@ -20,15 +20,24 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.cameras.simulated import SimulatedCamera
-from sff_ros.cameras.stack_folder import read_stack
-from sff_ros.config_cameras import SimulatedConfig
-from sff_ros.core.align import MODELS, AlignedStack, Aligner, Alignment, align, as_alignment, moved
-from sff_ros.core.breathing_warp import breathing_warp
-from sff_ros.core.focus_volume import measure_contrast, to_grey
-from sff_ros.core.motion import MotionMeter
-from sff_ros.core.stack import FocalStack, Image, Slice
-from sff_ros.core.warping import covered
+from sff_ros.cameras.simulated.camera import SimulatedCamera
+from sff_ros.config.cameras import SimulatedConfig
+from sff_ros.core.alignment.aligner import (
+    MODELS,
+    AlignedStack,
+    Aligner,
+    Alignment,
+    align,
+    as_alignment,
+    moved,
+)
+from sff_ros.core.alignment.motion import MotionMeter
+from sff_ros.core.alignment.warp import covered
+from sff_ros.core.focus.measure import measure_contrast
+from sff_ros.core.image import Image, to_grey
+from sff_ros.core.optics.breathing import breathing_warp
+from sff_ros.core.sweep.stack import FocalStack, Slice
+from sff_ros.files.stack import read_stack
 
 SHARP = 0.7  # of the sharpest slice at that place
 WINDOW_PX = 21

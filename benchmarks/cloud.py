@@ -11,8 +11,8 @@ import time
 import numpy as np
 from std_msgs.msg import Header
 
-from sff_ros.core.cloud import CloudBuilder
-from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.depth.cloud import CloudBuilder
+from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.nodes.messages import to_cloud
 
 RUNS = 100

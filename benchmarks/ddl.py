@@ -13,8 +13,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from sff_ros.core.all_in_focus import RunningAllInFocus
-from sff_ros.core.focus_volume import measure_ddl
+from sff_ros.core.focus.all_in_focus import RunningAllInFocus
+from sff_ros.core.focus.measure import measure_ddl
 from sff_ros.inference.peak import PeakBackend
 
 

@@ -16,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from sff_ros.cameras.plan import plan_sweep
-from sff_ros.cameras.simulated import SimulatedCamera
-from sff_ros.cameras.simulated_lens import SimulatedLens
-from sff_ros.config import SweepConfig
-from sff_ros.config_cameras import SimulatedConfig
-from sff_ros.core.stack import FocalStack, Slice
-from sff_ros.core.thin_lens import ThinLens
-from sff_ros.inference import choose_backend
+from sff_ros.cameras.simulated.camera import SimulatedCamera
+from sff_ros.cameras.simulated.device import SimulatedLens
+from sff_ros.config.cameras import SimulatedConfig
+from sff_ros.config.nodes import SweepConfig
+from sff_ros.core.optics.thin_lens import ThinLens
+from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.inference.backend import DepthBackend
+from sff_ros.inference.choice import choose_backend
 from sff_ros.pipeline import ShapeFromFocus
 
 # Focal length mm, f-number, pixel pitch um, near m, far m.

@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.cameras.picture_file import read_picture
-from sff_ros.cli.map_file import read_map
 from sff_ros.cli.render import pairs
-from sff_ros.core.canonical import POSITIONS, canonical_places
-from sff_ros.core.stack import FocalStack, Slice
-from sff_ros.inference import open_backend
+from sff_ros.core.focus.canonical import POSITIONS, canonical_places
+from sff_ros.core.sweep.stack import FocalStack, Slice
+from sff_ros.files.depth_map import read_map
+from sff_ros.files.image import read_picture
 from sff_ros.inference.backend import DepthBackend
+from sff_ros.inference.choice import open_backend
 from sff_ros.pipeline import ShapeFromFocus
 from sff_ros.training.rgbd import render_rgbd, spread_places
 

@@ -2,8 +2,7 @@
 
 python benchmarks/method_figures.py STACK [--weights FILE] [--out DIR]
 
-Needs PyTorch, safetensors and matplotlib (`sff train` installs them). STACK is a folder of
-pictures as for `sff depth`; these are cut to multiples of 16 px.
+Needs PyTorch, safetensors and matplotlib. STACK: images as for `sff depth`, cut to 16 px.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from sff_ros.cameras.stack_folder import read_stack
-from sff_ros.cli.scale_bar import Picture, Scale, add_scale, draw_text, text_size
-from sff_ros.core.all_in_focus import RunningAllInFocus, compose
-from sff_ros.core.canonical import POSITIONS, canonical_places, from_canonical, to_canonical
-from sff_ros.core.focus_curve import FALL, extend, fit_curves
-from sff_ros.core.focus_map import FloatMap
-from sff_ros.core.focus_peak import MEDIUM, Evidence, gather_evidence
-from sff_ros.core.focus_volume import DILATIONS, POOLING, FocusVolume, measure_contrast, to_grey
+from sff_ros.cli.report.scale_bar import Scale, add_scale, draw_text, text_size
+from sff_ros.core.focus.all_in_focus import RunningAllInFocus, compose
+from sff_ros.core.focus.canonical import POSITIONS, canonical_places, from_canonical, to_canonical
+from sff_ros.core.focus.curve_fit import FALL, extend, fit_curves
+from sff_ros.core.focus.measure import DILATIONS, POOLING, FocusVolume, measure_contrast
+from sff_ros.core.focus.peak import MEDIUM, Evidence, gather_evidence
+from sff_ros.core.image import FloatMap, RgbImage, to_grey
+from sff_ros.files.stack import read_stack
 from sff_ros.inference.shipped import shipped_model
 from sff_ros.network.checkpoint import assign_weights, read_checkpoint, read_safetensors
 from sff_ros.network.fast_gru import SIZE_MULTIPLE, FastGru, Predictions, confidence
@@ -44,12 +43,12 @@ Pixel = tuple[int, int]  # row, column of the pooled maps
 class Stages:
     """What every stage made of one sweep; `start` is the classical map, canonical (h, w)."""
 
-    images: Sequence[Picture]
+    images: Sequence[RgbImage]
     volume: FocusVolume
     evidence: Evidence
     start: FloatMap
     predictions: Predictions
-    sharp: Picture
+    sharp: RgbImage
 
 
 def main() -> None:
@@ -97,7 +96,8 @@ def run(folder: Path, weights: Path) -> Stages:
     with torch.inference_mode():
         predictions = load(weights).eval()(*(torch.from_numpy(m)[None] for m in maps))
     sharp = compose(images, from_canonical(values(predictions.position), axis))
-    return Stages(images, volume, evidence, sweep.evidence[0], predictions, cast('Picture', sharp))
+    start = sweep.evidence[0]
+    return Stages(images, volume, evidence, start, predictions, cast('RgbImage', sharp))
 
 
 def load(weights: Path) -> FastGru:
@@ -142,7 +142,7 @@ def pick_pixels(stages: Stages) -> dict[str, Pixel]:
 # ---- the figures
 
 
-def sweep_figure(stages: Stages) -> Picture:
+def sweep_figure(stages: Stages) -> RgbImage:
     """Slices of the sweep, and the picture that is sharp everywhere."""
     last = len(stages.images) - 1
     chosen = [round(k * last / (SHOWN - 1)) for k in range(SHOWN)]
@@ -150,7 +150,7 @@ def sweep_figure(stages: Stages) -> Picture:
     return grid([*tiles, panel(stages.sharp, 'sharp everywhere', 300)], 3)
 
 
-def ddl_figure(stages: Stages) -> Picture:
+def ddl_figure(stages: Stages) -> RgbImage:
     """One slice and its response to each dilation, on one scale."""
     middle = len(stages.images) // 2
     responses = stages.volume.responses[middle]
@@ -167,8 +167,8 @@ def ddl_figure(stages: Stages) -> Picture:
     return add_scale(grid(tiles, 3), scale)
 
 
-def stages_figure(stages: Stages, around: Pixel | None = None) -> Picture:
-    """Picture, start, each iteration, half resolution, final position, confidence."""
+def stages_figure(stages: Stages, around: Pixel | None = None) -> RgbImage:
+    """Image, start, each iteration, half resolution, final position, confidence."""
     predictions = stages.predictions
     positions = Scale(0.0, POSITIONS - 1.0, 'position', ramp(cv2.COLORMAP_TURBO))
     sure = Scale(0.0, 1.0, 'confidence', ramp(cv2.COLORMAP_VIRIDIS))
@@ -183,7 +183,7 @@ def stages_figure(stages: Stages, around: Pixel | None = None) -> Picture:
     return add_scale(add_scale(grid(tiles, 4), positions), sure)
 
 
-def part(picture: Picture, size: tuple[int, int], around: Pixel | None) -> Picture:
+def part(picture: RgbImage, size: tuple[int, int], around: Pixel | None) -> RgbImage:
     """Cut out a sixth of the sides around a pixel, if any, in full resolution."""
     if around is None:
         return picture
@@ -196,7 +196,7 @@ def part(picture: Picture, size: tuple[int, int], around: Pixel | None) -> Pictu
     return large[top : top + size[0] // 6, left : left + size[1] // 6]
 
 
-def curves_figure(stages: Stages, pixels: dict[str, Pixel]) -> Picture:
+def curves_figure(stages: Stages, pixels: dict[str, Pixel]) -> RgbImage:
     """Where the pixels are; their focus curves, the classical fit and the network's answer."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -260,19 +260,19 @@ def best_template(places: Floats, curve: Floats, centre: Floats, dense: Floats) 
 # ---- drawing
 
 
-def ramp(code: int) -> Picture:
+def ramp(code: int) -> RgbImage:
     """Return one of OpenCV's colour maps as (256, 3) RGB."""
     levels = np.arange(256, dtype=np.uint8)[:, None]
     return np.asarray(cv2.applyColorMap(levels, code)[:, 0, ::-1], np.uint8)
 
 
-def coloured(map_: npt.NDArray[Any], scale: Scale, steps: int = 60) -> Picture:
+def coloured(map_: npt.NDArray[Any], scale: Scale, steps: int = 60) -> RgbImage:
     """Colour a map, in steps that PNG compresses well."""
     share = np.clip((map_ - scale.low) / (scale.high - scale.low), 0, 1)
     return scale.colours[np.rint(steps * share).astype(np.intp) * 255 // steps]
 
 
-def panel(picture: npt.NDArray[Any], title: str, width: int) -> Picture:
+def panel(picture: npt.NDArray[Any], title: str, width: int) -> RgbImage:
     """Bring a picture to a width, with a title above."""
     colour = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
     size = (width, round(colour.shape[0] * width / colour.shape[1]))
@@ -284,14 +284,14 @@ def panel(picture: npt.NDArray[Any], title: str, width: int) -> Picture:
     return tile
 
 
-def grid(tiles: Sequence[Picture], columns: int) -> Picture:
+def grid(tiles: Sequence[RgbImage], columns: int) -> RgbImage:
     """Put tiles of one size into full rows, with gaps."""
     spaced = [np.pad(t, ((0, 0), (0, GAP), (0, 0)), constant_values=PAPER) for t in tiles]
     rows = [np.hstack(spaced[i : i + columns]) for i in range(0, len(spaced), columns)]
     return np.vstack(rows)
 
 
-def fewer_levels(picture: npt.NDArray[Any]) -> Picture:
+def fewer_levels(picture: npt.NDArray[Any]) -> RgbImage:
     """Round to 32 levels a channel: hardly seen, and a PNG takes half as much."""
     return np.asarray(np.minimum((picture.astype(np.int16) + 4) // 8 * 8, 255), np.uint8)
 

@@ -65,9 +65,9 @@ def timed(call: Callable[[], object]) -> tuple[float, float]:
 
 def measure_ours(stack: list[Any]) -> tuple[float, float]:
     """Return the median of ten answers after one to warm up."""
-    from sff_ros.core.all_in_focus import RunningAllInFocus
-    from sff_ros.core.focus_volume import FocusVolume
-    from sff_ros.inference import open_backend
+    from sff_ros.core.focus.all_in_focus import RunningAllInFocus
+    from sff_ros.core.focus.measure import FocusVolume
+    from sff_ros.inference.choice import open_backend
 
     backend = open_backend('onnx')
     context = RunningAllInFocus()
@@ -86,7 +86,7 @@ def measure_paper(stack: list[Any], iterations: int, threads: int) -> tuple[floa
     """Return one whole prediction after a short one to warm up."""
     import torch
 
-    from sff_ros.network.ddl_gru import DdlGru, predict
+    from sff_ros.network.paper.ddl_gru import DdlGru, predict
 
     torch.set_num_threads(threads)
     torch.manual_seed(0)

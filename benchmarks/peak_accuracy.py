@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 
 from sff_ros.cli.evaluate import evaluate, stack_names, with_means
-from sff_ros.cli.evaluation_table import markdown
-from sff_ros.cli.truth import truth_path
-from sff_ros.core.focus_map import FocusEstimate
-from sff_ros.core.focus_volume import FocusVolume, Responses, measure_ddl
-from sff_ros.core.stack import Image
+from sff_ros.cli.evaluation.ground_truth import truth_path
+from sff_ros.cli.report.evaluation_table import markdown
+from sff_ros.core.focus.estimate import FocusEstimate
+from sff_ros.core.focus.measure import FocusVolume, Responses, measure_ddl
+from sff_ros.core.image import Image
 from sff_ros.inference.backend import ModelSpec
 from sff_ros.inference.peak import PeakBackend
 

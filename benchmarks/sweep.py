@@ -14,13 +14,13 @@ import statistics
 
 from sff_ros.cameras.lens_camera import LensCamera
 from sff_ros.cameras.plan import plan_sweep
-from sff_ros.cameras.simulated_lens import SETTLED, SimulatedLens
-from sff_ros.config import SweepConfig
-from sff_ros.config_cameras import LensConfig, SimulatedConfig
-from sff_ros.core.intrinsics import Intrinsics
-from sff_ros.core.lens import LensTable
-from sff_ros.core.lens_calibration import LensCalibration
-from sff_ros.core.stack import Slice
+from sff_ros.cameras.simulated.device import SETTLED, SimulatedLens
+from sff_ros.config.cameras import LensConfig, SimulatedConfig
+from sff_ros.config.nodes import SweepConfig
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.optics.lens_calibration import LensCalibration
+from sff_ros.core.optics.lens_table import LensTable
+from sff_ros.core.sweep.stack import Slice
 
 SETTLE_S = 0.045
 SWEEPS = 8

@@ -13,25 +13,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sff_ros.core.align import Aligner, Alignment, Place, moved
-from sff_ros.core.all_in_focus import RunningAllInFocus, compose
-from sff_ros.core.assembler import StackAssembler
-from sff_ros.core.field_curvature import field_map
-from sff_ros.core.focus_map import FloatMap, FocusEstimate, to_dioptres
-from sff_ros.core.focus_volume import FocusVolume, Responses
-from sff_ros.core.intrinsics import Intrinsics
-from sff_ros.core.motion import MotionMeter
-from sff_ros.core.registration import Warp
-from sff_ros.core.stack import FocalStack, Image, Slice
-from sff_ros.core.warping import (
+from sff_ros.core.alignment.aligner import Aligner, Alignment, Place, moved
+from sff_ros.core.alignment.motion import MotionMeter
+from sff_ros.core.alignment.warp import (
     Mask,
     covered,
-    inverse,
     is_still,
     warped,
     warped_map,
     without_rounding,
 )
+from sff_ros.core.focus.all_in_focus import RunningAllInFocus, compose
+from sff_ros.core.focus.estimate import FocusEstimate, to_dioptres
+from sff_ros.core.focus.measure import FocusVolume, Responses
+from sff_ros.core.homography import inverse
+from sff_ros.core.image import FloatMap, Image, Warp
+from sff_ros.core.optics.field_curvature import field_map
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.sweep.assembler import StackAssembler
+from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.inference.backend import DepthBackend
 
 

@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.cameras.simulated import SimulatedCamera
-from sff_ros.config_cameras import SimulatedConfig
-from sff_ros.core.breathing_warp import breathing_warp
-from sff_ros.core.stack import Image, Slice
+from sff_ros.cameras.simulated.camera import SimulatedCamera
+from sff_ros.config.cameras import SimulatedConfig
+from sff_ros.core.image import Image
+from sff_ros.core.optics.breathing import breathing_warp
+from sff_ros.core.sweep.stack import Slice
 
 COUNT = 15
 PERIOD_NS = 33_000_000

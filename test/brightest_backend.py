@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from sff_ros.core.focus_map import FocusEstimate
-from sff_ros.core.focus_volume import FocusVolume, Responses
-from sff_ros.core.stack import Image
+from sff_ros.core.focus.estimate import FocusEstimate
+from sff_ros.core.focus.measure import FocusVolume, Responses
+from sff_ros.core.image import Image
 from sff_ros.errors import ModelError
 from sff_ros.inference.backend import ModelSpec
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sff_ros.inference.engine_cache import EngineKey
+from sff_ros.inference.tensorrt.engine_cache import EngineKey
 
 KEY = EngineKey(
     graph_sha256='ab' * 32,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from sff_ros.cameras.frame_clock import FrameClock
 from sff_ros.cameras.lens_device import CodeRange, Frame
-from sff_ros.core.intrinsics import Intrinsics
-from sff_ros.core.lens import LensTable
-from sff_ros.core.lens_motion import LensMotion
+from sff_ros.cameras.simulated.frame_clock import FrameClock
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.optics.lens_dynamics import LensMotion
+from sff_ros.core.optics.lens_table import LensTable
 from sff_ros.errors import CameraError, CameraLostError
 
 SIZE = Intrinsics(32, 24)

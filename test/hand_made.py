@@ -11,8 +11,9 @@ from live_graph import Graph
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
-from sff_ros.core.intrinsics import Intrinsics
-from sff_ros.core.stack import Slice
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.sweep.stack import Slice
+from sff_ros.nodes.exact_sync import stamp_of
 from sff_ros.nodes.messages import (
     header_of,
     slice_encoding,
@@ -20,7 +21,6 @@ from sff_ros.nodes.messages import (
     to_focus,
     to_image,
 )
-from sff_ros.nodes.stamp_matcher import stamp_of
 
 FRAME = 'hand_made'
 QOS = QoSProfile(depth=60)

@@ -27,9 +27,9 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
-from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.nodes.exact_sync import stamp_of
 from sff_ros.nodes.messages import to_camera_info, to_image
-from sff_ros.nodes.stamp_matcher import stamp_of
 
 MOVING = 255
 EXPOSED = 0.6  # of a period; the rest is reading out

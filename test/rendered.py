@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.core.all_in_focus import RunningAllInFocus
-from sff_ros.core.focus_map import FocusEstimate
-from sff_ros.core.focus_volume import FocusVolume
-from sff_ros.core.stack import Image
+from sff_ros.core.focus.all_in_focus import RunningAllInFocus
+from sff_ros.core.focus.estimate import FocusEstimate
+from sff_ros.core.focus.measure import FocusVolume
+from sff_ros.core.image import Image
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.peak import PeakBackend
 

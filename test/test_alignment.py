@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pytest
 from breathing_sweep import COUNT, camera, sweep, with_mover
 
-from sff_ros.cameras.simulated import SimulatedCamera
-from sff_ros.core.align import Alignment
-from sff_ros.core.stack import FocalStack, Slice
+from sff_ros.cameras.simulated.camera import SimulatedCamera
+from sff_ros.core.alignment.aligner import Alignment
+from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.errors import StackError
 from sff_ros.inference.peak import PeakBackend
 from sff_ros.pipeline import FocusMap, ShapeFromFocus

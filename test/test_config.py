@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from sff_ros.config import (
+from sff_ros.config.cameras import FolderConfig, SimulatedConfig
+from sff_ros.config.nodes import (
     NODE_CONFIGS,
     CaptureConfig,
     DepthConfig,
     InferenceConfig,
     SweepConfig,
 )
-from sff_ros.config_cameras import FolderConfig, SimulatedConfig
-from sff_ros.config_schema import ParamSpec, check_value, from_flat, walk
+from sff_ros.config.schema import ParamSpec, check_value, from_flat, walk
 from sff_ros.errors import ConfigError
 
 NAN, INF = float('nan'), float('inf')

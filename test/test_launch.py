@@ -17,9 +17,9 @@ import pytest
 import yaml
 from programs import default_signals
 
-from sff_ros.cameras.prepared_settings import parse_settings
-from sff_ros.config import NODE_CONFIGS, CaptureConfig
-from sff_ros.config_schema import from_flat
+from sff_ros.cameras.ros_driver.settings import parse_settings
+from sff_ros.config.nodes import NODE_CONFIGS, CaptureConfig
+from sff_ros.config.schema import from_flat
 
 ROOT = Path(__file__).parents[1]
 NO_LAUNCH = 'launch_ros is not installed: a pip installation has no ros2 launch'

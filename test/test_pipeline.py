@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pytest
 from brightest_backend import BrightestBackend
 
-from sff_ros.core.stack import FocalStack, Slice
-from sff_ros.core.sweep import SweepPlan
+from sff_ros.core.sweep.plan import SweepPlan
+from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.errors import ModelError, StackError
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.peak import PeakBackend

@@ -12,10 +12,10 @@ import time
 from typing import Any
 
 from sff_ros.cameras.lens_camera import LensCamera
-from sff_ros.cameras.v4l2 import V4l2Device
-from sff_ros.cameras.v4l2_node import VideoNode
-from sff_ros.config_cameras import LensConfig, V4l2Config
-from sff_ros.core.stack import Slice
+from sff_ros.cameras.v4l2.device import V4l2Device
+from sff_ros.cameras.v4l2.node import VideoNode
+from sff_ros.config.cameras import LensConfig, V4l2Config
+from sff_ros.core.sweep.stack import Slice
 
 CONFIG = V4l2Config(
     device='0', width=320, height=180, frame_rate=60.0, pixel_format='GREY',

@@ -7,15 +7,15 @@ import threading
 from collections.abc import Generator
 from dataclasses import replace
 
-from sff_ros.cameras.camera import FocusRange
+from sff_ros.cameras.focus_camera import FocusRange
 from sff_ros.cameras.lens_device import Frame, LensDevice, frame_that_comes
 from sff_ros.cameras.ramp import Ramp
-from sff_ros.config_cameras import LensConfig
-from sff_ros.core.intrinsics import Intrinsics
-from sff_ros.core.lens_calibration import Grade, LensCalibration
-from sff_ros.core.lens_motion import LensMotion
-from sff_ros.core.stack import Slice
-from sff_ros.core.thin_lens import ThinLens
+from sff_ros.config.cameras import LensConfig
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.optics.lens_calibration import Grade, LensCalibration
+from sff_ros.core.optics.lens_dynamics import LensMotion
+from sff_ros.core.optics.thin_lens import ThinLens
+from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CalibrationError, CameraError, ConfigError
 
 # Where no settling was measured: five frames at 30 a second, what an untuned voice coil takes.

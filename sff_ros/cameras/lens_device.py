@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
-from sff_ros.core.intrinsics import Intrinsics
-from sff_ros.core.lens import LensTable
-from sff_ros.core.stack import Image
+from sff_ros.core.image import Image
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.optics.lens_table import LensTable
 from sff_ros.errors import CameraError, CameraLostError
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from sff_ros.cameras.camera import FocusCamera, FocusRange
-from sff_ros.config import FEWEST_SLICES, SweepConfig
-from sff_ros.core.sweep import SweepPlan, explicit, uniform
-from sff_ros.core.thin_lens import ThinLens
+from sff_ros.cameras.focus_camera import FocusCamera, FocusRange
+from sff_ros.config.nodes import FEWEST_SLICES, SweepConfig
+from sff_ros.core.optics.thin_lens import ThinLens
+from sff_ros.core.sweep.plan import SweepPlan, explicit, uniform
 from sff_ros.errors import ConfigError
 
 _TOLERANCE_DPT = 1e-6  # of rounding in 1 / metres

@@ -9,18 +9,18 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from sff_ros.cameras import open_device
-from sff_ros.cameras.lens_file import read_lens, write_lens
-from sff_ros.cameras.lens_survey import PATIENT_S, Motion, measure_motion
-from sff_ros.cameras.picture_file import write_png
-from sff_ros.cli.board_pdf import board_pdf
+from sff_ros.cameras.lens_probe import PATIENT_S, Motion, measure_motion
+from sff_ros.cameras.open import open_device
+from sff_ros.cli.arguments import add_camera_arguments, read_capture_config
 from sff_ros.cli.calibrate_lens import live_sweeps, recorded_sweeps
-from sff_ros.cli.calibration_picture import calibration_picture
-from sff_ros.cli.calibration_text import describe, describe_fit
-from sff_ros.cli.capture_config import add_camera_arguments, read_capture_config
-from sff_ros.core.charuco import Board
-from sff_ros.core.lens_from_board import calibrate_lens
+from sff_ros.cli.report.board_pdf import board_pdf
+from sff_ros.cli.report.calibration_plot import calibration_picture
+from sff_ros.cli.report.calibration_text import describe, describe_fit
+from sff_ros.core.calibration.charuco import Board
+from sff_ros.core.calibration.from_board import calibrate_lens
 from sff_ros.errors import ConfigError
+from sff_ros.files.image import write_png
+from sff_ros.files.lens_yaml import read_lens, write_lens
 
 HELP = 'Calibrate a lens: print a board, sweep over it, get dioptres for lens codes.'
 EPILOG = """\

@@ -10,17 +10,17 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from sff_ros.cameras import open_device
 from sff_ros.cameras.lens_device import LensDevice
-from sff_ros.cameras.lens_survey import Motion, measure_motion, sweep_codes, take_sweep
-from sff_ros.cameras.stack_folder import read_stack, write_stack
-from sff_ros.cli.capture_config import read_capture_config
-from sff_ros.core.board_pose import BoardViews, observe
-from sff_ros.core.charuco import Board
-from sff_ros.core.code_sweep import CodeSweep
-from sff_ros.core.intrinsics import Intrinsics
-from sff_ros.core.stack import Slice
+from sff_ros.cameras.lens_probe import Motion, measure_motion, sweep_codes, take_sweep
+from sff_ros.cameras.open import open_device
+from sff_ros.cli.arguments import read_capture_config
+from sff_ros.core.calibration.board_pose import BoardViews, observe
+from sff_ros.core.calibration.charuco import Board
+from sff_ros.core.calibration.code_sweep import CodeSweep
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CalibrationError
+from sff_ros.files.stack import read_stack, write_stack
 
 FEWEST_VIEWS = 1  # slices that show the board, of a sweep that is worth something
 

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import yaml
 
-from sff_ros.cameras.stack_folder import read_stack
-from sff_ros.cameras.staged_folder import staged_folder
-from sff_ros.cli.demo_report import write_report
-from sff_ros.cli.outputs import checked_out
+from sff_ros.cli.report.demo_report import write_report
 from sff_ros.errors import ConfigError, SffError
-from sff_ros.inference import AUTO, BACKENDS
+from sff_ros.files.atomic_folder import staged_folder
+from sff_ros.files.export import checked_out
+from sff_ros.files.stack import read_stack
+from sff_ros.inference.choice import AUTO, BACKENDS
 
 if TYPE_CHECKING:
     from sff_ros.nodes.observer import Seen

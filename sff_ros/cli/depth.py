@@ -9,23 +9,23 @@ from pathlib import Path
 
 import numpy as np
 
-from sff_ros.cameras.camera_info import read_camera_info
-from sff_ros.cameras.picture_file import write_png
-from sff_ros.cameras.stack_folder import RecordedStack, read_stack
-from sff_ros.cameras.staged_folder import staged_folder
-from sff_ros.cli.outputs import checked_out, write_ply, write_tiff
-from sff_ros.cli.pictures import confidence_picture, depth_picture, position_picture
-from sff_ros.cli.prediction import predict_folder
-from sff_ros.config import DepthConfig
-from sff_ros.core.align import MODELS, Alignment, align, as_alignment
-from sff_ros.core.cloud import unproject
-from sff_ros.core.metric_depth import metric_depth
-from sff_ros.core.motion import MUCH_MOVING
-from sff_ros.core.rectification import Rectifier
-from sff_ros.core.stack import FocalStack
+from sff_ros.cli.predict import predict_folder
+from sff_ros.cli.report.images import confidence_picture, depth_picture, position_picture
+from sff_ros.config.nodes import DepthConfig
+from sff_ros.core.alignment.aligner import MODELS, Alignment, align, as_alignment
+from sff_ros.core.alignment.motion import MUCH_MOVING
+from sff_ros.core.depth.cloud import unproject
+from sff_ros.core.depth.metric import metric_depth
+from sff_ros.core.depth.rectify import Rectifier
+from sff_ros.core.sweep.stack import FocalStack
 from sff_ros.errors import CalibrationError, ConfigError
-from sff_ros.inference import AUTO, choose_backend
+from sff_ros.files.atomic_folder import staged_folder
+from sff_ros.files.camera_info import read_camera_info
+from sff_ros.files.export import checked_out, write_ply, write_tiff
+from sff_ros.files.image import write_png
+from sff_ros.files.stack import RecordedStack, read_stack
 from sff_ros.inference.backend import DepthBackend
+from sff_ros.inference.choice import AUTO, choose_backend
 from sff_ros.pipeline import FocusMap, ShapeFromFocus
 
 HELP = 'Compute depth from a folder of pictures of one sweep of the lens.'

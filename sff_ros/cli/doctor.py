@@ -14,15 +14,15 @@ import cv2
 import numpy as np
 
 from sff_ros import __version__
-from sff_ros.cli.doctor_stack import HEIGHT, SLICES, WIDTH, KnownStack, known_stack
-from sff_ros.cli.doctor_trial import RUNS, Trial, try_backend
 from sff_ros.cli.engine import show_progress
+from sff_ros.cli.evaluation.backend_check import RUNS, Trial, try_backend
+from sff_ros.cli.evaluation.reference_stack import HEIGHT, SLICES, WIDTH, KnownStack, known_stack
 from sff_ros.errors import ModelError
-from sff_ros.inference import BACKENDS
-from sff_ros.inference.cuda_program import find_gpu, load_cudart
-from sff_ros.inference.engine_cache import EngineCache
+from sff_ros.inference.choice import BACKENDS
 from sff_ros.inference.shipped import shipped_model
-from sff_ros.inference.tensorrt_build import load_library
+from sff_ros.inference.tensorrt.build import load_library
+from sff_ros.inference.tensorrt.engine_cache import EngineCache
+from sff_ros.inference.tensorrt.program import find_gpu, load_cudart
 
 HELP = 'Check this installation: what is there, what works, how well and how fast.'
 EPILOG = """\

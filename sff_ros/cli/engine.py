@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sff_ros.errors import ConfigError
-from sff_ros.inference.background import Size
-from sff_ros.inference.engine_cache import CacheEntry, EngineCache
 from sff_ros.inference.shipped import shipped_model
+from sff_ros.inference.tensorrt.engine_cache import CacheEntry, EngineCache
+from sff_ros.inference.warm_up import Size
 
 HELP = 'Build, list or clear the TensorRT engines in ~/.cache/sff_ros.'
 EPILOG = """\
@@ -99,7 +99,7 @@ def show_progress() -> Callable[[str, float], None]:
 def _build(size: Size, model: Path) -> None:
     """Build the engines of a size, unless they are kept, and try them."""
     # Only here: list and clear must work where the rest of the backend does not.
-    from sff_ros.inference.tensorrt import open_tensorrt
+    from sff_ros.inference.tensorrt.backend import open_tensorrt
 
     backend = open_tensorrt(model)
     print(f'{backend.device.library} on {backend.device.gpu}: {size[1]}x{size[0]}, a build takes '

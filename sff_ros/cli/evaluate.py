@@ -9,17 +9,17 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from sff_ros.cameras.picture_file import write_png
-from sff_ros.cameras.stack_folder import RecordedStack, read_stack
-from sff_ros.cameras.staged_folder import staged_folder
-from sff_ros.cli.evaluation_picture import evaluation_picture
-from sff_ros.cli.evaluation_table import markdown
-from sff_ros.cli.outputs import checked_out
-from sff_ros.cli.scoring import Row, judge, mean_row, measure, to_numbers
-from sff_ros.cli.truth import Truth, read_truth, truth_path
+from sff_ros.cli.evaluation.ground_truth import Truth, read_truth, truth_path
+from sff_ros.cli.evaluation.scoring import Row, judge, mean_row, measure, to_numbers
+from sff_ros.cli.report.evaluation_plot import evaluation_picture
+from sff_ros.cli.report.evaluation_table import markdown
 from sff_ros.errors import ConfigError, SffError
-from sff_ros.inference import open_backend
+from sff_ros.files.atomic_folder import staged_folder
+from sff_ros.files.export import checked_out
+from sff_ros.files.image import write_png
+from sff_ros.files.stack import RecordedStack, read_stack
 from sff_ros.inference.backend import DepthBackend
+from sff_ros.inference.choice import open_backend
 from sff_ros.pipeline import FocusMap
 
 HELP = 'Measure how wrong backends are on stacks whose truth is known.'

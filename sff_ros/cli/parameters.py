@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from sff_ros.config import NODE_CONFIGS
-from sff_ros.config_schema import ParamSpec, walk
+from sff_ros.config.nodes import NODE_CONFIGS
+from sff_ros.config.schema import ParamSpec, walk
 
 HELP = 'Print every parameter of the nodes as Markdown.'
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from sff_ros.cameras.picture_file import SUFFIXES, read_picture, write_png
-from sff_ros.cameras.staged_folder import staged_folder
-from sff_ros.cli.map_file import MAP_SUFFIXES, read_map
-from sff_ros.cli.outputs import checked_out
-from sff_ros.core.focus_map import FloatMap
-from sff_ros.core.stack import MIN_SLICES
+from sff_ros.core.image import FloatMap
+from sff_ros.core.sweep.stack import MIN_SLICES
 from sff_ros.errors import ConfigError, StackError
+from sff_ros.files.atomic_folder import staged_folder
+from sff_ros.files.depth_map import MAP_SUFFIXES, read_map
+from sff_ros.files.export import checked_out
+from sff_ros.files.image import SUFFIXES, read_picture, write_png
 from sff_ros.training.rgbd import render_rgbd, spread_places
 
 HELP = 'Render focal stacks with truth from pictures and their depth.'

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sff_ros.core.focus_map import FloatMap
+from sff_ros.core.image import FloatMap
 
 PRODUCT = 250_000  # multiplications of one call, up to which BLAS starts no thread
 

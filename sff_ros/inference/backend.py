@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from sff_ros.core.focus_map import FocusEstimate
-from sff_ros.core.focus_volume import FocusVolume, Responses
-from sff_ros.core.stack import Image
+from sff_ros.core.focus.estimate import FocusEstimate
+from sff_ros.core.focus.measure import FocusVolume, Responses
+from sff_ros.core.image import Image
 
 
 @dataclass(frozen=True, slots=True)

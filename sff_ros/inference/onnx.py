@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from sff_ros.core.canonical import EVIDENCE_CHANNELS
-from sff_ros.core.focus_map import FloatMap
-from sff_ros.core.focus_volume import DILATIONS
+from sff_ros.core.focus.canonical import EVIDENCE_CHANNELS
+from sff_ros.core.focus.measure import DILATIONS
+from sff_ros.core.image import FloatMap
 from sff_ros.core.model_card import NETWORK, ModelCard
 from sff_ros.errors import ModelError
-from sff_ros.inference.canonical_network import CanonicalNetwork, spec_of
+from sff_ros.inference.network_backend import CanonicalNetwork, spec_of
 from sff_ros.inference.onnx_file import read_graph
 
 CPU, CUDA = 'CPUExecutionProvider', 'CUDAExecutionProvider'

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sff_ros.core.focus_map import FocusEstimate
-from sff_ros.core.focus_peak import estimate_peak
-from sff_ros.core.focus_volume import POOLING, FocusVolume, Responses, measure_contrast
-from sff_ros.core.stack import Image
+from sff_ros.core.focus.estimate import FocusEstimate
+from sff_ros.core.focus.measure import POOLING, FocusVolume, Responses, measure_contrast
+from sff_ros.core.focus.peak import estimate_peak
+from sff_ros.core.image import Image
 from sff_ros.inference.backend import ModelSpec
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import torch
 
-from sff_ros.core.focus_map import FloatMap
+from sff_ros.core.image import FloatMap
 from sff_ros.core.model_card import NETWORK, read_card
 from sff_ros.errors import ModelError
-from sff_ros.inference.canonical_network import CanonicalNetwork, spec_of
+from sff_ros.inference.network_backend import CanonicalNetwork, spec_of
 from sff_ros.network.checkpoint import assign_weights, read_safetensors
 from sff_ros.network.fast_gru import FastGru, confidence
 

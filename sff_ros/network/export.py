@@ -20,13 +20,13 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from sff_ros import __version__
-from sff_ros.core.canonical import EVIDENCE_CHANNELS, POSITIONS
-from sff_ros.core.focus_volume import DILATIONS, POOLING, measure_contrast
+from sff_ros.core.focus.canonical import EVIDENCE_CHANNELS, POSITIONS
+from sff_ros.core.focus.measure import DILATIONS, POOLING, measure_contrast
 from sff_ros.core.model_card import MEASURE, NETWORK, ModelCard
 from sff_ros.errors import ModelError
-from sff_ros.network.contrast import Contrast
+from sff_ros.network.ddl_graph import Contrast
 from sff_ros.network.fast_gru import SIZE_MULTIPLE, FastGru, confidence
-from sff_ros.network.half import to_half
+from sff_ros.network.fp16 import to_half
 
 OPSET = 17  # what TensorRT 10 and ONNX Runtime from 1.16 on take
 TRACED, CHECKED = (64, 96), (48, 112)  # px: the graph must not remember the first

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad, pixel_shuffle, relu
 
-from sff_ros.core.canonical import EVIDENCE_CHANNELS, POSITIONS
+from sff_ros.core.focus.canonical import EVIDENCE_CHANNELS, POSITIONS
 
 SIZE_MULTIPLE = 16  # of the pictures, px: 1/16 is the coarsest scale
 CENTRE = (POSITIONS - 1) / 2

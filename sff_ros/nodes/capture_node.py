@@ -12,15 +12,16 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from sensor_msgs.srv import SetCameraInfo
 from std_srvs.srv import Trigger
 
-from sff_ros.cameras import open_camera
-from sff_ros.cameras.camera import KnowsDepth
-from sff_ros.cameras.stack_folder import write_stack
-from sff_ros.config import CaptureConfig
-from sff_ros.core.intrinsics import Intrinsics
-from sff_ros.core.stack import Slice, mid_sweep_ns
+from sff_ros.cameras.focus_camera import KnowsDepth
+from sff_ros.cameras.open import open_camera
+from sff_ros.config.nodes import CaptureConfig
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.sweep.stack import Slice, mid_sweep_ns
 from sff_ros.errors import CalibrationError, SffError
-from sff_ros.nodes.calibration import check_size, load_intrinsics, save_intrinsics
+from sff_ros.files.stack import write_stack
+from sff_ros.nodes.camera_info_url import check_size, load_intrinsics, save_intrinsics
 from sff_ros.nodes.diagnostics import ERROR, WARN, Diagnostics, Report
+from sff_ros.nodes.exact_sync import stamp_of
 from sff_ros.nodes.lifecycle import main as run_main
 from sff_ros.nodes.lifecycle import offer, transition, withdraw
 from sff_ros.nodes.messages import (
@@ -32,7 +33,6 @@ from sff_ros.nodes.messages import (
     to_intrinsics,
 )
 from sff_ros.nodes.parameters import NodeParameters
-from sff_ros.nodes.stamp_matcher import stamp_of
 from sff_ros.nodes.sweeper import Sweeper
 
 _STACK = {'stack/image': Image, 'stack/camera_info': CameraInfo, 'stack/focus': JointState}

@@ -12,20 +12,20 @@ from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 
-from sff_ros.config import DepthConfig
-from sff_ros.core.cloud import CloudBuilder
-from sff_ros.core.depth_filters import TemporalFilter, remove_speckles
-from sff_ros.core.focus_map import FloatMap
-from sff_ros.core.intrinsics import Intrinsics
-from sff_ros.core.metric_depth import metric_depth, to_millimetres
+from sff_ros.config.nodes import DepthConfig
+from sff_ros.core.depth.cloud import CloudBuilder
+from sff_ros.core.depth.filters import TemporalFilter, remove_speckles
+from sff_ros.core.depth.metric import metric_depth, to_millimetres
+from sff_ros.core.image import FloatMap
+from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.errors import StackError
 from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report
+from sff_ros.nodes.exact_sync import StampMatcher
 from sff_ros.nodes.lifecycle import QOS, offer, transition, withdraw
 from sff_ros.nodes.lifecycle import main as run_main
 from sff_ros.nodes.messages import to_array, to_cloud, to_image, to_intrinsics
 from sff_ros.nodes.parameters import NodeParameters
-from sff_ros.nodes.stamp_matcher import StampMatcher
-from sff_ros.nodes.watchdog import WatchedInputs
+from sff_ros.nodes.watched_inputs import WatchedInputs
 from sff_ros.nodes.worker import Worker
 
 _MAPS = {'focus_map/image': Image, 'focus_map/confidence': Image,

@@ -14,16 +14,17 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
-from sff_ros.config import InferenceConfig
-from sff_ros.core.align import Alignment, as_alignment
-from sff_ros.core.intrinsics import Intrinsics
-from sff_ros.core.rectification import Rectifier
-from sff_ros.core.registration import Warp
-from sff_ros.core.stack import Slice
+from sff_ros.config.nodes import InferenceConfig
+from sff_ros.core.alignment.aligner import Alignment, as_alignment
+from sff_ros.core.depth.rectify import Rectifier
+from sff_ros.core.image import Warp
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import SffError, StackError
-from sff_ros.inference import Choice, choose_backend
-from sff_ros.inference.background import BackgroundBackend, in_background
+from sff_ros.inference.choice import Choice, choose_backend
+from sff_ros.inference.warm_up import BackgroundBackend, in_background
 from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report
+from sff_ros.nodes.exact_sync import StampMatcher, stamp_of
 from sff_ros.nodes.lifecycle import QOS, offer, transition, withdraw
 from sff_ros.nodes.lifecycle import main as run_main
 from sff_ros.nodes.messages import (
@@ -36,8 +37,7 @@ from sff_ros.nodes.messages import (
 )
 from sff_ros.nodes.motion_report import Moved, report_motion
 from sff_ros.nodes.parameters import NodeParameters
-from sff_ros.nodes.stamp_matcher import StampMatcher, stamp_of
-from sff_ros.nodes.watchdog import WatchedInputs
+from sff_ros.nodes.watched_inputs import WatchedInputs
 from sff_ros.nodes.worker import Worker
 from sff_ros.pipeline import FocusMap, ShapeFromFocus
 

@@ -16,16 +16,15 @@ from builtin_interfaces.msg import Time
 from sensor_msgs.msg import CameraInfo, Image, JointState, PointCloud2, PointField
 from std_msgs.msg import Header
 
-from sff_ros.cameras.camera_info import from_message
-from sff_ros.core.breathing_warp import breathed_matrix, reference_of
-from sff_ros.core.cloud import POINT_STEP
-from sff_ros.core.focus_map import FloatMap
-from sff_ros.core.intrinsics import Intrinsics
-from sff_ros.core.pixels import FOREIGN, decode, raw
-from sff_ros.core.registration import Warp
-from sff_ros.core.stack import Slice
+from sff_ros.core.depth.cloud import POINT_STEP
+from sff_ros.core.image import FloatMap, Warp
+from sff_ros.core.image_encodings import FOREIGN, decode, raw
+from sff_ros.core.optics.breathing import breathed_matrix, reference_of
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import StackError
-from sff_ros.nodes.stamp_matcher import stamp_ns
+from sff_ros.files.camera_info import from_message
+from sff_ros.nodes.exact_sync import stamp_ns
 
 # Every ROS machine has both, a pip installation neither.
 try:

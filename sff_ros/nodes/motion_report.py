@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sff_ros.core.align import MODELS, Alignment
-from sff_ros.core.motion import MUCH_MOVING
+from sff_ros.core.alignment.aligner import MODELS, Alignment
+from sff_ros.core.alignment.motion import MUCH_MOVING
 from sff_ros.nodes.diagnostics import WARN, Report
 
 MUCH_PX = 2.0  # motion of the camera within a sweep that spoils depth edges

@@ -16,12 +16,12 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image, JointState, PointCloud2
 
-from sff_ros.core.focus_map import FloatMap
+from sff_ros.core.image import FloatMap
+from sff_ros.core.image import Image as Picture
 from sff_ros.core.metrics import score
-from sff_ros.core.stack import Image as Picture
-from sff_ros.core.stack import mid_sweep_ns
+from sff_ros.core.sweep.stack import mid_sweep_ns
+from sff_ros.nodes.exact_sync import stamp_ns
 from sff_ros.nodes.messages import from_cloud, to_array
-from sff_ros.nodes.stamp_matcher import stamp_ns
 
 _QOS = QoSProfile(depth=15, reliability=ReliabilityPolicy.RELIABLE)
 _GRACE_S = 2.0  # a sweep that ended less long ago than this is not yet lost

@@ -14,7 +14,7 @@ from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from sff_ros.config_schema import ParamSpec, from_flat, walk
+from sff_ros.config.schema import ParamSpec, from_flat, walk
 from sff_ros.errors import ConfigError
 
 ConfigT = TypeVar('ConfigT')

@@ -7,11 +7,11 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from sff_ros.cameras.camera import FocusCamera, Glides
+from sff_ros.cameras.focus_camera import FocusCamera, Glides
 from sff_ros.cameras.plan import plan_sweep
-from sff_ros.config import CaptureConfig
-from sff_ros.core.stack import Slice
-from sff_ros.core.sweep import SweepPlan
+from sff_ros.config.nodes import CaptureConfig
+from sff_ros.core.sweep.plan import SweepPlan
+from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CameraError, CameraLostError, ConfigError, SffError
 from sff_ros.nodes.diagnostics import Statistics
 

@@ -14,9 +14,9 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from sff_ros.core.thin_lens import (
+from sff_ros.core.image import FloatMap
+from sff_ros.core.optics.rendering import (
     PSF_SIGMA_PX,
-    FloatImage,
     Layer,
     SplitLayer,
     blur_kernel,
@@ -35,7 +35,7 @@ def render_sweep(
     blur_px: float,
     size: int,
     sigma_px: float = PSF_SIGMA_PX,
-) -> FloatImage:
+) -> FloatMap:
     """Take the pictures of a sweep.
 
     Args:
@@ -56,7 +56,7 @@ def render_sweep(
 
 def _slice(
     layers: Sequence[SplitLayer], place: float, blur_px: float, size: int, sigma_px: float
-) -> FloatImage:
+) -> FloatMap:
     canvas = np.zeros((size, size, 4), np.float32)
     for layer in layers:
         _lay_blurred(canvas, layer, place, blur_px, sigma_px)
@@ -64,7 +64,7 @@ def _slice(
 
 
 def _lay_blurred(
-    canvas: FloatImage, layer: SplitLayer, place: float, blur_px: float, sigma_px: float
+    canvas: FloatMap, layer: SplitLayer, place: float, blur_px: float, sigma_px: float
 ) -> None:
     """Blur a layer, bins of like radius together, and lay it over the canvas."""
     groups: dict[int, list[Layer]] = {}
@@ -90,7 +90,7 @@ def _lay_blurred(
     lay_over(canvas, total, layer.x - pad, layer.y - pad)
 
 
-def _blurred(picture: FloatImage, index: int, sigma_px: float) -> FloatImage:
+def _blurred(picture: FloatMap, index: int, sigma_px: float) -> FloatMap:
     """Blur a picture with a margin by the disc of that radius, at the resolution that it needs."""
     radius = _radius(index)
     shrink = 1 if radius < HALVE_PX else 2 if radius < 2 * HALVE_PX else 4
@@ -119,5 +119,5 @@ def _radius(index: int) -> float:
 
 
 @lru_cache(maxsize=1024)
-def _kernel(radius_px: float, sigma_px: float) -> FloatImage:
+def _kernel(radius_px: float, sigma_px: float) -> FloatMap:
     return blur_kernel(radius_px, sigma_px)

@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.core.focus_map import FloatMap
-from sff_ros.core.thin_lens import PSF_SIGMA_PX, FloatImage, blur_kernel
+from sff_ros.core.image import FloatMap
+from sff_ros.core.optics.rendering import PSF_SIGMA_PX, blur_kernel
 from sff_ros.errors import StackError
 
 Picture = npt.NDArray[np.uint8]
@@ -115,8 +115,8 @@ def render_rgbd(
 
 
 def _behind(
-    light: FloatImage, places: FloatMap, jump: float, reach: int
-) -> tuple[FloatImage, FloatMap] | None:
+    light: FloatMap, places: FloatMap, jump: float, reach: int
+) -> tuple[FloatMap, FloatMap] | None:
     """Carry surfaces on behind the objects that hide them, mirrored at the depth edge.
 
     Returns:
@@ -164,9 +164,7 @@ def _mirrored(
     return found
 
 
-def _take(
-    surfaces: Sequence[tuple[FloatImage, FloatMap]], focus: float, blur_px: float
-) -> FloatImage:
+def _take(surfaces: Sequence[tuple[FloatMap, FloatMap]], focus: float, blur_px: float) -> FloatMap:
     """Take one picture, (H, W, C) linear light."""
     low = min(float(np.nanmin(places)) for _, places in surfaces)
     high = max(float(np.nanmax(places)) for _, places in surfaces)
@@ -196,7 +194,7 @@ def _bins(low_px: float, high_px: float) -> npt.NDArray[np.float64]:
     return np.asarray(centres, np.float64)
 
 
-def _bin(light: FloatImage, index: FloatMap, i: int) -> tuple[FloatImage, int, int]:
+def _bin(light: FloatMap, index: FloatMap, i: int) -> tuple[FloatMap, int, int]:
     """Return (h, w, C + 1) of the pixels of one bin, times their share, and its first pixel.
 
     A pixel between two bins is shared linearly, which keeps the mean of its depth.
@@ -208,7 +206,7 @@ def _bin(light: FloatImage, index: FloatMap, i: int) -> tuple[FloatImage, int, i
     return np.concatenate([light[window] * alpha, alpha], axis=2), x, y
 
 
-def _blur(part: FloatImage, radius_px: float, x: int, y: int) -> tuple[FloatImage, int, int]:
+def _blur(part: FloatMap, radius_px: float, x: int, y: int) -> tuple[FloatMap, int, int]:
     """Blur a bin, which grows by what the kernel reaches; a wide blur at half the resolution."""
     scale = 2 if radius_px > HALF_SIZE_PX else 1
     kernel = blur_kernel(radius_px / scale, PSF_SIGMA_PX / scale)
@@ -222,10 +220,10 @@ def _blur(part: FloatImage, radius_px: float, x: int, y: int) -> tuple[FloatImag
     wide = cv2.filter2D(wide, -1, kernel, borderType=cv2.BORDER_CONSTANT)
     if scale > 1:
         wide = cv2.resize(wide, size, interpolation=cv2.INTER_LINEAR)
-    return cast('FloatImage', wide), x - pad, y - pad
+    return cast('FloatMap', wide), x - pad, y - pad
 
 
-def _lay_under(canvas: FloatImage, part: FloatImage, x: int, y: int) -> None:
+def _lay_under(canvas: FloatMap, part: FloatMap, x: int, y: int) -> None:
     """Give a bin the room that nearer ones have left, in place.
 
     Args:

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.core.canonical import POSITIONS
-from sff_ros.core.thin_lens import FloatImage
+from sff_ros.core.focus.canonical import POSITIONS
+from sff_ros.core.image import FloatMap
 from sff_ros.training.render import render_sweep
 from sff_ros.training.scenes import LAST, draw_scene, flatten, visible
 from sff_ros.training.textures import Rng, Textures
@@ -103,7 +103,7 @@ def _draw_places(rng: Rng, cameras: CameraRange) -> npt.NDArray[np.float64]:
     return np.asarray(places / places[-1] * LAST, np.float64)
 
 
-def _expose(rng: Rng, sweep: FloatImage) -> FloatImage:
+def _expose(rng: Rng, sweep: FloatMap) -> FloatMap:
     """Choose colourfulness, exposure and tone curve."""
     grey = sweep.mean(axis=-1, keepdims=True)
     saturation = 0.0 if rng.random() < 0.1 else rng.uniform(0.2, 1)
@@ -114,7 +114,7 @@ def _expose(rng: Rng, sweep: FloatImage) -> FloatImage:
     return np.clip(sweep, 0, 1)
 
 
-def _shake(rng: Rng, sweep: FloatImage, drift_px: float) -> FloatImage:
+def _shake(rng: Rng, sweep: FloatMap, drift_px: float) -> FloatMap:
     """Leave a misalignment that grows over the sweep, and some trembling."""
     size = sweep.shape[1]
     direction = rng.normal(0, 1, 2) / 2
@@ -132,7 +132,7 @@ def _shake(rng: Rng, sweep: FloatImage, drift_px: float) -> FloatImage:
     return np.clip(moved, 0, 1)
 
 
-def _digitise(rng: Rng, sweep: FloatImage, cameras: CameraRange) -> npt.NDArray[np.uint8]:
+def _digitise(rng: Rng, sweep: FloatMap, cameras: CameraRange) -> npt.NDArray[np.uint8]:
     """Add read and shot noise; process and round to 8 bits."""
     levels = sweep * np.float32(255)
     read = np.exp(rng.uniform(*np.log(cameras.noise)))
@@ -142,7 +142,7 @@ def _digitise(rng: Rng, sweep: FloatImage, cameras: CameraRange) -> npt.NDArray[
     return np.stack(_processed(rng, np.asarray(np.clip(levels, 0, 255), np.float32)))
 
 
-def _processed(rng: Rng, levels: FloatImage) -> list[npt.NDArray[np.uint8]]:
+def _processed(rng: Rng, levels: FloatMap) -> list[npt.NDArray[np.uint8]]:
     """Round to 8 bits, after what the electronics of some cameras do to every picture.
 
     A fifth smooths away noise or sharpens, a fifth compresses.

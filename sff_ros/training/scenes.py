@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.core.canonical import POSITIONS
-from sff_ros.core.thin_lens import FloatImage, Layer
+from sff_ros.core.focus.canonical import POSITIONS
+from sff_ros.core.image import FloatMap
+from sff_ros.core.optics.rendering import Layer
 from sff_ros.training.textures import Rng, Textures, fractal_noise
 
 LAST = POSITIONS - 1.0
@@ -72,7 +73,7 @@ def flatten(layers: list[Layer], size: int) -> list[Layer]:
     return flat
 
 
-def visible(layers: list[Layer], size: int) -> tuple[FloatImage, Map]:
+def visible(layers: list[Layer], size: int) -> tuple[FloatMap, Map]:
     """Return (size, size, 4) colour and (size, size) place of what each pixel sees."""
     colour = np.zeros((size, size, 4), np.float32)
     place = np.zeros((size, size), np.float32)
@@ -102,7 +103,7 @@ def _object(
 
 
 def _layer(
-    colour: FloatImage, alpha: Map, place: Map, x: int = 0, y: int = 0, rng: Rng | None = None
+    colour: FloatMap, alpha: Map, place: Map, x: int = 0, y: int = 0, rng: Rng | None = None
 ) -> Layer:
     """Put a layer together; some objects have specular spots."""
     if rng is not None and rng.random() < 0.15:

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor, nn
 
-from sff_ros.core.all_in_focus import RunningAllInFocus
-from sff_ros.core.canonical import POSITIONS, to_canonical
-from sff_ros.core.focus_peak import gather_evidence
-from sff_ros.core.focus_volume import POOLING, FocusVolume, measure_contrast
-from sff_ros.network.ddl_gru import DdlGru, DdlGruConfig
-from sff_ros.network.ddl_input import choose_slices, network_input
+from sff_ros.core.focus.all_in_focus import RunningAllInFocus
+from sff_ros.core.focus.canonical import POSITIONS, to_canonical
+from sff_ros.core.focus.measure import POOLING, FocusVolume, measure_contrast
+from sff_ros.core.focus.peak import gather_evidence
 from sff_ros.network.fast_gru import FastGru, FastGruConfig, Predictions
+from sff_ros.network.paper.ddl_gru import DdlGru, DdlGruConfig
+from sff_ros.network.paper.input import choose_slices, network_input
 from sff_ros.training.losses import fast_loss, paper_loss
 from sff_ros.training.recipes import Recipe
 from sff_ros.training.samples import Sample

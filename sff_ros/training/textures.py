@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from sff_ros.core.image import FloatMap
 from sff_ros.errors import ConfigError
 
-FloatImage = npt.NDArray[np.float32]
 Rng = np.random.Generator
 
 SUFFIXES = ('.png', '.jpg', '.jpeg')
@@ -38,18 +38,18 @@ class Textures:
                 raise ConfigError(f'textures: {folder} has no picture of {LEAST_SIDE} px a side')
             self._photographs.append(large)
 
-    def draw(self, rng: Rng, height: int, width: int) -> FloatImage:
+    def draw(self, rng: Rng, height: int, width: int) -> FloatMap:
         """Return (height, width, 3) in 0..1, of a random kind."""
         if self._photographs and rng.random() < PHOTOGRAPHS:
             picture = self._photograph(rng, height, width)
         else:
-            kinds: tuple[Callable[[Rng, int, int], FloatImage], ...] = (
+            kinds: tuple[Callable[[Rng, int, int], FloatMap], ...] = (
                 _noise_texture, _noise_texture, _stripes, _print, _nearly_plain,
             )  # fmt: skip
             picture = kinds[rng.integers(len(kinds))](rng, height, width)
         return np.clip(picture, 0, 1).astype(np.float32)
 
-    def _photograph(self, rng: Rng, height: int, width: int) -> FloatImage:
+    def _photograph(self, rng: Rng, height: int, width: int) -> FloatMap:
         """Return a piece of a photograph: mirrored on where it ends, recoloured, at any scale."""
         folder = self._photographs[rng.integers(len(self._photographs))]
         photograph = folder[rng.integers(len(folder))]
@@ -69,7 +69,7 @@ class Textures:
         return np.asarray((mean + (picture - mean) * contrast) * gain, np.float32)
 
 
-def fractal_noise(rng: Rng, height: int, width: int, exponent: float) -> FloatImage:
+def fractal_noise(rng: Rng, height: int, width: int, exponent: float) -> FloatMap:
     """Return (height, width) noise of spectrum 1 / f^exponent, stretched to 0..1."""
     spectrum = np.fft.rfft2(rng.standard_normal((height, width)))
     fy, fx = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
@@ -80,14 +80,14 @@ def fractal_noise(rng: Rng, height: int, width: int, exponent: float) -> FloatIm
     return np.asarray(noise / max(float(noise.max()), 1e-9), np.float32)
 
 
-def _noise_texture(rng: Rng, height: int, width: int) -> FloatImage:
+def _noise_texture(rng: Rng, height: int, width: int) -> FloatMap:
     noise = fractal_noise(rng, height, width, rng.uniform(0.3, 1.7))
     if rng.random() < 0.4:
         noise = (noise > np.median(noise)).astype(np.float32)
     return _between(rng, noise)
 
 
-def _stripes(rng: Rng, height: int, width: int) -> FloatImage:
+def _stripes(rng: Rng, height: int, width: int) -> FloatMap:
     """Stripes or checks, soft or hard."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     angle, period = rng.uniform(0, np.pi), rng.uniform(4, 32)
@@ -98,7 +98,7 @@ def _stripes(rng: Rng, height: int, width: int) -> FloatImage:
     return _between(rng, (wave + 1) / 2)
 
 
-def _print(rng: Rng, height: int, width: int) -> FloatImage:
+def _print(rng: Rng, height: int, width: int) -> FloatMap:
     """Lines of characters on a plain ground."""
     picture = np.empty((height, width, 3), np.uint8)
     picture[:] = rng.integers(0, 256, 3)
@@ -112,12 +112,12 @@ def _print(rng: Rng, height: int, width: int) -> FloatImage:
     return picture.astype(np.float32) / np.float32(255)
 
 
-def _nearly_plain(rng: Rng, height: int, width: int) -> FloatImage:
+def _nearly_plain(rng: Rng, height: int, width: int) -> FloatMap:
     noise = fractal_noise(rng, height, width, 2.2) * rng.uniform(0.01, 0.2)
     return np.asarray(rng.uniform(0.1, 0.9, 3) + noise[..., None] - 0.1, np.float32)
 
 
-def _between(rng: Rng, share: FloatImage) -> FloatImage:
+def _between(rng: Rng, share: FloatMap) -> FloatMap:
     """Return a mix of two colours whose contrast is anything from faint to full."""
     one, other = rng.random(3), rng.random(3)
     other = one + (other - one) * rng.uniform(0.1, 1)

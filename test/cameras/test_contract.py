@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from stack_files import make_folder
 
-from sff_ros.cameras.camera import FocusCamera
-from sff_ros.cameras.folder import FolderCamera
+from sff_ros.cameras.focus_camera import FocusCamera
 from sff_ros.cameras.lens_camera import LensCamera
-from sff_ros.cameras.simulated import SimulatedCamera
-from sff_ros.cameras.simulated_lens import SimulatedLens
-from sff_ros.config_cameras import FolderConfig, LensConfig, SimulatedConfig
-from sff_ros.core.intrinsics import Intrinsics
-from sff_ros.core.lens import LensTable
-from sff_ros.core.lens_calibration import LensCalibration
+from sff_ros.cameras.recorded import FolderCamera
+from sff_ros.cameras.simulated.camera import SimulatedCamera
+from sff_ros.cameras.simulated.device import SimulatedLens
+from sff_ros.config.cameras import FolderConfig, LensConfig, SimulatedConfig
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.optics.lens_calibration import LensCalibration
+from sff_ros.core.optics.lens_table import LensTable
 from sff_ros.errors import CameraError
 
 Factory = Callable[[Path], FocusCamera]

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from fake_lens import LEVELS, FakeLens
 
-from sff_ros.cameras.camera import FocusRange
+from sff_ros.cameras.focus_camera import FocusRange
 from sff_ros.cameras.lens_camera import PATIENT_SETTLE_S, LensCamera
-from sff_ros.config_cameras import LensConfig
-from sff_ros.core.intrinsics import Intrinsics
-from sff_ros.core.lens import LensTable
-from sff_ros.core.lens_calibration import LensCalibration
-from sff_ros.core.stack import Slice
+from sff_ros.config.cameras import LensConfig
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.optics.lens_calibration import LensCalibration
+from sff_ros.core.optics.lens_table import LensTable
+from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CalibrationError, CameraError, CameraLostError, ConfigError
 
 TABLE = LensTable((100.0, 500.0, 900.0), (0.5, 2.5, 4.5), (0.99, 1.0, 1.02))

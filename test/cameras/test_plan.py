@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from sff_ros.cameras.camera import FocusRange
+from sff_ros.cameras.focus_camera import FocusRange
 from sff_ros.cameras.plan import plan_sweep
-from sff_ros.config import SweepConfig
-from sff_ros.core.intrinsics import Intrinsics
-from sff_ros.core.lens_calibration import Grade
-from sff_ros.core.stack import Slice
-from sff_ros.core.thin_lens import ThinLens
+from sff_ros.config.nodes import SweepConfig
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.optics.lens_calibration import Grade
+from sff_ros.core.optics.thin_lens import ThinLens
+from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CameraError, ConfigError
 
 

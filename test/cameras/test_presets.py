@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from played_driver import CAMERA_ROS, Played, PlayedDriver
 
-from sff_ros.cameras import open_device
 from sff_ros.cameras.lens_device import CodeRange
-from sff_ros.cli.capture_config import read_capture_config
+from sff_ros.cameras.open import open_device
+from sff_ros.cli.arguments import read_capture_config
 
 CAMERAS = Path(__file__).parents[2] / 'config' / 'cameras'
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from stack_files import make_folder, texture
 
-from sff_ros.cameras.folder import FolderCamera
-from sff_ros.cameras.stack_folder import read_stack, write_stack
-from sff_ros.config_cameras import FolderConfig
-from sff_ros.core.breathing_warp import breathing_warp
-from sff_ros.core.intrinsics import Intrinsics
-from sff_ros.core.stack import Slice
+from sff_ros.cameras.recorded import FolderCamera
+from sff_ros.config.cameras import FolderConfig
+from sff_ros.core.optics.breathing import breathing_warp
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CalibrationError, ConfigError, SffError
+from sff_ros.files.stack import read_stack, write_stack
 
 SCALES = (0.98, 1.0, 1.02, 1.03)
 CAMERA = Intrinsics(40, 32, 50.0, 51.0, 18.0, 16.5)

@@ -14,18 +14,18 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from sff_ros.cameras import open_camera
 from sff_ros.cameras.lens_camera import LensCamera
-from sff_ros.cameras.lens_file import read_lens
+from sff_ros.cameras.open import open_camera
 from sff_ros.cameras.plan import plan_sweep
-from sff_ros.cameras.simulated_lens import SimulatedLens
+from sff_ros.cameras.simulated.device import SimulatedLens
 from sff_ros.cli.main import main
-from sff_ros.config import CaptureConfig, SweepConfig
-from sff_ros.config_cameras import LensConfig, SimulatedConfig
-from sff_ros.core.charuco import Board
-from sff_ros.core.lens_calibration import LensCalibration
-from sff_ros.core.stack import FocalStack
+from sff_ros.config.cameras import LensConfig, SimulatedConfig
+from sff_ros.config.nodes import CaptureConfig, SweepConfig
+from sff_ros.core.calibration.charuco import Board
+from sff_ros.core.optics.lens_calibration import LensCalibration
+from sff_ros.core.sweep.stack import FocalStack
 from sff_ros.errors import CalibrationError
+from sff_ros.files.lens_yaml import read_lens
 from sff_ros.inference.peak import PeakBackend
 from sff_ros.pipeline import ShapeFromFocus
 

@@ -10,11 +10,11 @@ import pytest
 from stack_files import DOME
 from walls import COUNT, FOCUS, FOCUS_DPT, LEFT, LEFT_M, RIGHT, RIGHT_M, SIZE, D, K, write_walls
 
-from sff_ros.cameras.camera_info import write_camera_info
-from sff_ros.cameras.picture_file import read_picture
 from sff_ros.cli.main import main
-from sff_ros.core.intrinsics import Intrinsics
-from sff_ros.core.rectification import Rectifier
+from sff_ros.core.depth.rectify import Rectifier
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.files.camera_info import write_camera_info
+from sff_ros.files.image import read_picture
 
 ALWAYS = {'index.tiff', 'confidence.tiff', 'confidence.png', 'all_in_focus.png', 'depth.png'}
 INNER = (slice(16, -16), slice(16, -16))  # away from the border of the picture

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from breathing_sweep import camera, sweep, with_mover
 
-from sff_ros.cameras.picture_file import write_png
-from sff_ros.cameras.stack_folder import write_stack
 from sff_ros.cli.main import main
-from sff_ros.core.stack import Slice
+from sff_ros.core.sweep.stack import Slice
+from sff_ros.files.image import write_png
+from sff_ros.files.stack import write_stack
 
 
 def write(folder: Path, slices: list[Slice]) -> str:

@@ -9,9 +9,9 @@ import pytest
 from plain_ddl_gru import PlainDdlGru, Weights, standin_weights, torch
 from stack_files import encode, make_folder, run_python, texture
 
-from sff_ros.cameras.picture_file import read_picture
 from sff_ros.cli.main import main
-from sff_ros.network.ddl_gru import DdlGru
+from sff_ros.files.image import read_picture
+from sff_ros.network.paper.ddl_gru import DdlGru
 
 SIZE = (32, 40, 3)
 

@@ -7,10 +7,10 @@ import pytest
 from stack_files import DOME, make_folder, run_python
 from walls import FOCUS, K, write_walls
 
-from sff_ros.cameras.camera_info import write_camera_info
 from sff_ros.cli import depth as depth_verb
 from sff_ros.cli.main import main
-from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.files.camera_info import write_camera_info
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from sff_ros.cli import doctor, doctor_trial
-from sff_ros.cli.doctor_stack import HEIGHT, SLICES, WIDTH, KnownStack, known_stack
-from sff_ros.cli.doctor_trial import Trial, is_expected, try_backend
-from sff_ros.core.focus_map import FocusEstimate
-from sff_ros.core.focus_volume import FocusVolume
-from sff_ros.core.stack import Image
+from sff_ros.cli import doctor
+from sff_ros.cli.evaluation import backend_check
+from sff_ros.cli.evaluation.backend_check import Trial, is_expected, try_backend
+from sff_ros.cli.evaluation.reference_stack import HEIGHT, SLICES, WIDTH, KnownStack, known_stack
+from sff_ros.core.focus.estimate import FocusEstimate
+from sff_ros.core.focus.measure import FocusVolume
+from sff_ros.core.image import Image
 from sff_ros.errors import ModelError
-from sff_ros.inference import Choice
+from sff_ros.inference.choice import Choice
 from sff_ros.inference.peak import PeakBackend
 
 
@@ -78,8 +79,8 @@ class Failing(PeakBackend):
 def test_what_is_wrong_or_does_not_run_is_a_fault(
     known: KnownStack, monkeypatch: pytest.MonkeyPatch, backend: type[PeakBackend], fault: str
 ) -> None:
-    monkeypatch.setattr(doctor_trial, 'choose_backend', lambda _: Choice(backend()))
-    monkeypatch.setattr(doctor_trial, 'RUNS', 1)
+    monkeypatch.setattr(backend_check, 'choose_backend', lambda _: Choice(backend()))
+    monkeypatch.setattr(backend_check, 'RUNS', 1)
     (found,) = try_backend('peak', known, None, silent).faults
     assert re.fullmatch(fault, found), found
 
@@ -114,7 +115,7 @@ def test_what_is_not_installed_is_not_expected(monkeypatch: pytest.MonkeyPatch) 
         return lambda name: None if name in missing else object()
 
     monkeypatch.setattr('importlib.util.find_spec', without('torch', 'tensorrt'))
-    monkeypatch.setattr(doctor_trial, 'GPU_FILES', ('/dev/null',))
+    monkeypatch.setattr(backend_check, 'GPU_FILES', ('/dev/null',))
     assert is_expected('peak')
     assert is_expected('onnx')
     assert not is_expected('torch')
@@ -122,7 +123,7 @@ def test_what_is_not_installed_is_not_expected(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr('importlib.util.find_spec', without('tensorrt', 'tensorrt_rtx'))
     assert not is_expected('tensorrt')
     monkeypatch.setattr('importlib.util.find_spec', without())
-    monkeypatch.setattr(doctor_trial, 'GPU_FILES', ('/dev/no_such_gpu',))
+    monkeypatch.setattr(backend_check, 'GPU_FILES', ('/dev/no_such_gpu',))
     assert not is_expected('tensorrt')
 
 

@@ -10,7 +10,7 @@ from engine_key import KEY
 from sff_ros.cli.engine import parse_size
 from sff_ros.cli.main import main
 from sff_ros.errors import ConfigError
-from sff_ros.inference.engine_cache import EngineCache
+from sff_ros.inference.tensorrt.engine_cache import EngineCache
 
 
 @pytest.fixture

@@ -12,19 +12,19 @@ import numpy.typing as npt
 import pytest
 from stack_files import make_folder
 
-from sff_ros.cameras.picture_file import read_picture
 from sff_ros.cli import evaluate as verb
 from sff_ros.cli.evaluate import stack_names
-from sff_ros.cli.evaluation_picture import evaluation_picture
-from sff_ros.cli.evaluation_table import markdown
+from sff_ros.cli.evaluation.scoring import Row, mean_row, to_numbers
 from sff_ros.cli.main import main
-from sff_ros.cli.scoring import Row, mean_row, to_numbers
-from sff_ros.core.focus_map import FocusEstimate
-from sff_ros.core.focus_volume import FocusVolume, Responses, measure_ddl
-from sff_ros.core.stack import Image
+from sff_ros.cli.report.evaluation_plot import evaluation_picture
+from sff_ros.cli.report.evaluation_table import markdown
+from sff_ros.core.focus.estimate import FocusEstimate
+from sff_ros.core.focus.measure import FocusVolume, Responses, measure_ddl
+from sff_ros.core.image import Image
 from sff_ros.errors import ConfigError, ModelError
-from sff_ros.inference import open_backend
+from sff_ros.files.image import read_picture
 from sff_ros.inference.backend import DepthBackend, ModelSpec
+from sff_ros.inference.choice import open_backend
 
 HEIGHT, WIDTH = 32, 40
 TRUTH = np.tile(np.linspace(0.5, 2, WIDTH, dtype=np.float32), (HEIGHT, 1))

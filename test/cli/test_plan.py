@@ -8,7 +8,7 @@ import pytest
 
 from sff_ros.cli.main import main
 from sff_ros.cli.plan import sweep_times
-from sff_ros.core.thin_lens import ThinLens
+from sff_ros.core.optics.thin_lens import ThinLens
 
 GIVEN = {
     '--focal-mm': '25', '--fnumber': '1.4', '--pitch-um': '5', '--near': '0.4', '--far': '0.6',

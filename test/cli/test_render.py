@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from stack_files import encode, texture
 
-from sff_ros.cameras.picture_file import read_picture
-from sff_ros.cameras.stack_folder import read_stack
 from sff_ros.cli.main import main
+from sff_ros.files.image import read_picture
+from sff_ros.files.stack import read_stack
 from sff_ros.training.rgbd import render_rgbd, spread_places
 
 

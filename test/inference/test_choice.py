@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-import sff_ros.inference
-from sff_ros.config import InferenceConfig
-from sff_ros.config_schema import walk
+import sff_ros.inference.choice
+from sff_ros.config.nodes import InferenceConfig
+from sff_ros.config.schema import walk
 from sff_ros.errors import ModelError
-from sff_ros.inference import AUTO, BACKENDS, Choice, choose_backend, open_backend
 from sff_ros.inference.backend import ModelSpec
+from sff_ros.inference.choice import AUTO, BACKENDS, Choice, choose_backend, open_backend
 from sff_ros.inference.peak import PeakBackend
 from sff_ros.inference.shipped import models_near, shipped_model
 
@@ -54,7 +54,7 @@ def test_a_missing_shipped_model_is_a_reason(monkeypatch: pytest.MonkeyPatch) ->
     def missing(name: str) -> Path:
         raise ModelError(f'{name} is nowhere')
 
-    monkeypatch.setattr(sff_ros.inference, 'shipped_model', missing)
+    monkeypatch.setattr(sff_ros.inference.choice, 'shipped_model', missing)
     choice = choose_backend(AUTO)
     assert choice.backend.spec.name == 'peak'
     assert all('nowhere' in why or 'not installed' in why for why in choice.refused)

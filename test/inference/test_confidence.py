@@ -10,11 +10,11 @@ import pytest
 from drawn import EVEN, drawn
 from rendered import run
 
-from sff_ros.config import DepthConfig
+from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.metrics import error_at_coverage
 
 pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
-from sff_ros.inference import open_backend
+from sff_ros.inference.choice import open_backend
 
 Map = npt.NDArray[np.float32]
 

@@ -9,10 +9,10 @@ import numpy.typing as npt
 import pytest
 from rendered import HEIGHT, SLICES, WIDTH, even, plane, render, run
 
-from sff_ros.core.stack import Image
+from sff_ros.core.image import Image
 from sff_ros.errors import ModelError
-from sff_ros.inference import BACKENDS, open_backend
 from sff_ros.inference.backend import DepthBackend
+from sff_ros.inference.choice import BACKENDS, open_backend
 from sff_ros.inference.shipped import shipped_model
 
 NEEDS = {'onnx': ('onnxruntime',), 'torch': ('torch', 'safetensors')}

@@ -9,10 +9,10 @@ import pytest
 from drawn import EVEN, Places, drawn
 from rendered import run
 
-from sff_ros.core.canonical import canonical_places
+from sff_ros.core.focus.canonical import canonical_places
 
 pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
-from sff_ros.inference import open_backend
+from sff_ros.inference.choice import open_backend
 
 SCENES = range(900, 908)
 STEPS = np.random.default_rng(0).uniform(1, 3, 14)

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sff_ros.core.focus_volume import POOLING, FocusVolume, measure_contrast
-from sff_ros.core.stack import Image
+from sff_ros.core.focus.measure import POOLING, FocusVolume, measure_contrast
+from sff_ros.core.image import Image
 from sff_ros.errors import ModelError
 
 onnxruntime = pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')

@@ -17,8 +17,8 @@ import pytest
 from sff_ros.errors import ModelError
 from sff_ros.inference.onnx_file import Graph, read_graph
 from sff_ros.inference.shipped import shipped_model
-from sff_ros.inference.tensorrt import network_shapes
-from sff_ros.inference.tensorrt_build import build_engine, load_engine, message_log
+from sff_ros.inference.tensorrt.backend import network_shapes
+from sff_ros.inference.tensorrt.build import build_engine, load_engine, message_log
 
 REASON = 'tensorrt-rtx is not installed'
 trt = pytest.importorskip('tensorrt_rtx', reason=REASON)

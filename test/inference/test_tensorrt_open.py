@@ -13,10 +13,10 @@ from onnx_bytes import MODEL_HEAD, entry
 
 from sff_ros.core.model_card import ModelCard
 from sff_ros.errors import ModelError
-from sff_ros.inference import tensorrt
-from sff_ros.inference.cuda_program import Gpu
-from sff_ros.inference.tensorrt import Device, open_tensorrt
-from sff_ros.inference.tensorrt_build import Phases
+from sff_ros.inference.tensorrt import backend as tensorrt
+from sff_ros.inference.tensorrt.backend import Device, open_tensorrt
+from sff_ros.inference.tensorrt.build import Phases
+from sff_ros.inference.tensorrt.program import Gpu
 
 LIBRARY = SimpleNamespace(__name__='tensorrt', __version__='10.3.0')
 DEVICE = Device(LIBRARY, FakeCuda(), Gpu('Orin', (8, 7), '12.6'))
@@ -85,7 +85,7 @@ def test_nested_phases_add_up_and_never_fall_back() -> None:
 def test_without_a_gpu_it_is_refused_with_a_reason() -> None:
     """Wherever this runs: in a process that can see no GPU, if it has the libraries at all."""
     code = (
-        'from sff_ros.inference.tensorrt import find_device\n'
+        'from sff_ros.inference.tensorrt.backend import find_device\n'
         'from sff_ros.errors import ModelError\n'
         'try: find_device()\n'
         'except ModelError as err: print(err)\n'

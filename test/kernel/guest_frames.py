@@ -21,7 +21,7 @@ from vivid import (
     uncalibrated,
 )
 
-from sff_ros.config_cameras import PIXEL_FORMATS
+from sff_ros.config.cameras import PIXEL_FORMATS
 
 
 @pytest.mark.parametrize('source', [0, 1], ids=['end-of-frame', 'start-of-exposure'])

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from vivid import CONFIG, Vivid, opened, take_for, uncalibrated
 
-from sff_ros.cameras.v4l2 import V4l2Device
-from sff_ros.config import CaptureConfig, SweepConfig
+from sff_ros.cameras.v4l2.device import V4l2Device
+from sff_ros.config.nodes import CaptureConfig, SweepConfig
 from sff_ros.errors import CameraError, CameraLostError
 from sff_ros.nodes.diagnostics import Statistics
 from sff_ros.nodes.sweeper import Sweeper

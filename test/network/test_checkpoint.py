@@ -11,7 +11,7 @@ from plain_ddl_gru import standin_weights, torch
 
 from sff_ros.errors import ModelError
 from sff_ros.network.checkpoint import load_weights
-from sff_ros.network.ddl_gru import DdlGru
+from sff_ros.network.paper.ddl_gru import DdlGru
 
 
 def small() -> Any:

@@ -11,12 +11,12 @@ from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
 import sff_ros.nodes.inference_node as node_module
-from sff_ros.core.focus_map import FocusEstimate
-from sff_ros.core.focus_volume import FocusVolume
-from sff_ros.core.stack import Image as Picture
+from sff_ros.core.focus.estimate import FocusEstimate
+from sff_ros.core.focus.measure import FocusVolume
+from sff_ros.core.image import Image as Picture
 from sff_ros.errors import ModelError
-from sff_ros.inference import Choice
 from sff_ros.inference.backend import ModelSpec
+from sff_ros.inference.choice import Choice
 from sff_ros.inference.peak import PeakBackend
 from sff_ros.nodes.inference_node import InferenceNode
 

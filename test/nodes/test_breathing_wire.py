@@ -14,13 +14,14 @@ from live_graph import StartGraph, facts, wait
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Header
 
-from sff_ros.cameras.stack_folder import write_stack
-from sff_ros.core.breathing_warp import breathing_warp
-from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.optics.breathing import breathing_warp
+from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.errors import CalibrationError
+from sff_ros.files.stack import write_stack
 from sff_ros.nodes.capture_node import CaptureNode
 from sff_ros.nodes.depth_node import DepthNode
 from sff_ros.nodes.diagnostics import OK, WARN, Report
+from sff_ros.nodes.exact_sync import stamp_of
 from sff_ros.nodes.inference_node import InferenceNode
 from sff_ros.nodes.messages import (
     header_of,
@@ -33,7 +34,6 @@ from sff_ros.nodes.messages import (
     to_slice,
 )
 from sff_ros.nodes.motion_report import Moved, report_motion
-from sff_ros.nodes.stamp_matcher import stamp_of
 
 CAMERA = Intrinsics(64, 48, 50.0, 51.0, 30.5, 24.25, (0.1, -0.2, 0.0, 0.0))
 

@@ -11,12 +11,12 @@ import pytest
 from live_graph import CONFIGURE, Graph, StartGraph, facts, wait
 from sensor_msgs.msg import Image, JointState
 
-from sff_ros.cameras.lens_file import write_lens
-from sff_ros.core.intrinsics import Intrinsics
-from sff_ros.core.lens import LensTable
-from sff_ros.core.lens_calibration import LensCalibration
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.optics.lens_calibration import LensCalibration
+from sff_ros.core.optics.lens_table import LensTable
+from sff_ros.files.lens_yaml import write_lens
 from sff_ros.nodes.capture_node import CaptureNode
-from sff_ros.nodes.stamp_matcher import stamp_ns
+from sff_ros.nodes.exact_sync import stamp_ns
 
 LENS: dict[str, Any] = {
     'simulated.width': 96, 'simulated.height': 64, 'simulated.pitch_um': 46.0,

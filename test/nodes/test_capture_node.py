@@ -12,10 +12,10 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from stack_files import make_folder
 from std_srvs.srv import Trigger
 
-from sff_ros.cameras.stack_folder import read_stack
+from sff_ros.files.stack import read_stack
 from sff_ros.nodes.capture_node import CaptureNode
+from sff_ros.nodes.exact_sync import stamp_ns
 from sff_ros.nodes.messages import to_array
-from sff_ros.nodes.stamp_matcher import stamp_ns
 
 SMALL = {
     'simulated.width': 96,

@@ -12,13 +12,13 @@ from sensor_msgs.msg import CameraInfo, Image, JointState, PointCloud2
 from stack_files import DOME
 
 from sff_ros.core.metrics import score
-from sff_ros.inference import open_backend
+from sff_ros.inference.choice import open_backend
 from sff_ros.nodes import diagnostics
 from sff_ros.nodes.capture_node import CaptureNode
 from sff_ros.nodes.depth_node import DepthNode
+from sff_ros.nodes.exact_sync import stamp_ns
 from sff_ros.nodes.inference_node import InferenceNode
 from sff_ros.nodes.messages import from_cloud, to_array, to_intrinsics
-from sff_ros.nodes.stamp_matcher import stamp_ns
 
 ALL = (DepthNode, InferenceNode, CaptureNode)
 SCENE: dict[str, Any] = {

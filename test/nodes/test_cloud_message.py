@@ -10,8 +10,8 @@ import pytest
 from sensor_msgs.msg import PointCloud2
 from std_msgs.msg import Header
 
-from sff_ros.core.cloud import CloudBuilder, unproject
-from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.depth.cloud import CloudBuilder, unproject
+from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.errors import StackError
 from sff_ros.nodes import messages
 from sff_ros.nodes.messages import from_cloud, to_cloud

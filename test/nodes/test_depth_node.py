@@ -12,11 +12,11 @@ from live_graph import Graph, StartGraph, facts, wait
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 
-from sff_ros.core.cloud import unproject
-from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.depth.cloud import unproject
+from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.nodes.depth_node import DepthNode
+from sff_ros.nodes.exact_sync import stamp_ns, stamp_of
 from sff_ros.nodes.messages import from_cloud, to_array, to_camera_info, to_image, to_intrinsics
-from sff_ros.nodes.stamp_matcher import stamp_ns, stamp_of
 
 Map = npt.NDArray[np.float32]
 CAMERA = Intrinsics(32, 24, 40.0, 41.0, 15.5, 11.5)

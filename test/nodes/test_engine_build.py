@@ -10,7 +10,7 @@ from sensor_msgs.msg import Image
 from slow_backend import Slow
 
 from sff_ros.errors import ModelError
-from sff_ros.inference import Choice
+from sff_ros.inference.choice import Choice
 from sff_ros.nodes import inference_node
 from sff_ros.nodes.inference_node import InferenceNode
 from sff_ros.nodes.messages import to_array

@@ -10,10 +10,10 @@ from hand_made import FRAME, HandMade, Spoil
 from live_graph import StartGraph, facts, wait
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
-from sff_ros.core.intrinsics import Intrinsics
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.nodes.exact_sync import stamp_ns
 from sff_ros.nodes.inference_node import InferenceNode
 from sff_ros.nodes.messages import to_array, to_intrinsics
-from sff_ros.nodes.stamp_matcher import stamp_ns
 
 SHARP_DPT = 2.0  # of HandMade's wall
 FOCUS, PICTURE = 'focus_map/image', 'all_in_focus/image_rect_color'

@@ -10,11 +10,11 @@ import numpy as np
 from live_graph import StartGraph, wait
 from sensor_msgs.msg import CameraInfo, Image
 
-from sff_ros.cameras.lens_file import write_lens
-from sff_ros.cameras.simulated_lens import SETTLED, SimulatedLens
-from sff_ros.config_cameras import SimulatedConfig
-from sff_ros.core.lens import LensTable
-from sff_ros.core.lens_calibration import LensCalibration
+from sff_ros.cameras.simulated.device import SETTLED, SimulatedLens
+from sff_ros.config.cameras import SimulatedConfig
+from sff_ros.core.optics.lens_calibration import LensCalibration
+from sff_ros.core.optics.lens_table import LensTable
+from sff_ros.files.lens_yaml import write_lens
 from sff_ros.nodes.capture_node import CaptureNode
 from sff_ros.nodes.depth_node import DepthNode
 from sff_ros.nodes.inference_node import InferenceNode

@@ -13,11 +13,12 @@ import pytest
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Header
 
-from sff_ros.core.intrinsics import Intrinsics
-from sff_ros.core.pixels import FOREIGN, PLAIN
-from sff_ros.core.stack import Slice
+from sff_ros.core.image_encodings import FOREIGN, PLAIN
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CalibrationError, StackError
 from sff_ros.nodes import messages
+from sff_ros.nodes.exact_sync import stamp_ns, stamp_of
 from sff_ros.nodes.messages import (
     header_of,
     to_array,
@@ -28,7 +29,6 @@ from sff_ros.nodes.messages import (
     to_intrinsics,
     to_slice,
 )
-from sff_ros.nodes.stamp_matcher import stamp_ns, stamp_of
 
 Array = npt.NDArray[Any]
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)

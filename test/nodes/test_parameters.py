@@ -10,8 +10,8 @@ from live_graph import CLEANUP, CONFIGURE, DEACTIVATE, StartGraph
 from rcl_interfaces.msg import ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, ListParameters
 
-from sff_ros.config import NODE_CONFIGS
-from sff_ros.config_schema import walk
+from sff_ros.config.nodes import NODE_CONFIGS
+from sff_ros.config.schema import walk
 from sff_ros.errors import ConfigError
 from sff_ros.nodes.capture_node import CaptureNode
 from sff_ros.nodes.depth_node import DepthNode

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from live_graph import wait
 
-from sff_ros.cameras.camera import FocusRange
-from sff_ros.config import CaptureConfig, SweepConfig
-from sff_ros.core.intrinsics import Intrinsics
-from sff_ros.core.lens_calibration import Grade
-from sff_ros.core.stack import Slice
+from sff_ros.cameras.focus_camera import FocusRange
+from sff_ros.config.nodes import CaptureConfig, SweepConfig
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.optics.lens_calibration import Grade
+from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CameraError, CameraLostError, StackError
 from sff_ros.nodes import sweeper
 from sff_ros.nodes.diagnostics import Statistics

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip('torch', reason='torch is not installed')
-from sff_ros.core.canonical import POSITIONS
+from sff_ros.core.focus.canonical import POSITIONS
 from sff_ros.training.dataset import EndlessOrder, RenderedSweeps, augment
 from sff_ros.training.recipes import RECIPES
 from sff_ros.training.tasks import FastTask

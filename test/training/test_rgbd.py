@@ -11,7 +11,7 @@ import pytest
 from rendered import estimate, plane
 from stack_files import texture as random_picture
 
-from sff_ros.core.thin_lens import blur_kernel
+from sff_ros.core.optics.rendering import blur_kernel
 from sff_ros.errors import StackError
 from sff_ros.training.rgbd import HALF_SIZE_PX, render_rgbd, spread_places
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sff_ros.core.focus_volume import measure_ddl
+from sff_ros.core.focus.measure import measure_ddl
 from sff_ros.training.samples import CameraRange, Sample, _draw_places, _processed, draw_sample
 from sff_ros.training.textures import Textures
 

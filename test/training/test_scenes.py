@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sff_ros.core.thin_lens import Layer
+from sff_ros.core.optics.rendering import Layer
 from sff_ros.errors import ConfigError
 from sff_ros.training.scenes import BEYOND, LAST, SHAPES, draw_scene, flatten, visible
 from sff_ros.training.textures import LEAST_SIDE, Textures, fractal_noise

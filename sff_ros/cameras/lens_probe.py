@@ -1,0 +1,139 @@
+"""Takes the sweeps and steps that a lens is calibrated from."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sff_ros.cameras.lens_device import Frame, LensDevice, frame_that_comes
+from sff_ros.core.calibration.code_sweep import CodeSweep
+from sff_ros.core.calibration.settling import (
+    Flank,
+    Settling,
+    find_flank,
+    judge_steps,
+    measure_play,
+    sharpness,
+)
+from sff_ros.core.image import Image
+from sff_ros.errors import CameraError, CameraLostError
+
+PATIENT_S = 0.4  # nearly every lens has settled by then
+STEPS = 12
+LEAD = 0.06  # of the range, kept free at both ends while the play is not known
+LOST_IN_A_ROW = 10
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """How a lens moves.
+
+    Attributes:
+        settling: its steps.
+        play: width of its hysteresis, codes.
+        flank: the codes between which it was made to step.
+    """
+
+    settling: Settling
+    play: float
+    flank: Flank
+
+
+def take_sweep(
+    device: LensDevice, name: str, codes: Floats, settle_s: float = PATIENT_S
+) -> CodeSweep:
+    """Take a slice at each code, the lens at rest, coming to each from the same side.
+
+    Args:
+        device: open.
+        name: for people.
+        codes: strictly monotonic, in the order of time; the first one leaves room for the play
+            on the side that the lens comes from.
+        settle_s: wait after each move.
+
+    Raises:
+        CameraError: no frames come.
+    """
+    rising = codes[-1] > codes[0]
+    device.move(device.codes.low if rising else device.codes.high)
+    _frame(device, device.now_ns() + round(settle_s * 1e9))
+    images: list[Image] = []
+    for code in codes.tolist():
+        device.move(code)
+        images.append(_frame(device, device.now_ns() + round(settle_s * 1e9)).image)
+    return CodeSweep(name, codes, tuple(images))
+
+
+def sweep_codes(device: LensDevice, count: int, play: float | None, rising: bool) -> Floats:
+    """Return codes over the whole range but for the play at both ends; a lead where unknown."""
+    low, high = device.codes.low, device.codes.high
+    lead = LEAD * (high - low) if play is None else 1.1 * play + device.codes.step
+    ends = np.linspace(low + lead, high - lead, count)
+    codes = np.unique([device.codes.nearest(code) for code in ends.tolist()])
+    return codes if rising else codes[::-1].copy()
+
+
+def measure_motion(device: LensDevice, count: int = 31, patient_s: float = PATIENT_S) -> Motion:
+    """Measure settling, lag and play over a still scene with texture.
+
+    Args:
+        device: open.
+        count: slices of the two sweeps that sharpness is told from.
+        patient_s: after which the lens is taken to be at rest.
+
+    Raises:
+        CalibrationError: the scene has no texture, moves, or the lens does not settle.
+        CameraError: no frames come.
+    """
+    up, down = (
+        take_sweep(device, name, sweep_codes(device, count, None, rising), patient_s)
+        for name, rising in (('up', True), ('down', False))
+    )
+    play = measure_play(up, down)
+    flank = find_flank(up.codes, np.array([sharpness(image) for image in up.images]))
+    steps = [_step(device, flank, k, patient_s) for k in range(STEPS)]
+    times, places, starts, goals = (np.concatenate(column) for column in zip(*steps, strict=True))
+    return Motion(judge_steps(times, places, starts, goals), play, flank)
+
+
+def _step(
+    device: LensDevice, flank: Flank, number: int, patient_s: float
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Step along the flank; return time, place, start and goal of each frame."""
+    ends = (float(flank.codes[0]), float(flank.codes[-1]))
+    here, there = ends if number % 2 == 0 else ends[::-1]
+    device.move(here)
+    before = _frame(device, device.now_ns() + round(patient_s * 1e9))
+    # At another phase of the frame clock each time, so that all steps together sample finely.
+    time.sleep((number + 0.5) / STEPS * device.period_ns * 1e-9)
+    told_ns = device.now_ns()
+    device.move(there)
+    times: list[float] = []
+    sharp: list[float] = []
+    not_before_ns = told_ns
+    while not times or times[-1] < 1.5 * patient_s:
+        frame = _frame(device, not_before_ns)
+        times.append((frame.start_ns + frame.exposure_ns / 2 - told_ns) * 1e-9)
+        sharp.append(sharpness(frame.image))
+        not_before_ns = frame.start_ns + 1
+    places = flank.places(np.array(sharp))
+    start = float(flank.places(np.array([sharpness(before.image)]))[0])
+    rest = places[np.array(times) > patient_s]
+    goal = float(np.median(rest))
+    count = len(times)
+    return np.array(times), places, np.full(count, start), np.full(count, goal)
+
+
+def _frame(device: LensDevice, not_before_ns: int) -> Frame:
+    """Return the first frame that is not lost."""
+    try:
+        return frame_that_comes(device, not_before_ns, LOST_IN_A_ROW)
+    except CameraLostError:
+        raise
+    except CameraError as err:
+        raise CameraError(f'no picture comes: {err}') from err

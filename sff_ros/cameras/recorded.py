@@ -1,0 +1,84 @@
+"""The folder camera: a recorded sweep, replayed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from sff_ros.cameras.focus_camera import FocusRange
+from sff_ros.config.cameras import FolderConfig
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.optics.lens_calibration import Grade
+from sff_ros.core.sweep.stack import Slice
+from sff_ros.errors import CameraError, ConfigError
+from sff_ros.files.stack import read_stack
+
+_SAME_POSITION = 1e-6
+
+
+class FolderCamera:
+    """Replays a recorded sweep as if a lens moved through it.
+
+    Its positions are the dioptres of the pictures in file order, or 0.0, 1.0 .. where the
+    recording does not know them. Pictures of 16 bits are shown in 8, all with the one gain that
+    makes the brightest pixel of the whole sweep 255.
+    """
+
+    def __init__(self, config: FolderConfig) -> None:
+        """Open and check the whole recording.
+
+        Raises:
+            ConfigError: no path is given, or stack.yaml is wrong.
+            StackError: the folder holds no sweep (see `read_stack`).
+            CalibrationError: intrinsics or lens table of stack.yaml are wrong.
+        """
+        if not config.path:
+            raise ConfigError('folder.path is empty: name a folder of pictures')
+        self._stack = read_stack(Path(config.path).expanduser())
+        self._period_s = 1 / config.frame_rate if config.frame_rate else 0.0
+        self._due_s = 0.0  # on the monotonic clock
+        self._last_ns = 0
+        self._closed = False
+        focus = self._stack.focus_dpt
+        known = self._stack.has_focus
+        self.intrinsics: Intrinsics = self._stack.intrinsics
+        self.focus_range = FocusRange(float(focus.min()), float(focus.max())) if known else None
+        self.code_range = None
+        self.grade: Grade = 'calibrated' if known else 'uncalibrated'
+        self.optics = None
+        self.positions = tuple(map(float, focus if known else range(len(focus))))
+
+    def capture(self, focus: float) -> Slice:
+        """Return the picture recorded at a position, no sooner than the frame rate allows.
+
+        Raises:
+            CameraError: no picture was recorded there, or the camera is closed.
+            StackError: the file was damaged or removed after the camera was opened.
+        """
+        if self._closed:
+            raise CameraError('the folder camera is closed')
+        distances = np.abs(np.array(self.positions) - focus)
+        index = int(np.argmin(distances))
+        if not distances[index] <= _SAME_POSITION:
+            raise CameraError(
+                f'no picture was recorded at {focus:g}; the nearest is at '
+                f'{self.positions[index]:g} ({self._stack.paths[index].name})'
+            )
+        recorded = self._stack.slice(index)
+        image = self._stack.as_8_bit(recorded.image)
+        # Its place in the sweep is for the sweeper to say.
+        return replace(recorded, image=image, stamp_ns=self._next_stamp_ns(), index=0, count=1)
+
+    def close(self) -> None:
+        """Refuse further captures. Closing twice does no harm."""
+        self._closed = True
+
+    def _next_stamp_ns(self) -> int:
+        """Wait for the next frame's time and return it; stamps always grow."""
+        time.sleep(max(self._due_s - time.monotonic(), 0.0))
+        self._due_s = time.monotonic() + self._period_s
+        self._last_ns = max(time.time_ns(), self._last_ns + 1)
+        return self._last_ns

@@ -1,0 +1,1 @@
+"""Cameras behind any ROS driver that has a focus parameter."""

@@ -1,0 +1,193 @@
+"""A camera that a running ROS driver owns: its pictures, and its parameter that moves the lens."""
+
+from __future__ import annotations
+
+import time
+
+from rclpy.parameter import Parameter
+
+from sff_ros.cameras.lens_device import CodeRange, Frame
+from sff_ros.cameras.ros_driver.exposure_times import Exposure, exposure_of, period_of
+from sff_ros.cameras.ros_driver.lens import lens_codes, nominal_table
+from sff_ros.cameras.ros_driver.link import DriverLink
+from sff_ros.cameras.ros_driver.parameters import DriverParameters, plain
+from sff_ros.cameras.ros_driver.settings import parse_settings
+from sff_ros.cameras.ros_driver.stream import PictureStream, Received
+from sff_ros.config.cameras import RosDriverConfig
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.optics.lens_table import LensTable
+from sff_ros.errors import CalibrationError, CameraError, ConfigError
+
+MEASURED = 7  # frames that tell the frame rate
+
+
+class RosDriverDevice:
+    """A driver's camera, prepared for sweeps; follows the LensDevice protocol.
+
+    Args:
+        config: names of the driver, its topics and parameters.
+
+    Raises:
+        ConfigError: a name is missing, or `prepare` cannot be read.
+        CameraError: the driver is not there, does not send usable pictures, or refuses.
+        CalibrationError: its camera_info makes no camera.
+    """
+
+    def __init__(self, config: RosDriverConfig) -> None:
+        for name in ('node', 'image', 'focus'):
+            if not getattr(config, name):
+                raise ConfigError(
+                    f'ros_driver.{name} is empty: set it, or take a preset of config/cameras'
+                )
+        settings = parse_settings(config.prepare)
+        node, image = absolute(config.node), absolute(config.image)
+        info = absolute(config.camera_info) if config.camera_info else info_beside(image)
+        self._config = config
+        self._is_open = True
+        self._link = link = DriverLink()
+        try:
+            self._driver = DriverParameters(link, node, config.timeout_s)
+            self._number, self._codes = lens_codes(self._driver, config)
+            self._nominal = nominal_table(self._codes, config)
+            self._identity = identity_of(self._driver, config)
+            self._stream = PictureStream(link, image, info, config.timeout_s)
+        except BaseException:
+            link.close()
+            raise
+        try:
+            for setting in settings:
+                self._driver.prepare(setting)
+            self._driver.remember(config.focus)
+            self._period_ns = self._measure_period()
+            self._intrinsics = self._find_intrinsics()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def identity(self) -> str:
+        """As the config says, else the node's name and what its identity parameter holds."""
+        return self._identity
+
+    @property
+    def codes(self) -> CodeRange:
+        """As the config says, else as the driver declares its parameter."""
+        return self._codes
+
+    @property
+    def intrinsics(self) -> Intrinsics:
+        """What camera_info says; only the picture's size where that is nothing."""
+        return self._intrinsics
+
+    @property
+    def period_ns(self) -> int:
+        """From frame to frame: by the config, else measured from stamps."""
+        return self._period_ns
+
+    @property
+    def nominal(self) -> LensTable | None:
+        """Codes -> dioptres by the config; None where it says nothing."""
+        return self._nominal
+
+    def now_ns(self) -> int:
+        """Return the time on the wall clock, by which drivers stamp."""
+        return time.time_ns()
+
+    def move(self, code: float) -> None:
+        """Set the driver's focus parameter; return when the driver has answered.
+
+        Raises:
+            CameraError: the driver refuses, with its reason, or this is closed.
+            CameraLostError: the driver is gone or does not answer.
+        """
+        self._check_open()
+        value = round(code) if self._number is int else float(code)
+        self._driver.set(Parameter(self._config.focus, value=value).to_parameter_msg())
+
+    def frame(self, not_before_ns: int) -> Frame:
+        """Block until the first picture whose exposure surely began at that time or later.
+
+        Raises:
+            CameraError: none came in time, it is damaged, its stamp is unusable, or this is
+                closed.
+            CameraLostError: the driver is gone, was started anew, or is silent.
+        """
+        self._check_open()
+        received = self._stream.take(
+            lambda picture: self._exposure(picture).start_ns >= not_before_ns,
+            (not_before_ns - self.now_ns()) * 1e-9,
+        )
+        image = self._stream.decoded(received)
+        height, width = image.shape[:2]
+        if (width, height) != (self._intrinsics.width, self._intrinsics.height):
+            raise CameraError(
+                f'{self._stream.topic} is {width}x{height} now and was {self._intrinsics.width}x'
+                f'{self._intrinsics.height}: clean capture_node up and configure it again'
+            )
+        exposure = self._exposure(received)
+        return Frame(image, exposure.start_ns, exposure.duration_ns, exposure.middle_ns)
+
+    def close(self) -> None:
+        """Put the driver's parameters back and leave it. Twice does no harm."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        if self._stream.is_same_driver:  # one that was started anew is as its user wants it
+            self._driver.restore()
+        self._link.close()
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise CameraError('the camera is closed')
+
+    def _exposure(self, received: Received) -> Exposure:
+        try:
+            return exposure_of(
+                received.stamp_ns, received.arrival_ns, self._config.stamps, self._period_ns
+            )
+        except CameraError as err:
+            raise CameraError(f'{self._stream.topic}: {err}') from err
+
+    def _measure_period(self) -> int:
+        """Return the time from frame to frame, ns."""
+        if self._config.frame_rate:
+            return round(1e9 / self._config.frame_rate)
+        self._stream.flush()
+        stamps = [self._stream.take(lambda _: True).stamp_ns for _ in range(MEASURED)]
+        if 0 in stamps:
+            return 0  # what is wrong with stamps is said where they are used
+        try:
+            return period_of(stamps)
+        except CameraError as err:
+            raise CameraError(f'{self._stream.topic}: {err}') from err
+
+    def _find_intrinsics(self) -> Intrinsics:
+        """Return the driver's intrinsics, and make sure that they are those of its pictures."""
+        received = self._stream.take(lambda picture: self._exposure(picture).duration_ns > 0)
+        image = self._stream.decoded(received)
+        height, width = image.shape[:2]
+        known = self._stream.intrinsics() or Intrinsics(width, height)
+        if (known.width, known.height) != (width, height):
+            raise CalibrationError(
+                f'camera_info is for {known.width}x{known.height}, {self._stream.topic} is '
+                f'{width}x{height}: calibrate the driver at this size'
+            )
+        return known
+
+
+def absolute(name: str) -> str:
+    """Return a name of the graph with its leading slash."""
+    return '/' + name.strip('/')
+
+
+def info_beside(image: str) -> str:
+    """Return where image_transport puts the camera_info of a topic of pictures."""
+    return image.removesuffix('/compressed').rpartition('/')[0] + '/camera_info'
+
+
+def identity_of(driver: DriverParameters, config: RosDriverConfig) -> str:
+    """Return what tells the camera from others."""
+    name = config.identity or driver.node
+    if not config.identity_parameter:
+        return name
+    return f'{name}:{plain(driver.get(config.identity_parameter))}'

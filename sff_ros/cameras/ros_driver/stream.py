@@ -1,0 +1,173 @@
+"""The pictures of a driver's topic: the newest are kept, the first that fits is taken."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from sff_ros.cameras.ros_driver.link import DriverLink, wait_for
+from sff_ros.core.image import Image as Picture
+from sff_ros.core.image import check_image
+from sff_ros.core.image_encodings import decode, decompress
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.errors import CameraError, CameraLostError, StackError
+from sff_ros.files.camera_info import from_message
+
+KEPT = 8  # pictures; a sweep takes them as they come
+LOOK_S = 0.1  # from look to look at the graph while nothing comes
+INFO_S = 0.5  # until a camera is taken not to be calibrated
+KINDS: dict[str, Any] = {
+    'sensor_msgs/msg/Image': Image,
+    'sensor_msgs/msg/CompressedImage': CompressedImage,
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Received:
+    """A picture as it came.
+
+    Attributes:
+        message: sensor_msgs/Image or CompressedImage.
+        arrival_ns: when it came, ns on the wall clock.
+    """
+
+    message: Any
+    arrival_ns: int
+
+    @property
+    def stamp_ns(self) -> int:
+        """The stamp of its header, ns."""
+        stamp = self.message.header.stamp
+        return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+
+
+class PictureStream:
+    """Subscribes to the pictures and intrinsics of a driver.
+
+    Args:
+        link: how the driver is reached.
+        image, camera_info: topics.
+        timeout_s: longest wait for a picture.
+
+    Raises:
+        CameraError: nobody publishes the pictures, or what is published is none.
+    """
+
+    def __init__(self, link: DriverLink, image: str, camera_info: str, timeout_s: float) -> None:
+        self.topic = image
+        self._link = link
+        self._timeout_s = timeout_s
+        self._news = threading.Condition()
+        self._kept: deque[Received] = deque(maxlen=KEPT)
+        self._last_ns = 0
+        self._info: CameraInfo | None = None
+        publishers = wait_for(lambda: link.publishers(image), timeout_s)
+        if not publishers:
+            there = link.topics(tuple(KINDS))
+            raise CameraLostError(
+                f'nobody publishes {image}: set ros_driver.image'
+                + (f'; there are pictures on {", ".join(there)}' if there else '')
+            )
+        kinds = {info.topic_type for info in publishers}
+        if len(kinds) > 1 or not kinds <= KINDS.keys():
+            raise CameraError(
+                f'{image} carries {", ".join(sorted(kinds))}: set ros_driver.image to a topic of '
+                f'{" or ".join(KINDS)}'
+            )
+        self._senders = self._seen_senders()
+        link.subscribe(CameraInfo, camera_info, self._on_info)
+        link.subscribe(KINDS[kinds.pop()], image, self._on_picture)
+
+    @property
+    def is_same_driver(self) -> bool:
+        """Whether the driver that was prepared is the one that publishes now."""
+        return self._seen_senders() == self._senders
+
+    def take(self, fits: Callable[[Received], bool], wait_s: float = 0.0) -> Received:
+        """Block until a picture fits, and forget those before it; none is given twice.
+
+        Args:
+            fits: asked of each picture in turn; what it raises is passed on.
+            wait_s: before this time none can fit.
+
+        Raises:
+            CameraError: none fitted in time.
+            CameraLostError: the driver is gone, was started anew, or is silent.
+        """
+        end = time.monotonic() + max(wait_s, 0.0) + self._timeout_s
+        while True:
+            self._check_sender()
+            with self._news:
+                self._news.wait_for(lambda: self._kept, LOOK_S)
+                waiting = [self._kept.popleft() for _ in range(len(self._kept))]
+                for place, received in enumerate(waiting):
+                    if fits(received):
+                        self._kept.extendleft(reversed(waiting[place + 1 :]))
+                        return received
+            if time.monotonic() > end:
+                raise self._overdue()
+
+    def flush(self) -> None:
+        """Forget what came until now."""
+        with self._news:
+            self._kept.clear()
+
+    def intrinsics(self) -> Intrinsics | None:
+        """Return what the driver says of the camera; None where it is not calibrated.
+
+        Raises:
+            CalibrationError: what it says makes no camera.
+        """
+        info = wait_for(lambda: self._info, INFO_S)
+        return from_message(info) if info is not None and info.k[0] != 0 else None
+
+    def decoded(self, received: Received) -> Picture:
+        """Return the pixels of a picture, (H, W) or (H, W, 3) RGB.
+
+        Raises:
+            CameraError: it is damaged, or of an encoding that is not understood.
+        """
+        message = received.message
+        try:
+            if isinstance(message, CompressedImage):
+                pixels = decompress(message.data, message.format)
+            else:
+                pixels = decode(message)
+            check_image(pixels)
+        except StackError as err:
+            raise CameraError(f'{self.topic}: {err}') from err
+        return pixels
+
+    def _on_picture(self, message: Any) -> None:
+        with self._news:
+            self._last_ns = time.time_ns()
+            self._kept.append(Received(message, self._last_ns))
+            self._news.notify()
+
+    def _on_info(self, message: CameraInfo) -> None:
+        self._info = message
+
+    def _seen_senders(self) -> set[bytes]:
+        return {bytes(info.endpoint_gid) for info in self._link.publishers(self.topic)}
+
+    def _check_sender(self) -> None:
+        if not self.is_same_driver:
+            raise CameraLostError(f'{self.topic} is not published any more: the driver went away')
+
+    def _overdue(self) -> CameraError:
+        silent_s = (time.time_ns() - self._last_ns) * 1e-9
+        if silent_s > self._timeout_s:
+            return CameraLostError(
+                f'no picture on {self.topic} for {self._timeout_s:g} s: is the driver alive, and '
+                'does it stream?'
+            )
+        return CameraError(
+            f'pictures come on {self.topic}, but none exposed late enough within '
+            f'{self._timeout_s:g} s'
+        )

@@ -1,0 +1,1 @@
+"""Simulated scenes, lenses and cameras."""

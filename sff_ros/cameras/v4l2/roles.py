@@ -1,0 +1,61 @@
+"""What a device node is good for: pictures, or a lens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sff_ros.cameras.v4l2.node import Control, RefusedError, VideoNode
+from sff_ros.cameras.v4l2.search import list_cameras
+from sff_ros.errors import CameraError
+
+
+def check_captures(node: VideoNode) -> Any:
+    """Return what a driver says of its device.
+
+    Raises:
+        CameraError: it is no camera that streams.
+    """
+    try:
+        about = node.call('QUERYCAP', node.raw.v4l2_capability())
+    except RefusedError as err:
+        raise CameraError(
+            f'v4l2.device {node.path!r} is no V4L2 device; {list_cameras()}'
+        ) from err
+    can = node.raw.Capability
+    has = about.device_caps if about.capabilities & can.DEVICE_CAPS else about.capabilities
+    if not has & can.VIDEO_CAPTURE or not has & can.STREAMING:
+        several = ' (planes in memory of their own are not supported)'
+        why = several if has & can.VIDEO_CAPTURE_MPLANE else ''
+        raise CameraError(
+            f'v4l2.device {node.path!r} ({about.card.decode()}) gives no pictures{why}; '
+            f'{list_cameras()}'
+        )
+    return about
+
+
+def find_lens(node: VideoNode, name: str, is_apart: bool) -> Control:
+    """Return the control that moves the lens.
+
+    Args:
+        node: that has it.
+        name: as v4l2-ctl writes it.
+        is_apart: whether the node was named by focus_device.
+
+    Raises:
+        CameraError: it has no such control; lists those that it has.
+    """
+    controls = node.controls()
+    for control in controls:
+        if control.name == name and control.is_writable and control.low < control.high:
+            return control
+    there = ', '.join(control.name for control in controls) or 'none'
+    hint = (
+        ''
+        if is_apart
+        else (
+            '; a lens that is a device of its own is named by v4l2.focus_device (/dev/v4l-subdevN)'
+        )
+    )
+    raise CameraError(
+        f'v4l2.focus_control {name!r} is not a control of {node.path}; it has: {there}{hint}'
+    )

@@ -1,0 +1,90 @@
+"""The parameters of capture_node, as files and options give them to a command."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import yaml
+
+from sff_ros.config.nodes import CaptureConfig
+from sff_ros.config.schema import from_flat, walk
+from sff_ros.errors import ConfigError
+from sff_ros.files.yaml_reader import read_mapping
+
+NODES = ('capture_node', '**')
+
+
+def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare which camera a command works with, in the way of ROS."""
+    parser.add_argument(
+        '--params-file',
+        metavar='YAML',
+        type=Path,
+        action='append',
+        default=[],
+        help="parameters of capture_node, as for `ros2 launch`: the camera's; may be repeated",
+    )
+    parser.add_argument(
+        '-p',
+        '--param',
+        metavar='NAME:=VALUE',
+        action='append',
+        default=[],
+        help='one of them, e.g. -p camera:=v4l2 -p v4l2.device:=/dev/video0',
+    )
+
+
+def read_capture_config(args: argparse.Namespace) -> CaptureConfig:
+    """Return capture_node's parameters; what comes later wins.
+
+    Raises:
+        ConfigError: a file or value is malformed, or a name is unknown.
+    """
+    values: dict[str, object] = {}
+    for path in args.params_file:
+        for node, content in read_mapping(path.expanduser()).items():
+            if node.split('/')[-1] in NODES:
+                values |= _flat(_parameters(content, f'{path}: {node}'))
+    for given in args.param:
+        name, sign, text = given.partition(':=')
+        if not sign:
+            raise ConfigError(f'-p {given!r} must be NAME:=VALUE')
+        values[name] = _value(name, text, given)
+    return from_flat(CaptureConfig, values)
+
+
+def _value(name: str, text: str, given: str) -> object:
+    """Return a value as its parameter wants it: on a command line 0 may be a name, or 0.0."""
+    kind = next((kind for known, _, _, kind in walk(CaptureConfig) if known == name), None)
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as err:
+        raise ConfigError(f'-p {given!r}: the value is not YAML') from err
+    if kind is str and not isinstance(value, str):
+        return text
+    if kind is float and type(value) is int:
+        return float(value)
+    return _plain(value)
+
+
+def _parameters(content: object, where: str) -> dict[str, object]:
+    inner = content.get('ros__parameters') if isinstance(content, dict) else None
+    if not isinstance(inner, dict):
+        raise ConfigError(f'{where} must hold ros__parameters')
+    return inner
+
+
+def _flat(tree: dict[str, object], prefix: str = '') -> dict[str, object]:
+    """Return nested names joined by dots."""
+    flat: dict[str, object] = {}
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f'{prefix}{name}.')
+        else:
+            flat[prefix + name] = _plain(value)
+    return flat
+
+
+def _plain(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,107 @@
+"""One backend on one stack with truth: its map, its errors and its time."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+
+from sff_ros.cli.evaluation.ground_truth import Truth
+from sff_ros.config.nodes import DepthConfig
+from sff_ros.core.depth.metric import metric_depth
+from sff_ros.core.metrics import error_at_coverage, score
+from sff_ros.errors import StackError
+from sff_ros.files.stack import RecordedStack
+from sff_ros.inference.backend import DepthBackend
+from sff_ros.pipeline import FocusMap, ShapeFromFocus
+
+BAD_SLICES = 1.0
+COVERAGES = (0.5, 0.7, 0.9)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How good one map is, or the mean of several; NaN where something does not apply.
+
+    Attributes:
+        mae, rmse: slices.
+        bad_1: share of pixels whose error is above one slice.
+        abs_rel: mean of |error| / truth of the depth in metres, where both are known.
+        bumpiness: of the slice position; see core/metrics.py.
+        mae_50, mae_70, mae_90: mean absolute error of the most confident 50, 70, 90 %, slices.
+        valid: share of the pixels that keep their depth at the default min_confidence.
+        seconds: from the arrival of the last slice to the map.
+    """
+
+    mae: float
+    rmse: float
+    bad_1: float
+    abs_rel: float
+    bumpiness: float
+    mae_50: float
+    mae_70: float
+    mae_90: float
+    valid: float
+    seconds: float
+
+
+def measure(stack: RecordedStack, backend: DepthBackend) -> tuple[FocusMap, float]:
+    """Feed a sweep slice by slice; return the map and the seconds after the last one arrived.
+
+    Raises:
+        ModelError: the backend cannot take the stack.
+        StackError: a picture was damaged meanwhile.
+    """
+    method = ShapeFromFocus(backend)
+    for i in range(len(stack.paths)):
+        slice_ = stack.slice(i)
+        start = time.perf_counter()
+        focus_map = method.add(slice_)
+        seconds = time.perf_counter() - start
+    if focus_map is None:
+        raise StackError(f'{stack.paths[0].parent}: the sweep did not come to its end')
+    return focus_map, seconds
+
+
+def judge(focus_map: FocusMap, truth: Truth, seconds: float) -> Row:
+    """Compare a map with the truth."""
+    estimate = focus_map.estimate
+    scores = score(estimate.position, truth.index, BAD_SLICES)
+    covered = error_at_coverage(estimate.position, truth.index, estimate.confidence, COVERAGES)
+    sure = estimate.confidence >= DepthConfig().min_confidence
+    known = np.isfinite(truth.index)
+    return Row(
+        mae=scores.mae,
+        rmse=scores.rmse,
+        bad_1=scores.bad,
+        abs_rel=_abs_rel(focus_map, truth),
+        bumpiness=scores.bumpiness,
+        mae_50=covered[0.5],
+        mae_70=covered[0.7],
+        mae_90=covered[0.9],
+        valid=float((sure & known).sum() / known.sum()),
+        seconds=seconds,
+    )
+
+
+def mean_row(rows: Sequence[Row]) -> Row:
+    """Average each column over the rows where it applies."""
+    columns = {f.name: [getattr(row, f.name) for row in rows] for f in fields(Row)}
+    known = {name: [v for v in column if not math.isnan(v)] for name, column in columns.items()}
+    return Row(**{name: sum(v) / len(v) if v else math.nan for name, v in known.items()})
+
+
+def to_numbers(row: Row) -> dict[str, float | None]:
+    """Return a row for JSON, which has no NaN."""
+    return {name: None if math.isnan(v) else round(v, 6) for name, v in asdict(row).items()}
+
+
+def _abs_rel(focus_map: FocusMap, truth: Truth) -> float:
+    dioptres = focus_map.dioptres
+    if dioptres is None or truth.depth_m is None or not np.isfinite(truth.depth_m).any():
+        return math.nan
+    depth_m = metric_depth(dioptres, focus_map.estimate.confidence)
+    return score(depth_m, truth.depth_m, math.inf).abs_rel

@@ -1,0 +1,1 @@
+"""Images, plots and tables that the commands write."""

@@ -1,0 +1,1 @@
+"""Bring the slices of one sweep into one frame."""

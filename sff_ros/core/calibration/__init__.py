@@ -1,0 +1,1 @@
+"""From images of a printed board to a calibrated lens."""

@@ -1,0 +1,125 @@
+"""How the picture grows as the lens moves, from a board that holds still."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sff_ros.core.calibration.charuco import FEWEST_CORNERS, Corners, Points
+
+DEGREE = 2  # of the scale's logarithm against the place of the lens
+# A change of scale by less over the whole sweep cannot tell its centre apart from a drift.
+LEAST_FOR_CENTRE = 0.002
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Breathing:
+    """The scale of the picture against the place of the lens; 1 at the reference.
+
+    log scale = sum of terms[n] * t^(n + 1), t = (place - reference) / span.
+
+    Attributes:
+        reference, span: codes.
+        terms: (DEGREE,).
+        centre_px: the point that stays, x and y; None where too little moved to tell.
+    """
+
+    reference: float
+    span: float
+    terms: Floats
+    centre_px: tuple[float, float] | None
+
+    def scale_at(self, place: Floats | float) -> Floats:
+        """Return the size of the picture at places of the lens over that at the reference."""
+        scale: Floats = np.exp(self._powers(np.asarray(place, float)) @ self.terms)
+        return scale
+
+    def to_reference(self, px: Points, place: float, middle: tuple[float, float]) -> Points:
+        """Return where points of a picture are at the reference, (N, 2) px."""
+        centre = np.array(self.centre_px or middle)
+        moved: Points = centre + (px - centre) / self.scale_at(place)
+        return moved
+
+    def from_reference(self, px: Points, place: float, middle: tuple[float, float]) -> Points:
+        """Return where points at the reference are in a picture, (N, 2) px."""
+        centre = np.array(self.centre_px or middle)
+        moved: Points = centre + (px - centre) * self.scale_at(place)
+        return moved
+
+    def _powers(self, place: Floats) -> Floats:
+        return powers((place - self.reference) / self.span)
+
+
+def powers(t: Floats) -> Floats:
+    """Return t, t^2 .. along a new last axis."""
+    return np.stack([t ** (n + 1) for n in range(DEGREE)], axis=-1)
+
+
+def fit_breathing(
+    sweeps: Sequence[tuple[Floats, Sequence[Corners | None]]], reference: float, span: float
+) -> Breathing:
+    """Fit scale and centre to how a board's corners move within each sweep.
+
+    Two pictures of a board that holds still differ by a growth about one point: corners p of the
+    one are at r p + (1 - r) c in the other. The growths r of all pairs give the scale, by least
+    squares of their logarithms; r and the shifts give the centre.
+
+    Args:
+        sweeps: places of the lens and what is seen there, of each sweep.
+        reference: place of scale 1, codes.
+        span: over which the scale is to be told, codes.
+    """
+    rows, growths, shifts, weights = [], [], [], []
+    for places, views in sweeps:
+        seen = [k for k, view in enumerate(views) if view is not None]
+        if len(seen) < 2:
+            continue
+        base = max(seen, key=lambda k: len(views[k].ids))  # type: ignore[union-attr]
+        for k in seen:
+            growth = _growth(views[base], views[k]) if k != base else None
+            if growth is None:
+                continue
+            t = (places[[k, base]] - reference) / span
+            rows.append(powers(t[0]) - powers(t[1]))
+            growths.append(growth[0])
+            shifts.append(growth[1])
+            weights.append(growth[2])
+    if len(rows) < DEGREE:
+        return Breathing(reference, span, np.zeros(DEGREE), None)
+    root = np.sqrt(np.array(weights))
+    system = np.array(rows) * root[:, None]
+    terms = np.linalg.lstsq(system, np.log(growths) * root, rcond=None)[0]
+    return Breathing(reference, span, terms, _centre(growths, shifts, weights))
+
+
+def _growth(one: Corners | None, other: Corners | None) -> tuple[float, Floats, float] | None:
+    """Return growth, shift (2,) px, and spread^2 as a weight, of p -> r p + t."""
+    assert one is not None
+    assert other is not None
+    ids, a, b = np.intersect1d(one.ids, other.ids, return_indices=True)
+    if len(ids) < FEWEST_CORNERS:
+        return None
+    p, q = one.px[a], other.px[b]
+    centred = p - p.mean(axis=0)
+    spread = float((centred**2).sum())
+    growth = float((centred * (q - q.mean(axis=0))).sum() / spread)
+    if growth <= 0:
+        return None
+    return growth, q.mean(axis=0) - growth * p.mean(axis=0), spread
+
+
+def _centre(
+    growths: Sequence[float], shifts: Sequence[Floats], weights: Sequence[float]
+) -> tuple[float, float] | None:
+    """Return the point that stays: t = (1 - r) c for all pairs."""
+    away = 1 - np.array(growths)
+    if np.ptp(away) < LEAST_FOR_CENTRE:
+        return None
+    weighted = away * np.array(weights)
+    x, y = (weighted @ np.array(shifts) / (weighted @ away)).tolist()
+    return x, y

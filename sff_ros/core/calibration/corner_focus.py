@@ -1,0 +1,177 @@
+"""Where the lens was when each corner of the board was sharpest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from sff_ros.core.calibration.board_pose import BoardViews, Poses
+from sff_ros.core.calibration.breathing_fit import Breathing
+from sff_ros.core.calibration.charuco import Points
+from sff_ros.core.calibration.extrapolate import along
+from sff_ros.core.calibration.table_fit import LensFit
+from sff_ros.core.focus.measure import measure_ddl
+from sff_ros.core.image import Image, to_grey
+from sff_ros.core.optics.field_curvature import off_axis
+
+WINDOW = 0.7  # side of the window that a corner's sharpness is taken from, squares
+# Of the top, at which the width of a curve is looked at.
+LEVELS = np.linspace(0.985, 0.5, 40)
+FEWEST_CHORDS = 3
+SURE = 0.02  # slices: no peak is known better than that
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SharpPoints:
+    """The corners of all sweeps whose sharpest code was found.
+
+    Attributes:
+        sweep: (N,) which sweep each is of.
+        dioptres: (N,) by the board's pose.
+        codes: (N,) of sharpest focus.
+        side: (N,) 1 where the lens came from below, -1 from above.
+        weight: (N,) 1 / variance of the code.
+        off_axis: (N,) tan^2 of the angle to the optical axis.
+    """
+
+    sweep: npt.NDArray[np.intp]
+    dioptres: Floats
+    codes: Floats
+    side: npt.NDArray[np.intp]
+    weight: Floats
+    off_axis: Floats
+
+
+def find_points(
+    views: Sequence[BoardViews],
+    places: Sequence[Floats],
+    breathing: Breathing,
+    poses: Poses,
+    before: LensFit | None,
+) -> SharpPoints:
+    """Find where each corner of each sweep is sharpest.
+
+    Args:
+        views, places: of each sweep.
+        breathing, poses: of the same.
+        before: an earlier fit; blur is even in its dioptres, where focus curves are symmetric.
+    """
+    parts = []
+    for number, (view, place) in enumerate(zip(views, places, strict=True)):
+        curves = _curves(view, place, breathing, poses, number)
+        position, spread = chord_centres(curves, _axis(place, before))
+        good = np.isfinite(position)
+        codes = np.interp(position[good], np.arange(len(place)), view.sweep.codes)
+        step = np.interp(position[good], np.arange(len(place)), np.abs(np.gradient(place)))
+        count = len(codes)
+        parts.append(
+            np.stack(
+                (
+                    np.full(count, number),
+                    poses.dioptres[number][good],
+                    codes,
+                    np.full(count, view.sweep.side),
+                    1 / (spread[good] * step) ** 2,
+                    off_axis(poses.intrinsics, poses.corners[number].px)[good],
+                )
+            )
+        )
+    sweep, dioptres, codes, side, weight, off = np.concatenate(parts, axis=1)
+    return SharpPoints(sweep.astype(np.intp), dioptres, codes, side.astype(np.intp), weight, off)
+
+
+def chord_centres(curves: npt.NDArray[np.float32], axis: Floats) -> tuple[Floats, Floats]:
+    """Find the middle of symmetric peaks, whatever their shape.
+
+    At several levels below the top a curve is as wide to the left as to the right, so half way
+    between its two crossings is the peak. Levels that only one side reaches are not looked at:
+    a flank that the sweep cuts off has no say. (A matched filter over the whole sweep would lean
+    towards the longer flank, by up to a tenth of a dioptre.)
+
+    Args:
+        curves: (S, N) responses.
+        axis: (S,) strictly monotonic, even in blur.
+
+    Returns:
+        (N,) slice position, NaN where fewer than FEWEST_CHORDS levels have both sides; and (N,)
+        standard error of it, slices, from how well the levels agree, SURE at the least.
+    """
+    position = np.full(curves.shape[1], np.nan)
+    spread = np.full(curves.shape[1], np.nan)
+    slices = np.arange(len(axis), dtype=float)
+    rising = np.sign(axis[-1] - axis[0])
+    for n, curve in enumerate(curves.T.astype(float)):
+        top = int(np.argmax(curve))
+        middles = []
+        for level in (curve[top] * LEVELS).tolist():
+            left = _crossing(curve[top::-1], axis[top::-1], level)
+            right = _crossing(curve[top:], axis[top:], level)
+            if left is not None and right is not None:
+                middles.append((left + right) / 2)
+        if len(middles) >= FEWEST_CHORDS:
+            places = np.interp(np.array(middles) * rising, axis * rising, slices)
+            position[n] = np.median(places)
+            spread[n] = max(float(places.std()) / np.sqrt(len(middles)), SURE)
+    return position, spread
+
+
+def _crossing(curve: Floats, axis: Floats, level: float) -> float | None:
+    """Return where a curve that starts above a level first falls below it; None if nowhere."""
+    below = np.flatnonzero(curve < level)
+    if below.size == 0:
+        return None
+    k = int(below[0])
+    share = (curve[k - 1] - level) / (curve[k - 1] - curve[k])
+    return float(axis[k - 1] + share * (axis[k] - axis[k - 1]))
+
+
+def _curves(
+    view: BoardViews, places: Floats, breathing: Breathing, poses: Poses, number: int
+) -> npt.NDArray[np.float32]:
+    """Return (S, N): how sharp each corner of a sweep is in each slice."""
+    corners = poses.corners[number]
+    expected = [breathing.from_reference(corners.px, p, poses.middle) for p in places.tolist()]
+    drift = _drift(view, corners.ids, expected)
+    side = max(round(WINDOW * poses.square_px[number]), 3)
+    curves = [
+        _sharpness(image, at + moved, side)
+        for image, at, moved in zip(view.sweep.images, expected, drift, strict=True)
+    ]
+    return np.array(curves, np.float32)
+
+
+def _drift(view: BoardViews, ids: npt.NDArray[np.intp], expected: Sequence[Points]) -> Floats:
+    """Return (S, 2) px: how far a hand has moved the board; where it is not seen, in between."""
+    seen, moved = [], []
+    for k, corners in enumerate(view.corners):
+        if corners is not None:
+            _, here, there = np.intersect1d(ids, corners.ids, return_indices=True)
+            seen.append(k)
+            moved.append(np.median(corners.px[there] - expected[k][here], axis=0))
+    every = np.arange(len(view.corners))
+    return np.stack([np.interp(every, seen, axis) for axis in np.array(moved).T], axis=1)
+
+
+def _sharpness(image: Image, px: Points, side: int) -> npt.NDArray[np.float32]:
+    """Return the contrast of a picture in windows around points, (N,)."""
+    contrast = cv2.blur(_contrast(image), (side, side))
+    x, y = px.T.astype(np.float32)
+    sampled = cv2.remap(contrast, x[None], y[None], cv2.INTER_LINEAR)
+    return np.asarray(sampled[0], np.float32)
+
+
+def _contrast(image: Image) -> npt.NDArray[np.float32]:
+    """Return the response of the finest Laplacian over the mean grey, (H, W)."""
+    response: npt.NDArray[np.float32] = measure_ddl(image, 1, (1,))[0]
+    return response / np.float32(max(float(to_grey(image).mean()), 1e-6))
+
+
+def _axis(places: Floats, before: LensFit | None) -> Floats:
+    """Return where slices lie, by the dioptres of an earlier fit, carried on beyond its table."""
+    return places if before is None else along(places, before.places, before.dioptres)

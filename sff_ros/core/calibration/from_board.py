@@ -1,0 +1,119 @@
+"""The calibration of a lens from sweeps over a board at several distances.
+
+The board's pose says how far away each of its corners is, and the sweep where the lens was when
+that corner was sharpest. What else changes with the lens is its scale, which the corners show too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sff_ros.core.calibration.board_pose import BoardViews, Poses, find_poses
+from sff_ros.core.calibration.breathing_fit import Breathing, fit_breathing
+from sff_ros.core.calibration.charuco import Board
+from sff_ros.core.calibration.corner_focus import SharpPoints, find_points
+from sff_ros.core.calibration.table_fit import LensFit, fit_lens
+from sff_ros.core.optics.lens_calibration import LensCalibration
+from sff_ros.core.optics.lens_table import LensTable
+from sff_ros.errors import CalibrationError
+
+ROUNDS = 2  # the second knows the play, and the dioptres in which focus curves are symmetric
+FEWEST_POINTS = 40
+LEAST_SPAN = 1.3  # of the nearest to the farthest corner, in dioptres
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LensReport:
+    """A calibration and what it rests on.
+
+    Attributes:
+        calibration: without settling and identity, which a board cannot tell.
+        fit: the table and how well it fits.
+        points: what was fitted.
+        poses: the board in each sweep.
+        breathing: scale against place.
+        names: of the sweeps that show the board.
+        unseen: names of those that do not.
+    """
+
+    calibration: LensCalibration
+    fit: LensFit
+    points: SharpPoints
+    poses: Poses
+    breathing: Breathing
+    names: tuple[str, ...]
+    unseen: tuple[str, ...]
+
+
+def calibrate_lens(every: Sequence[BoardViews], board: Board) -> LensReport:
+    """Calibrate a lens: code <-> dioptres, play, breathing, and intrinsics at its reference.
+
+    Args:
+        every: sweeps over the board, which holds still during each; at several distances and
+            tilts, from both sides where the play is to be known.
+        board: as printed.
+
+    Raises:
+        CalibrationError: the board was not seen, or always at one distance, or never tilted, or
+            too few corners had a peak; says what to do.
+    """
+    views = [view for view in every if view.is_seen]
+    unseen = tuple(view.sweep.name for view in every if not view.is_seen)
+    if not views:
+        raise CalibrationError(
+            f'no sweep shows the board of {board.columns}x{board.rows} squares: is it in the '
+            'picture, flat, lit, and the one that --board names?'
+        )
+    codes = np.concatenate([view.sweep.codes for view in views])
+    middle, span = float(codes.min() + codes.max()) / 2, float(np.ptp(codes))
+    play, fit = 0.0, None
+    for _ in range(ROUNDS):
+        places = [view.sweep.codes - view.sweep.side * play / 2 for view in views]
+        seen = [(place, view.corners) for place, view in zip(places, views, strict=True)]
+        breathing = fit_breathing(seen, middle, span)
+        poses = find_poses(views, places, breathing, board)
+        points = find_points(views, places, breathing, poses, fit)
+        _check(points)
+        fit = fit_lens(points.dioptres, points.codes, points.side, points.weight, points.off_axis)
+        play = fit.play
+    assert fit is not None
+    names = tuple(view.sweep.name for view in views)
+    calibration = _calibration(fit, breathing, poses)
+    return LensReport(calibration, fit, points, poses, breathing, names, unseen)
+
+
+def _calibration(fit: LensFit, breathing: Breathing, poses: Poses) -> LensCalibration:
+    order = np.argsort(fit.places)
+    places = fit.places[order]
+    table = LensTable(
+        tuple(places.tolist()),
+        tuple(fit.dioptres[order].tolist()),
+        tuple(breathing.scale_at(places).tolist()),
+    )
+    return LensCalibration(
+        table,
+        poses.intrinsics,
+        play=fit.play,
+        field_dpt=fit.field_dpt,
+        centre_px=breathing.centre_px,
+        residual_dpt=fit.rms_dpt,
+    )
+
+
+def _check(points: SharpPoints) -> None:
+    """Refuse points that cannot make a table."""
+    count = len(points.codes)
+    if count < FEWEST_POINTS:
+        raise CalibrationError(
+            f'only {count} corners were sharpest inside their sweep, at least {FEWEST_POINTS} are '
+            'needed: hold the board where the lens can focus, and sweep a little beyond'
+        )
+    near, far = float(points.dioptres.max()), float(points.dioptres.min())
+    if near < LEAST_SPAN * far:
+        raise CalibrationError(
+            f'the board was always {1 / near:.2f} to {1 / far:.2f} m away: hold it at several '
+            'distances, from the nearest to the farthest that the lens is to be used at'
+        )

@@ -1,0 +1,1 @@
+"""From dioptres to metres and points."""

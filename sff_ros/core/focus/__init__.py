@@ -1,0 +1,1 @@
+"""From slices to slice positions: the focus volume and its peak."""

@@ -1,0 +1,149 @@
+"""The canonical sweep: 15 even positions, the form in which any sweep enters the network.
+
+Focus positions of a canonical sweep are 0..14 along the focus axis (dioptres where known), first
+slice to last. One set of weights so serves every spacing and every count of slices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from sff_ros.core.calm_product import calm_product
+from sff_ros.core.focus.measure import FocusVolume, Responses
+from sff_ros.core.focus.peak import Evidence
+from sff_ros.core.image import FloatMap, Image
+
+POSITIONS = 15
+EVIDENCE_CHANNELS = 7
+MOST_INFORMATION = 1e4  # positions^-2; maps to 1
+BEYOND = 0.5  # positions outside the sweep from which on a surface counts as beyond its end
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CanonicalSweep:
+    """One sweep as the network takes it.
+
+    Attributes:
+        responses: (POSITIONS, C, h, w) float32 focus responses at even places of the axis.
+        evidence: (EVIDENCE_CHANNELS, h, w) float32, what the classical method found on the sweep
+            as it was: 0 dense position and 1 each curve's own, canonical positions; 2 the
+            latter's information, log scale, 0..1; 3 the share of the curve that it explains;
+            4 the dense map's information, log scale, 0..1; 5 how far the surroundings are from
+            a plane, log scale, 0..1; 6 half width of the focus curves over the sweep, log scale.
+        context: (3, H, W) float32 all-in-focus picture over its mean brightness.
+    """
+
+    responses: Responses
+    evidence: FloatMap
+    context: FloatMap
+
+
+def to_canonical(volume: FocusVolume, evidence: Evidence, context: Image) -> CanonicalSweep:
+    """Bring a sweep into the form of the network.
+
+    Args:
+        volume: (S, C, h, w) of any spacing.
+        evidence: of that volume.
+        context: (H, W) or (H, W, 3) all-in-focus picture.
+    """
+    places = canonical_places(volume.axis)
+    responses = _resampled(volume.responses, places)
+    return CanonicalSweep(responses, _evidence(evidence, places), _picture(context))
+
+
+def _resampled(responses: Responses, places: npt.NDArray[np.float64]) -> Responses:
+    """Return (POSITIONS, C, h, w) responses at even places."""
+    if len(places) == POSITIONS and np.allclose(places, np.arange(POSITIONS), atol=1e-3):
+        return responses  # as they are
+    flat = responses.reshape(len(places), -1)
+    even = np.empty((POSITIONS, flat.shape[1]), np.float32)
+    calm_product(flat.T, resampling(places).astype(np.float32).T, out=even.T)
+    return even.reshape(POSITIONS, *responses.shape[1:])
+
+
+def canonical_places(axis: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return where each slice lies on 0..POSITIONS - 1, first to last."""
+    places: npt.NDArray[np.float64] = (axis - axis[0]) / (axis[-1] - axis[0]) * (POSITIONS - 1)
+    return places
+
+
+def resampling(places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return (POSITIONS, S) weights, each row of sum 1, that resample a sweep evenly.
+
+    Where slices are sparse it is linear interpolation; where they are dense, each position takes
+    the mean under a triangle one position to either side, so that no slice is wasted.
+
+    Args:
+        places: (S,) from 0 to POSITIONS - 1, rising.
+    """
+    targets = np.arange(POSITIONS, dtype=float)
+    after = np.clip(np.searchsorted(places, targets, side='right'), 1, len(places) - 1)
+    reach = np.maximum(places[after] - places[after - 1], 1.0)
+    hat = np.maximum(1 - np.abs(places[None] - targets[:, None]) / reach[:, None], 0)
+    share = np.gradient(places)
+    share[[0, -1]] = places[1] - places[0], places[-1] - places[-2]
+    weights: npt.NDArray[np.float64] = hat * share
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights
+
+
+def from_canonical(position: FloatMap, axis: npt.NDArray[np.float64]) -> FloatMap:
+    """Return slice positions of a sweep for canonical positions.
+
+    Args:
+        position: (H, W) canonical; may lie outside 0..14.
+        axis: (S,) of the sweep.
+
+    Returns:
+        (H, W) in [0, S - 1]: exactly 0 or S - 1 where the surface is BEYOND that end, strictly
+        between elsewhere.
+    """
+    last = len(axis) - 1
+    places = canonical_places(axis)
+    inside: FloatMap = np.interp(position, places, np.arange(last + 1.0)).astype(np.float32)
+    np.clip(inside, np.float32(1e-3), np.float32(last - 1e-3), out=inside)
+    inside[position < -BEYOND] = 0
+    inside[position > POSITIONS - 1 + BEYOND] = last
+    return inside
+
+
+def _evidence(evidence: Evidence, places: npt.NDArray[np.float64]) -> FloatMap:
+    """Return the evidence in canonical positions, each map in a range around 0..1 or 0..14."""
+    count = len(places)
+    # Positions run on evenly for one slice beyond the ends.
+    slices = np.arange(-1.0, count + 1)
+    ends = (2 * places[0] - places[1], 2 * places[-1] - places[-2])
+    extended = np.concatenate([ends[:1], places, ends[1:]])
+    density = (1 / np.gradient(places)).astype(np.float32)  # slices a position
+
+    def squash(information: FloatMap, position: FloatMap) -> FloatMap:
+        nearest = np.clip(np.rint(position), 0, count - 1).astype(np.intp)
+        scaled = information * density[nearest] ** 2
+        squashed: FloatMap = np.log1p(scaled) / np.log1p(np.float32(MOST_INFORMATION))
+        return np.minimum(squashed, np.float32(1))
+
+    dense, own = evidence.dense, evidence.position
+    mean_density = np.float32((count - 1) / (POSITIONS - 1))
+    misfit = dense.misfit / mean_density**2
+    width = np.log2(np.float32(evidence.width) / mean_density) / 3
+    maps = [
+        np.interp(dense.position, slices, extended),
+        np.interp(own, slices, extended),
+        squash(evidence.information, own),
+        evidence.explained,
+        squash(dense.information, dense.position),
+        np.minimum(np.log1p(misfit) / np.log1p(np.float32(POSITIONS)), 1),
+        np.full_like(own, width),
+    ]
+    return np.stack(maps).astype(np.float32)
+
+
+def _picture(context: Image) -> FloatMap:
+    """Return (3, H, W) float32 of mean 1."""
+    colour = cv2.cvtColor(context, cv2.COLOR_GRAY2RGB) if context.ndim == 2 else context
+    mean = max(float(colour.mean()), 1e-6)
+    return np.ascontiguousarray(colour.transpose(2, 0, 1), dtype=np.float32) / np.float32(mean)

@@ -1,0 +1,63 @@
+"""From slice positions to dioptres."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sff_ros.core.image import FloatMap
+from sff_ros.errors import StackError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FocusEstimate:
+    """What a depth backend answers.
+
+    Attributes:
+        position: (H, W) float32 slice position in [0, S - 1], finite everywhere. Exactly 0 or
+            S - 1 says that the peak was not bracketed: the surface is at or beyond that end.
+        confidence: (H, W) float32 in [0, 1]: 0 where the position is a guess.
+    """
+
+    position: FloatMap
+    confidence: FloatMap
+
+    def __post_init__(self) -> None:
+        if self.position.shape != self.confidence.shape or self.position.ndim != 2:
+            raise StackError(
+                f'position {self.position.shape} and confidence {self.confidence.shape} must be '
+                'one (H, W)'
+            )
+        if self.position.dtype != np.float32 or self.confidence.dtype != np.float32:
+            raise StackError(
+                f'position and confidence must be float32, not {self.position.dtype} and '
+                f'{self.confidence.dtype}'
+            )
+
+
+def to_dioptres(position: FloatMap, focus_dpt: npt.NDArray[np.float64]) -> FloatMap:
+    """Turn slice positions into dioptres on any sweep spacing.
+
+    Between two slices the lens is taken to move evenly in dioptres, so the map is piecewise
+    linear. A position of exactly 0 or S - 1 is a peak that the sweep did not bracket.
+
+    Args:
+        position: (H, W) slice positions in [0, S - 1]; NaN stays NaN.
+        focus_dpt: (S,) focus distance of each slice, strictly monotonic, dioptres.
+
+    Returns:
+        (H, W) dioptres; +Inf where the surface is at or beyond the near end of the sweep, -Inf
+        at or beyond its far end.
+    """
+    last = len(focus_dpt) - 1
+    low = np.clip(position, 0, last - 1, dtype=np.float32)
+    low = np.nan_to_num(low, copy=False).astype(np.intp)
+    start = focus_dpt.astype(np.float32)
+    step = np.diff(start)
+    dioptres: FloatMap = start[low] + (position - low.astype(np.float32)) * step[low]
+    first_is_near = focus_dpt[0] > focus_dpt[-1]
+    dioptres[position <= 0] = np.inf if first_is_near else -np.inf
+    dioptres[position >= last] = -np.inf if first_is_near else np.inf
+    return dioptres

@@ -1,0 +1,201 @@
+"""The classical answer: where along the sweep each pixel is sharpest, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypeAlias, cast
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from sff_ros.core.focus.aggregation import Aggregate, aggregate
+from sff_ros.core.focus.curve_fit import CurveFit, fit_curves
+from sff_ros.core.focus.edges import sharpen_edges
+from sff_ros.core.focus.estimate import FocusEstimate
+from sff_ros.core.focus.measure import FocusVolume
+from sff_ros.core.image import FloatMap, Image
+
+# In quotes: NumPy before 1.22 cannot take this apart at run time.
+Floats: TypeAlias = 'npt.NDArray[np.floating[Any]]'
+
+# Standard deviation over which responses are gathered, pooled pixels: one step alone, two steps,
+# and all steps at half the resolution.
+FINE, MEDIUM, COARSE = 0.57, 0.85, 1.2
+FAINT = 6.0  # height over noise below which only the coarse measure is asked
+CHANCE = 0.2  # share of curves that may look like a peak where there is noise only
+ENOUGH_HERE, ENOUGH_AROUND = 0.1, 20.0  # information that is half believed, tolerance^-2
+COARSE_TRUST = 0.25  # what is known of a large window holds less for each pixel of it
+
+
+class Each(Protocol):
+    """What `map` is, and the `map` of an executor."""
+
+    def __call__(
+        self,
+        call: Callable[[Callable[[], FloatMap]], CurveFit],
+        items: Iterable[Callable[[], FloatMap]],
+        /,
+    ) -> Iterable[CurveFit]:
+        """Return the result of each item, in their order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What the focus curves of one sweep say, before outlines are looked at.
+
+    Attributes:
+        position: (h, w) slice position of each curve's peak, in [-1, S].
+        information: (h, w) 1 / variance of each position, slices^-2; 0 where it says nothing.
+        explained: (h, w) share of each curve that one peak explains, 0..1.
+        dense: the map that follows from all of them.
+        width: half width at half height of the focus curves, in mean slice spacings.
+    """
+
+    position: FloatMap
+    information: FloatMap
+    explained: FloatMap
+    dense: Aggregate
+    width: float
+
+
+def estimate_peak(volume: FocusVolume, context: Image) -> FocusEstimate:
+    """Estimate slice positions from a focus volume.
+
+    1. Three measures of different reach (_curves): near depth edges a short one sees only one
+       surface; in weak texture only a long one sees anything.
+    2. The peak of each curve on the focus axis, between slices (focus_curve).
+    3. For each pixel, the measure whose curve looks most like one surface (_choose).
+    4. A dense map by certainty: planes, coarse to fine (aggregation).
+    5. How far to trust it (_confidence).
+    6. At full size, depth edges move to the outlines in the picture (edges).
+
+    Args:
+        volume: C >= 1 maps a slice, of growing reach; the first alone, the first two, and all
+            are the three measures.
+        context: (H, W) or (H, W, 3) all-in-focus picture of the sweep.
+    """
+    evidence = gather_evidence(volume)
+    last = np.float32(len(volume.axis) - 1)
+    tolerance = np.float32(max(0.5, evidence.width / 2))
+    confidence = _confidence(evidence, last, tolerance)
+    dense = evidence.dense
+    smooth = FocusEstimate(
+        np.clip(to_full_size(dense.position, volume), 0, last),
+        np.clip(to_full_size(confidence, volume), 0, 1),
+    )
+    return sharpen_edges(smooth, context, evidence.width)
+
+
+def gather_evidence(volume: FocusVolume, each: Each = map) -> Evidence:
+    """Measure, choose and smooth: steps 1 to 4 of estimate_peak.
+
+    Args:
+        volume: of a sweep.
+        each: does what `map` does, with the three measures, perhaps at once.
+    """
+
+    def fit(curves: Callable[[], FloatMap]) -> CurveFit:
+        return fit_curves(curves(), volume.axis)
+
+    channels, h, w = volume.responses.shape[1:]
+    medium, fine, coarse = each(
+        fit,
+        (
+            partial(_curves, volume, 2, MEDIUM),
+            partial(_curves, volume, 1, FINE),
+            partial(_curves, volume, channels, COARSE, halve=True),
+        ),
+    )
+    position, information, explained = _choose(medium, fine, coarse, (h, w))
+    information = information * _density(information)
+    dense = aggregate(position, information)
+    return Evidence(position, information, explained, dense, medium.width)
+
+
+def _curves(volume: FocusVolume, channels: int, smoothing: float, halve: bool = False) -> FloatMap:
+    """Return (S, N) curves of the first channels, scaled to a mean of 1, to the power 1.5.
+
+    The power sharpens the top: a strong edge nearby leaks less into the curve of weak texture.
+    """
+    h, w = volume.responses.shape[2:]
+    size = ((w + 1) // 2, (h + 1) // 2) if halve else (w, h)
+    curves = np.empty((len(volume.axis), size[1], size[0]), np.float32)
+    for curve, responses in zip(curves, volume.responses, strict=True):
+        total: Floats = responses[:channels].sum(axis=0)
+        if halve:
+            total = cast('Floats', cv2.resize(total, size, interpolation=cv2.INTER_AREA))
+        cv2.GaussianBlur(total, (0, 0), smoothing, dst=curve)
+    mean = float(curves.mean())
+    curves *= np.float32(1 / mean if mean > 0 else 0)
+    np.multiply(curves, np.sqrt(curves), out=curves)
+    return curves.reshape(len(curves), -1)
+
+
+def _choose(
+    medium: CurveFit, fine: CurveFit, coarse: CurveFit, shape: tuple[int, int]
+) -> tuple[FloatMap, FloatMap, FloatMap]:
+    """Return (h, w) position, information and explained share from the measure to be believed.
+
+    Where fine and medium differ by more than a slice, one of them mixes two surfaces: the curve
+    with one clean peak wins. Where both see noise only, the coarse measure stands in.
+    """
+    cleaner = (fine.explained > medium.explained) & (abs(fine.position - medium.position) > 1)
+    half = ((shape[0] + 1) // 2, (shape[1] + 1) // 2)
+
+    def pick(a: FloatMap, b: FloatMap) -> FloatMap:
+        return np.where(cleaner, b, a).reshape(shape)
+
+    def grow(values: FloatMap) -> FloatMap:
+        twice = np.repeat(np.repeat(values.reshape(half), 2, axis=0), 2, axis=1)
+        return twice[: shape[0], : shape[1]]
+
+    position = pick(medium.position, fine.position)
+    information = pick(medium.information, fine.information)
+    explained = pick(medium.explained, fine.explained)
+    faint = (information == 0) & (medium.height.reshape(shape) < FAINT)
+    return (
+        np.where(faint, grow(coarse.position), position),
+        np.where(faint, grow(coarse.information) * np.float32(COARSE_TRUST), information),
+        np.where(faint, grow(coarse.explained), explained),
+    )
+
+
+def _density(information: FloatMap) -> FloatMap:
+    """Return, 0..1, whether a peak has company: a lone one amid noise is there by chance."""
+    found = (information > 0).astype(np.float32)
+    share = cast('FloatMap', cv2.blur(found, (9, 9)))
+    density: FloatMap = np.clip((share - CHANCE) / CHANCE, 0, 1)
+    return density
+
+
+def _confidence(evidence: Evidence, last: np.float32, tolerance: np.float32) -> FloatMap:
+    """Return how far each position is to be trusted, 0..1, by what can go wrong.
+
+    The product of: the share of the curve that a single peak explains (one surface, no noise);
+    information here and in the surroundings against `tolerance`, half the width of a curve and
+    half a slice at least (enough texture); surroundings in a plane to that tolerance (no depth
+    edge); and whether both flanks of the peak lie inside the sweep.
+    """
+    dense = evidence.dense
+    here = cv2.blur(evidence.information, (3, 3)) * tolerance**2
+    around = dense.information * tolerance**2
+    texture = here / (here + ENOUGH_HERE) * around / (around + ENOUGH_AROUND)
+    smooth = 1 / (1 + dense.misfit / tolerance**2)
+    inside = np.minimum(dense.position, last - dense.position)
+    bracketed = np.clip(inside + np.float32(0.5), 0, 1)
+    seen = cast('FloatMap', cv2.blur(evidence.explained, (3, 3)))
+    confidence: FloatMap = seen * texture * smooth * bracketed
+    return confidence
+
+
+def to_full_size(pooled: Floats, volume: FocusVolume) -> FloatMap:
+    """Interpolate a pooled map between the centres of its blocks; cut to the slices' (H, W)."""
+    height, width = volume.size
+    h, w = pooled.shape
+    size = (w * volume.pooling, h * volume.pooling)
+    full = cv2.resize(pooled.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    return cast('FloatMap', full[:height, :width])

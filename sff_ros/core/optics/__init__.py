@@ -1,0 +1,1 @@
+"""What a lens does to an image: focus, breathing, field curvature, blur."""

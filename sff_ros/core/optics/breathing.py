@@ -1,0 +1,96 @@
+"""How a picture grows with focus, told by camera matrices: its own and the reference's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from sff_ros.core.homography import inverse
+from sff_ros.core.image import Warp
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.errors import CalibrationError
+
+
+def breathing_warp(scale: float, centre_px: tuple[float, float]) -> Warp:
+    """Return (3, 3) from px of the reference focus to px of a picture that grew about a point."""
+    x, y = centre_px
+    return np.array([[scale, 0, (1 - scale) * x], [0, scale, (1 - scale) * y], [0, 0, 1.0]])
+
+
+def scales_of(warps: Sequence[Warp]) -> tuple[tuple[float, ...], tuple[float, float]]:
+    """Return the scale of each of the pictures of a sweep, and the point they grew about, px.
+
+    Args:
+        warps: (3, 3) each, from px of the reference focus to px of a picture.
+
+    Raises:
+        CalibrationError: they do more than grow about one point.
+    """
+    scales = tuple(float(warp[0, 0]) for warp in warps)
+    far = max(range(len(warps)), key=lambda k: abs(scales[k] - 1))
+    room = 1 - scales[far]
+    centre = (
+        (float(warps[far][0, 2]) / room, float(warps[far][1, 2]) / room) if room else (0.0, 0.0)
+    )
+    for warp, scale in zip(warps, scales, strict=True):
+        if not np.allclose(warp, breathing_warp(scale, centre), atol=1e-6):
+            raise CalibrationError(
+                f'breathing must be a scale about one point of all pictures, not {warp.tolist()}'
+            )
+    return scales, centre
+
+
+def middle(intrinsics: Intrinsics) -> tuple[float, float]:
+    """Return the point that a picture grows about where nobody says: the principal point, px."""
+    k = intrinsics
+    return (k.cx, k.cy) if k.is_calibrated else ((k.width - 1) / 2, (k.height - 1) / 2)
+
+
+def breathed_matrix(intrinsics: Intrinsics, warp: Warp | None) -> Warp:
+    """Return the (3, 3) camera matrix of a picture that breathed.
+
+    Args:
+        intrinsics: at the reference focus.
+        warp: (3, 3) from px of the reference focus to px of the picture; None: it did not.
+
+    Raises:
+        CalibrationError: the warp does more than scale and shift, which no camera matrix says.
+    """
+    if warp is None:
+        return intrinsics.matrix
+    plain = np.array([[warp[0, 0], 0, warp[0, 2]], [0, warp[1, 1], warp[1, 2]], [0, 0, 1]])
+    if not np.allclose(warp, plain, atol=1e-9) or min(warp[0, 0], warp[1, 1]) <= 0:
+        raise CalibrationError(
+            f'breathing must be a scale and a shift to be told by a camera matrix, not '
+            f'{warp.tolist()}'
+        )
+    return np.asarray(plain @ intrinsics.matrix, np.float64)
+
+
+def reference_of(own: Intrinsics, matrix: Warp) -> tuple[Intrinsics, Warp | None]:
+    """Return the camera at the reference focus, and how a picture breathed.
+
+    Args:
+        own: of the picture.
+        matrix: (3, 3) of the reference focus; [0, 0] is 0 where nobody says.
+
+    Returns:
+        The reference camera, with the picture's distortion, which grows with it; and (3, 3) from
+        px of the reference focus to px of the picture, None where both are the same.
+
+    Raises:
+        CalibrationError: the reference's matrix is none.
+    """
+    if not own.is_calibrated or matrix[0, 0] == 0 or np.array_equal(matrix, own.matrix):
+        return own, None
+    fx, fy, cx, cy = (float(matrix[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2)))
+    plain = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
+    if not np.array_equal(matrix, plain) or not np.isfinite(plain).all() or min(fx, fy) <= 0:
+        raise CalibrationError(
+            f'P must be [fx 0 cx 0; 0 fy cy 0; 0 0 1 0] with positive fx and fy, or all zero, '
+            f'not {matrix.tolist()}'
+        )
+    warp = np.asarray(own.matrix @ inverse(plain), np.float64)
+    return replace(own, fx=fx, fy=fy, cx=cx, cy=cy), warp

@@ -1,0 +1,1 @@
+"""What a sweep is: its plan, its slices, its stack."""

@@ -1,0 +1,120 @@
+"""Slices one by one in, complete sweeps out; what is dropped is counted by reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from sff_ros.core.sweep.stack import MIN_SLICES, FocalStack, Slice, check_focus, check_same_kind
+from sff_ros.errors import StackError
+
+# Nothing comes this late: the clock was set back, or a recording began anew.
+_CLOCK_STEP_NS = 2_000_000_000
+
+
+class StackAssembler:
+    """Collects the slices of one sweep at a time.
+
+    A sweep ends with its last slice, or, where that was lost, with the first slice of another
+    sweep. A sweep that lost a few slices is still used, since the volume knows where each slice
+    lies; one that lost more than `max_missing` is dropped.
+
+    Attributes:
+        max_missing: how many slices a sweep may lack and still be used.
+        counts: how often each thing happened: 'sweeps' handed out, 'incomplete' of those,
+            'dropped_sweeps', 'missing_slices', 'refused_slices', 'lost_sweeps' (of which no
+            slice came).
+    """
+
+    def __init__(self, max_missing: int = 0) -> None:
+        self.max_missing = max_missing
+        self.counts: Counter[str] = Counter()
+        self._slices: list[Slice] = []
+        self._newest_ns = -1
+        self._sweep: int | None = None
+
+    def check(self, slice_: Slice) -> bool:
+        """Tell whether a slice would be the first of a sweep; takes nothing.
+
+        Raises:
+            StackError: the slice does not fit its sweep, came twice or came late; it is refused
+                and counted, the sweep goes on without it.
+        """
+        starts = self._starts_sweep(slice_)
+        if not starts and not self._steps_back(slice_):
+            try:
+                self._check(slice_)
+            except StackError:
+                self.counts['refused_slices'] += 1
+                raise
+        return starts or not self._slices
+
+    def add(self, slice_: Slice) -> FocalStack | None:
+        """Take one slice; return a stack when its arrival ends a sweep.
+
+        Raises:
+            StackError: as `check` does.
+        """
+        self.check(slice_)
+        finished = self._close() if self._starts_sweep(slice_) else None
+        if self._steps_back(slice_):
+            self._newest_ns = -1
+        if self._sweep is not None and slice_.sweep > self._sweep:
+            self.counts['lost_sweeps'] += slice_.sweep - self._sweep - 1
+        self._sweep = slice_.sweep
+        self._slices.append(slice_)
+        self._newest_ns = slice_.stamp_ns
+        if slice_.index == slice_.count - 1:
+            # After a close above this is a lone last slice, which makes no stack.
+            finished = self._close() or finished
+        return finished
+
+    @property
+    def pending(self) -> tuple[Slice, ...]:
+        """The slices of the sweep that is under way."""
+        return tuple(self._slices)
+
+    def reset(self) -> None:
+        """Forget the sweep under way, as after a pause."""
+        self._slices.clear()
+        self._newest_ns = -1
+        self._sweep = None
+
+    def _steps_back(self, slice_: Slice) -> bool:
+        """Tell whether time starts anew with a slice."""
+        return self._newest_ns - slice_.stamp_ns >= _CLOCK_STEP_NS
+
+    def _starts_sweep(self, slice_: Slice) -> bool:
+        """Tell whether a slice ends the sweep under way by belonging to another one.
+
+        A camera that restarts counts its sweeps from 0 again, so a step back of the index is a
+        new sweep too, and so is a step back of the clock. What is merely late is neither.
+        """
+        if not self._slices:
+            return False
+        if slice_.stamp_ns <= self._newest_ns:
+            return self._steps_back(slice_)
+        last = self._slices[-1]
+        return slice_.sweep != last.sweep or slice_.index <= last.index
+
+    def _check(self, slice_: Slice) -> None:
+        if slice_.stamp_ns <= self._newest_ns:
+            raise StackError(
+                f'slice {slice_.index} of sweep {slice_.sweep} came twice or too late'
+            )
+        if self._slices:
+            check_same_kind(self._slices[0], slice_)
+            check_focus(np.array([s.focus_dpt for s in (*self._slices, slice_)]))
+
+    def _close(self) -> FocalStack | None:
+        """End the sweep under way; None where too much of it is missing."""
+        slices, self._slices = self._slices, []
+        missing = slices[0].count - len(slices)
+        self.counts['missing_slices'] += missing
+        if missing > self.max_missing or len(slices) < MIN_SLICES:
+            self.counts['dropped_sweeps'] += 1
+            return None
+        self.counts['sweeps'] += 1
+        self.counts['incomplete'] += missing > 0
+        return FocalStack(tuple(slices))

@@ -1,0 +1,151 @@
+"""Slices and focal stacks, and every check on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sff_ros.core.image import Image, check_image
+from sff_ros.errors import StackError
+
+MIN_SLICES = 3  # below this a focus curve has no interior peak
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slice:
+    """One picture of a sweep.
+
+    Attributes:
+        image: (H, W) grey or (H, W, 3) RGB, uint8 or uint16.
+        focus_dpt: focus distance, dioptres (0 = infinity); NaN where the lens is not calibrated.
+        stamp_ns: time at mid-exposure, ns.
+        index: 0-based place in the sweep, in the order of time.
+        count: how many slices the sweep has.
+        sweep: number of the sweep, growing.
+        code: place of the lens: what it was told, less its play where that is known; NaN where
+            it takes dioptres or nobody knows.
+        field_dpt: field curvature: how many dioptres nearer than focus_dpt the picture is sharp
+            at tan^2 = 1 off the optical axis; 0 where not known.
+        warp: (3, 3) from px of the picture at the reference focus to px of this one, where the
+            lens breathes by a known amount; None: as it is.
+    """
+
+    image: Image
+    focus_dpt: float
+    stamp_ns: int
+    index: int = 0
+    count: int = 1
+    sweep: int = 0
+    code: float = np.nan
+    field_dpt: float = 0.0
+    warp: npt.NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        check_image(self.image)
+        if np.isinf(self.focus_dpt) or self.focus_dpt < 0:
+            raise StackError(
+                f'focus must be finite dioptres >= 0, or NaN if unknown, not {self.focus_dpt}'
+            )
+        if not 0 <= self.index < self.count:
+            raise StackError(f'slice index {self.index} is outside 0..{self.count - 1}')
+
+
+def check_same_kind(first: Slice, other: Slice) -> None:
+    """Refuse a slice that does not fit the first of its sweep.
+
+    Raises:
+        StackError: shape, type or slice count differ, or only one knows its focus.
+    """
+    if first.image.shape != other.image.shape or first.image.dtype != other.image.dtype:
+        raise StackError(
+            f'slice {other.index} is {other.image.shape} {other.image.dtype}, the sweep is '
+            f'{first.image.shape} {first.image.dtype}'
+        )
+    if first.count != other.count:
+        raise StackError(
+            f'slice {other.index} says {other.count} slices, the sweep has {first.count}'
+        )
+    if np.isnan(first.focus_dpt) != np.isnan(other.focus_dpt):
+        raise StackError(
+            f'slice {other.index} focuses at {other.focus_dpt} dpt, slice {first.index} at '
+            f'{first.focus_dpt}: either every slice knows its focus or none does'
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FocalStack:
+    """The pictures of one sweep, in the order of time; focus monotonic in either direction.
+
+    Slices that were lost are absent: `indices` names those present, `count` is what the sweep
+    should have had. A slice position inside the package counts the slices present.
+
+    Attributes:
+        slices: at least MIN_SLICES slices of one shape and type.
+    """
+
+    slices: tuple[Slice, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.slices) < MIN_SLICES:
+            raise StackError(f'a stack needs {MIN_SLICES} slices or more, not {len(self.slices)}')
+        for other in self.slices[1:]:
+            check_same_kind(self.slices[0], other)
+        if np.any(np.diff([s.index for s in self.slices]) <= 0):
+            raise StackError('slices must be in the order of their index, each once')
+        check_focus(self.focus_dpt)
+
+    @property
+    def focus_dpt(self) -> npt.NDArray[np.float64]:
+        """Focus distance of each slice, (S,) dioptres; all NaN where unknown."""
+        return np.array([s.focus_dpt for s in self.slices])
+
+    @property
+    def has_focus(self) -> bool:
+        """Whether focus distances are known."""
+        return not np.isnan(self.slices[0].focus_dpt)
+
+    @property
+    def missing(self) -> int:
+        """How many slices of the sweep were lost."""
+        return self.slices[0].count - len(self.slices)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Picture size (H, W), px."""
+        height, width = self.slices[0].image.shape[:2]
+        return height, width
+
+    @property
+    def stamp_ns(self) -> int:
+        """Mid-sweep time, ns: the one stamp of everything computed from this stack."""
+        return mid_sweep_ns(self.slices[0].stamp_ns, self.slices[-1].stamp_ns)
+
+
+def mid_sweep_ns(first_ns: int, last_ns: int) -> int:
+    """Return the time half way between the first and the last slice, ns."""
+    return (first_ns + last_ns) // 2
+
+
+def check_focus(focus_dpt: npt.NDArray[np.float64]) -> None:
+    """Refuse focus distances that no single sweep can have; all NaN (unknown) passes.
+
+    Raises:
+        StackError: not strictly monotonic, negative, infinite, or known for some slices only.
+    """
+    unknown = np.isnan(focus_dpt)
+    if unknown.all():
+        return
+    if unknown.any():
+        raise StackError(f'focus is unknown for slice {int(np.argmax(unknown))} only of some')
+    if not np.isfinite(focus_dpt).all() or (focus_dpt < 0).any():
+        raise StackError(f'focus must be finite dioptres >= 0, not {focus_dpt.tolist()}')
+    steps = np.diff(focus_dpt)
+    if not ((steps > 0).all() or (steps < 0).all()):
+        sign = np.sign(steps[np.flatnonzero(steps)[0]]) if steps.any() else 1.0
+        place = int(np.flatnonzero(steps * sign <= 0)[0]) + 1
+        raise StackError(
+            f'focus must be strictly monotonic: slice {place} is at {focus_dpt[place]:.4g} dpt '
+            f'after {focus_dpt[place - 1]:.4g}'
+        )

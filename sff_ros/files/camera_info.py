@@ -1,0 +1,151 @@
+"""Intrinsics as ROS writes them down: camera_info YAML (camera_calibration) and messages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.errors import CalibrationError, ConfigError
+from sff_ros.files.yaml_reader import as_mapping, as_matrix, as_numbers, read_mapping
+
+_NEEDED = (
+    'image_width',
+    'image_height',
+    'camera_matrix',
+    'distortion_model',
+    'distortion_coefficients',
+)
+
+
+def read_camera_info(path: Path) -> Intrinsics:
+    """Read a camera_info YAML.
+
+    The rectification and projection matrices are not used: a lone camera is rectified onto the
+    pinhole with its own camera matrix. A camera matrix of zeros means not calibrated.
+
+    Raises:
+        CalibrationError: the file cannot be read, lacks a key, or a value is malformed.
+    """
+    try:
+        content = read_mapping(path)
+    except ConfigError as err:
+        raise CalibrationError(str(err)) from err
+    missing = [key for key in _NEEDED if key not in content]
+    if missing:
+        raise CalibrationError(f'{path}: camera_info lacks {", ".join(missing)}')
+    try:
+        size = [_size(content[key], key) for key in ('image_width', 'image_height')]
+        model = content['distortion_model']
+        if not isinstance(model, str):
+            raise ConfigError(f'distortion_model must be a word, not {model!r}')
+        return make_intrinsics(
+            (size[0], size[1]),
+            _matrix(content['camera_matrix'], 'camera_matrix', 3, 3),
+            _matrix(content['distortion_coefficients'], 'distortion_coefficients', 1, None),
+            model,
+        )
+    except (ConfigError, CalibrationError) as err:
+        raise CalibrationError(f'{path}: {err}') from err
+
+
+def write_camera_info(path: Path, intrinsics: Intrinsics, camera_name: str = 'sff') -> None:
+    """Write a camera_info YAML that `read_camera_info` and other ROS programs read.
+
+    Raises:
+        CalibrationError: the file cannot be written.
+    """
+    k = [float(value) for value in intrinsics.matrix.ravel()] if intrinsics.is_calibrated else None
+    k = k or [0.0] * 9
+    identity = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    content = {
+        'image_width': intrinsics.width,
+        'image_height': intrinsics.height,
+        'camera_name': camera_name,
+        'camera_matrix': _layout(k, 3),
+        'distortion_model': intrinsics.distortion_model,
+        'distortion_coefficients': _layout(list(intrinsics.distortion), 1),
+        'rectification_matrix': _layout(identity, 3),
+        'projection_matrix': _layout([*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0], 3),
+    }
+    try:
+        path.write_text(yaml.safe_dump(content, sort_keys=False), encoding='utf-8')
+    except OSError as err:
+        raise CalibrationError(f'{path}: cannot be written: {err.strerror}') from err
+
+
+def from_message(info: Any) -> Intrinsics:
+    """Return the intrinsics of a sensor_msgs/CameraInfo; K[0] == 0 means not calibrated.
+
+    Raises:
+        CalibrationError: size, matrix or distortion make no camera.
+    """
+    if info.k[0] == 0:
+        return Intrinsics(info.width, info.height)
+    if info.binning_x > 1 or info.binning_y > 1 or info.roi.width not in (0, info.width):
+        raise CalibrationError('camera_info with binning or a region of interest is not supported')
+    return Intrinsics(
+        width=info.width,
+        height=info.height,
+        fx=info.k[0],
+        fy=info.k[4],
+        cx=info.k[2],
+        cy=info.k[5],
+        distortion=tuple(info.d) if any(info.d) else (),
+        distortion_model=info.distortion_model or 'plumb_bob',
+    )
+
+
+def make_intrinsics(
+    size: tuple[int, int],
+    matrix: tuple[float, ...],
+    distortion: tuple[float, ...] = (),
+    model: str = '',
+) -> Intrinsics:
+    """Build intrinsics from the values of a file.
+
+    Args:
+        size: width and height, px.
+        matrix: the nine numbers of K; all zero where the camera is not calibrated.
+        distortion: coefficients in OpenCV's order; all zero counts as none.
+        model: distortion model; empty: by the number of coefficients.
+
+    Raises:
+        CalibrationError: K is not that of a pinhole without skew, or there is distortion without
+            a calibrated K, or the number of coefficients does not fit the model.
+    """
+    width, height = size
+    fx, skew, cx, zero, fy, cy, *last = matrix
+    calibrated = any(matrix)
+    if calibrated and (skew, zero, *last) != (0, 0, 0, 0, 1):
+        raise CalibrationError(
+            f'camera_matrix must be [fx 0 cx; 0 fy cy; 0 0 1] or all zero, not {list(matrix)}'
+        )
+    if calibrated and not fx:
+        raise CalibrationError('camera_matrix must have a positive fx, or be all zero')
+    if any(distortion) and not calibrated:
+        raise CalibrationError('distortion needs a camera_matrix that is not zero')
+    model = model or ('rational_polynomial' if len(distortion) == 8 else 'plumb_bob')
+    return Intrinsics(width, height, fx, fy, cx, cy, distortion, model)
+
+
+def _size(value: object, name: str) -> int:
+    if type(value) is not int or value <= 0:
+        raise ConfigError(f'{name} must be a positive whole number of pixels, not {value!r}')
+    return value
+
+
+def _matrix(value: object, name: str, rows: int, cols: int | None) -> tuple[float, ...]:
+    """Return the numbers of one {rows, cols, data}; any number of columns where `cols` is None."""
+    layout = as_mapping(value, name, ('rows', 'cols', 'data'))
+    data = as_numbers(layout['data'], f'{name}.data')
+    shape = (layout['rows'], layout['cols'])
+    if shape != (rows, len(data) // rows if cols is None else cols):
+        raise ConfigError(f'{name}: {len(data)} data do not fit rows {shape[0]}, cols {shape[1]}')
+    return as_matrix(list(data), f'{name}.data') if cols == 3 else data
+
+
+def _layout(data: list[float], rows: int) -> dict[str, object]:
+    return {'rows': rows, 'cols': len(data) // rows, 'data': data}

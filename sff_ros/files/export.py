@@ -1,0 +1,67 @@
+"""Write maps and points as files that other programs read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from sff_ros.core.image import FloatMap, RgbImage
+from sff_ros.errors import ConfigError
+
+
+def checked_out(out: Path, pictures: Path | None) -> Path:
+    """Refuse, before any work, a place where outputs cannot go.
+
+    Args:
+        out: folder to write to; it need not exist.
+        pictures: folder of the input, if any.
+
+    Raises:
+        ConfigError: out is a file, or the folder of the input.
+    """
+    out = out.expanduser()
+    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise ConfigError(f'--out {out}: {there} is a file, not a folder')
+    if pictures is not None and out.resolve() == pictures.expanduser().resolve():
+        raise ConfigError(f'--out {out} holds the input: outputs would count as its pictures')
+    return out
+
+
+def write_tiff(path: Path, values: FloatMap) -> None:
+    """Write an (H, W) map as a float32 TIFF; NaN and infinities are kept.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    _, data = cv2.imencode('.tiff', np.asarray(values, np.float32))
+    path.write_bytes(data.tobytes())
+
+
+def write_ply(path: Path, points_m: FloatMap, colour: RgbImage) -> None:
+    """Write the finite points as a binary PLY.
+
+    Args:
+        path: file to write.
+        points_m: (H, W, 3) m, optical frame: x right, y down, z forward.
+        colour: (H, W, 3) RGB or (H, W) grey, uint8.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    finite = np.isfinite(points_m).all(axis=-1)
+    vertices = np.empty(int(finite.sum()), [('xyz', '<f4', 3), ('rgb', 'u1', 3)])
+    vertices['xyz'] = points_m[finite]
+    vertices['rgb'] = colour[finite][:, None] if colour.ndim == 2 else colour[finite]
+    lines = [
+        'ply',
+        'format binary_little_endian 1.0',
+        'comment metres, x right, y down, z forward',
+        f'element vertex {len(vertices)}',
+        *(f'property float {axis}' for axis in 'xyz'),
+        *(f'property uchar {name}' for name in ('red', 'green', 'blue')),
+        'end_header',
+    ]
+    path.write_bytes('\n'.join(lines).encode() + b'\n' + vertices.tobytes())

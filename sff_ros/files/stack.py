@@ -1,0 +1,193 @@
+"""A recorded sweep: a folder of pictures in natural order, with an optional stack.yaml."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+from sff_ros.core.image import Image, Warp
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.sweep.stack import MIN_SLICES, FocalStack, Slice
+from sff_ros.errors import CalibrationError, StackError
+from sff_ros.files.atomic_folder import staged_folder
+from sff_ros.files.image import SUFFIXES, read_picture, write_png
+from sff_ros.files.stack_yaml import STACK_YAML, FocusList, read_settings, settings_of
+
+KEPT_BYTES = 1_000_000_000  # a larger stack is decoded again, picture by picture, when asked for
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordedStack:
+    """A recorded sweep; every picture was decoded and checked once when it was opened.
+
+    Attributes:
+        paths: the pictures, in natural order.
+        focus_dpt: (S,) focus distance of each, dioptres; all NaN where unknown.
+        intrinsics: of the pictures as recorded, where they breathe at the reference focus; not
+            calibrated where stack.yaml says nothing.
+        white: the largest value of any pixel of any picture.
+        images: the pictures, or None where they take more than KEPT_BYTES.
+        codes: (S,) what the lens was told, all NaN where unknown.
+        warps: (3, 3) each, from px of the reference focus to px of a picture; None where nobody
+            says how the pictures breathe.
+        field_dpt: field curvature of the lens, dioptres at tan^2 = 1 off the axis.
+    """
+
+    paths: tuple[Path, ...]
+    focus_dpt: FocusList
+    intrinsics: Intrinsics
+    white: int
+    images: tuple[Image, ...] | None
+    codes: FocusList
+    warps: tuple[Warp, ...] | None
+    field_dpt: float = 0.0
+
+    @property
+    def has_focus(self) -> bool:
+        """Whether focus distances are known."""
+        return not np.isnan(self.focus_dpt[0])
+
+    def image(self, index: int) -> Image:
+        """Return one picture, (H, W) or (H, W, 3) RGB, uint8 or uint16.
+
+        Raises:
+            StackError: the file was damaged or removed after the stack was opened.
+        """
+        return read_picture(self.paths[index]) if self.images is None else self.images[index]
+
+    def as_8_bit(self, image: Image) -> npt.NDArray[np.uint8]:
+        """Return a picture of this stack in 8 bits.
+
+        Pictures of 16 bits all get the one gain that makes `white` 255, since cameras fill 10, 12
+        or 16 of these bits and no file says which.
+        """
+        if image.dtype == np.uint8:
+            return np.asarray(image, np.uint8)
+        return np.asarray(cv2.convertScaleAbs(image, alpha=255 / max(self.white, 1)), np.uint8)
+
+    def slice(self, index: int) -> Slice:
+        """Return one picture as a slice; its stamp is its number, ns, as no time was recorded."""
+        return Slice(
+            image=self.image(index),
+            focus_dpt=float(self.focus_dpt[index]),
+            stamp_ns=index,
+            index=index,
+            count=len(self.paths),
+            code=float(self.codes[index]),
+            field_dpt=self.field_dpt,
+            warp=None if self.warps is None else self.warps[index],
+        )
+
+    def focal_stack(self) -> FocalStack:
+        """Return the whole sweep, decoded."""
+        return FocalStack(tuple(self.slice(i) for i in range(len(self.paths))))
+
+
+def read_stack(folder: Path) -> RecordedStack:
+    """Open a recorded sweep and check all of it.
+
+    Pictures (png, jpg, tif, bmp, webp, pgm, ppm) are taken in natural order, slice_2 before
+    slice_10; other files, hidden files and folders inside are not looked at.
+
+    Raises:
+        StackError: there is no such folder, it has fewer than MIN_SLICES pictures, one of them is
+            damaged, or they differ in size, depth or colour.
+        ConfigError, CalibrationError: stack.yaml is wrong.
+    """
+    paths = list_pictures(folder)
+    first = read_picture(paths[0])
+    height, width = first.shape[:2]
+    known = read_settings(folder / STACK_YAML, len(paths), (width, height))
+    keep = first.nbytes * len(paths) <= KEPT_BYTES
+    images, white = [first], int(first.max())
+    for path in paths[1:]:
+        image = read_picture(path)
+        if _kind(image) != _kind(first):
+            raise StackError(
+                f'{folder}: {path.name} is {_kind(image)}, {paths[0].name} is {_kind(first)}'
+            )
+        white = max(white, int(image.max()))
+        if keep:
+            images.append(image)
+    return RecordedStack(
+        paths=tuple(paths),
+        focus_dpt=known.focus_dpt,
+        intrinsics=known.intrinsics,
+        white=white,
+        images=tuple(images) if keep else None,
+        codes=known.codes,
+        warps=known.warps,
+        field_dpt=known.field_dpt,
+    )
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """Return the pictures of a folder in natural order.
+
+    Raises:
+        StackError: it is no folder, or has fewer than MIN_SLICES pictures.
+    """
+    try:
+        entries = list(folder.iterdir())
+    except OSError as err:
+        raise StackError(f'{folder}: is not a folder of pictures: {err.strerror}') from err
+    paths = [
+        path
+        for path in entries
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith('.') and path.is_file()
+    ]
+    if len(paths) < MIN_SLICES:
+        found = f'{len(paths)} picture{"" if len(paths) == 1 else "s"}'
+        raise StackError(f'{folder}: has {found}, a stack needs {MIN_SLICES} or more')
+    return sorted(paths, key=lambda path: (_natural(path.name), path.name))
+
+
+def write_stack(folder: Path, slices: Sequence[Slice], intrinsics: Intrinsics) -> None:
+    """Write a sweep as PNG pictures and a stack.yaml; `read_stack` gives the same back.
+
+    Args:
+        folder: must not exist; it appears when everything in it is written.
+        slices: in the order of time.
+        intrinsics: of the slices.
+
+    Raises:
+        StackError: the folder exists or cannot be written, or the slices make no stack.
+        CalibrationError: the intrinsics are for another size, or the slices breathe in a way that
+            no scale about one point is.
+    """
+    stack = FocalStack(tuple(slices))
+    if (intrinsics.height, intrinsics.width) != stack.shape:
+        raise CalibrationError(
+            f'intrinsics are for {intrinsics.width}x{intrinsics.height}, the slices are '
+            f'{stack.shape[1]}x{stack.shape[0]}'
+        )
+    settings = settings_of(stack, intrinsics)
+    if folder.exists():
+        raise StackError(f'{folder}: exists already')
+    try:
+        with staged_folder(folder) as stage:
+            for i, slice_ in enumerate(stack.slices):
+                write_png(stage / f'slice_{i:03d}.png', slice_.image)
+            text = yaml.safe_dump(settings, sort_keys=False)
+            (stage / STACK_YAML).write_text(text, encoding='utf-8')
+    except OSError as err:
+        raise StackError(f'{folder}: cannot be written: {err.strerror}') from err
+
+
+def _natural(name: str) -> list[str | int]:
+    """Return a sort key in which numbers count as numbers."""
+    parts = re.split(r'([0-9]+)', name.casefold())
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)]
+
+
+def _kind(image: Image) -> str:
+    """Name what all pictures of a stack share."""
+    colour = 'grey' if image.ndim == 2 else 'RGB'
+    return f'{image.shape[1]}x{image.shape[0]} {8 * image.itemsize}-bit {colour}'

@@ -1,0 +1,114 @@
+"""Backends: one protocol from a focus volume to slice positions and a confidence."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sff_ros.core.model_card import NETWORK
+from sff_ros.errors import ModelError
+from sff_ros.inference.backend import DepthBackend
+from sff_ros.inference.shipped import shipped_model
+
+AUTO = 'auto'
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a backend is found; its module is imported only when it is asked for.
+
+    Attributes:
+        module, opener: the callable that returns it: of the path of a model, or of nothing.
+        suffix: of the models that it runs; empty: it runs none.
+    """
+
+    module: str
+    opener: str
+    suffix: str = ''
+
+
+# The best first; those that may be missing before the one that never is.
+BACKENDS: Mapping[str, Entry] = {
+    'tensorrt': Entry('sff_ros.inference.tensorrt.backend', 'open_tensorrt', '.onnx'),
+    'onnx': Entry('sff_ros.inference.onnx', 'open_onnx', '.onnx'),
+    'torch': Entry('sff_ros.inference.torch', 'open_torch', '.safetensors'),
+    'peak': Entry('sff_ros.inference.peak', 'PeakBackend'),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A backend, and why it is not a better one.
+
+    Attributes:
+        refused: those that were asked before and could not be loaded, 'name: reason' each.
+    """
+
+    backend: DepthBackend
+    refused: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        spec = self.backend.spec
+        weights = f', weights {spec.sha256[:8]}' if spec.sha256 else ''
+        why = f'; the best that loads ({"; ".join(self.refused)})' if self.refused else ''
+        return f'{spec.name}, {spec.precision}{weights}{why}'
+
+
+def choose_backend(name: str, model: str = '') -> Choice:
+    """Load a backend by name; 'auto' takes the first that loads.
+
+    Args:
+        name: of BACKENDS, or 'auto'.
+        model: a file as `sff export` writes it, .onnx or .safetensors, to run instead of the
+            network that comes with the package; empty: that one. Who names a model is never
+            answered by anything else: 'auto' is then one of the backends that run such a file.
+
+    Raises:
+        ModelError: the name is unknown, or nothing could be loaded (each reason is named).
+    """
+    refused: list[str] = []
+    for candidate in _candidates(name, model):
+        try:
+            return Choice(_open(BACKENDS[candidate], model), tuple(refused))
+        except (ImportError, ModelError) as err:
+            refused.append(f'{candidate}: {_reason(err)}')
+    raise ModelError(f'no backend could be loaded ({"; ".join(refused)})')
+
+
+def open_backend(name: str, model: str = '') -> DepthBackend:
+    """Return only the backend of choose_backend."""
+    return choose_backend(name, model).backend
+
+
+def _candidates(name: str, model: str) -> list[str]:
+    """Return whom to ask, in order."""
+    if name != AUTO and name not in BACKENDS:
+        raise ModelError(f'backend {name!r} is unknown; one of {AUTO}, {", ".join(BACKENDS)}')
+    suffix = Path(model).suffix
+    asked = list(BACKENDS) if name == AUTO else [name]
+    fit = [one for one in asked if not model or (suffix and BACKENDS[one].suffix == suffix)]
+    if fit:
+        return fit
+    if name == 'peak':
+        raise ModelError(f'backend peak runs no model, but model is {model}')
+    wanted = sorted({BACKENDS[one].suffix for one in asked} - {''})
+    raise ModelError(f'{model}: backend {name} runs {" or ".join(wanted)} files')
+
+
+def _open(entry: Entry, model: str) -> DepthBackend:
+    opener = getattr(importlib.import_module(entry.module), entry.opener)
+    if not entry.suffix:
+        backend: DepthBackend = opener()
+        return backend
+    path = Path(model).expanduser() if model else shipped_model(NETWORK + entry.suffix)
+    backend = opener(path)
+    return backend
+
+
+def _reason(err: Exception) -> str:
+    """Say in one line why a backend was refused."""
+    if isinstance(err, ModuleNotFoundError):
+        return f'{err.name} is not installed'
+    return ' '.join(str(err).split())

@@ -1,0 +1,139 @@
+"""What every network backend does around its network: the sweep into its form, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from sff_ros.core.focus.canonical import CanonicalSweep, from_canonical, to_canonical
+from sff_ros.core.focus.estimate import FocusEstimate
+from sff_ros.core.focus.measure import DILATIONS, POOLING, FocusVolume, Responses, measure_contrast
+from sff_ros.core.focus.peak import gather_evidence
+from sff_ros.core.focus.subslice import polish
+from sff_ros.core.image import FloatMap, Image
+from sff_ros.core.model_card import ModelCard
+from sff_ros.core.sweep.stack import MIN_SLICES
+from sff_ros.errors import ModelError
+from sff_ros.inference.backend import ModelSpec
+
+Measure = Callable[[Image], Responses]
+
+# Two of three focus measures at once: more threads would only wait for the interpreter.
+_POOL = ThreadPoolExecutor(2, thread_name_prefix='evidence')
+
+
+class Runner(Protocol):
+    """Runs the graph `fast_gru` on some library."""
+
+    def run(
+        self, responses: FloatMap, evidence: FloatMap, context: FloatMap
+    ) -> tuple[FloatMap, FloatMap]:
+        """Return position, canonical, and confidence, each (H, W) float32.
+
+        Args:
+            responses, evidence, context: CanonicalSweep's, contiguous float32: (15, 4, H / 2,
+                W / 2), (7, H / 2, W / 2), (3, H, W); H and W are multiples of the model's
+                size_multiple.
+
+        Raises:
+            ModelError: the library failed, e.g. for want of memory.
+        """
+        ...
+
+
+def measure(image: Image) -> Responses:
+    """Return the contrast of one slice, (4, ceil(H / 2), ceil(W / 2)) float32 >= 0."""
+    return measure_contrast(image, POOLING)
+
+
+def spec_of(name: str, card: ModelCard) -> ModelSpec:
+    """Describe a backend that runs a model."""
+    return ModelSpec(
+        name=name,
+        slices=card.positions,
+        size_multiple=card.size_multiple,
+        sha256=card.sha256,
+        precision=card.precision,
+        pooling=card.pooling,
+    )
+
+
+class CanonicalNetwork:
+    """A DepthBackend around a runner; holds no state between sweeps.
+
+    Args:
+        spec: what is run.
+        runner: runs it.
+        measure: the focus measure of one slice, where the backend has a faster one.
+    """
+
+    def __init__(self, spec: ModelSpec, runner: Runner, measure: Measure = measure) -> None:
+        self.spec = spec
+        self._runner = runner
+        self._measure = measure
+
+    def measure(self, image: Image) -> Responses:
+        """Return the contrast of one slice, (4, ceil(H / 2), ceil(W / 2)) float32 >= 0."""
+        return self._measure(image)
+
+    def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
+        """Estimate position and confidence: the classical evidence, corrected by the network."""
+        _check(volume)
+        evidence = gather_evidence(volume, _POOL.map)
+        position, confidence = self._run(to_canonical(volume, evidence, context))
+        if not (np.isfinite(position).all() and np.isfinite(confidence).all()):
+            raise ModelError(f'{self.spec.name}: the network answered NaN or Inf')
+        slices = from_canonical(position, volume.axis)
+        slices = polish(slices, volume, evidence)
+        # Where no curve at all says anything, even the network can only guess.
+        known = evidence.dense.information.any()
+        return FocusEstimate(slices, np.clip(confidence, 0, 1 if known else 0))
+
+    def _run(self, sweep: CanonicalSweep) -> tuple[FloatMap, FloatMap]:
+        """Pad to what the network takes, run it, and cut to the slices' size."""
+        height, width = sweep.context.shape[1:]
+        multiple, pooling = self.spec.size_multiple, self.spec.pooling
+        full = (_up(height, multiple), _up(width, multiple))
+        pooled = (full[0] // pooling, full[1] // pooling)
+        position, confidence = self._runner.run(
+            _padded(sweep.responses, pooled),
+            _padded(sweep.evidence, pooled),
+            _padded(sweep.context, full),
+        )
+        return position[:height, :width], confidence[:height, :width]
+
+
+def _check(volume: FocusVolume) -> None:
+    """Refuse a volume that the network cannot take.
+
+    Raises:
+        ModelError: says what it is and what is expected.
+    """
+    slices, maps = volume.responses.shape[:2]
+    if slices < MIN_SLICES:
+        raise ModelError(f'the sweep has {slices} slices, expected {MIN_SLICES} or more')
+    if maps != len(DILATIONS) or volume.pooling != POOLING:
+        raise ModelError(
+            f'the volume has {maps} maps a slice pooled by {volume.pooling}, expected '
+            f'{len(DILATIONS)} pooled by {POOLING}'
+        )
+    # One sum tells: NaN and Inf survive it.
+    if not np.isfinite(volume.responses.sum()):
+        raise ModelError('the focus volume has NaN or Inf')
+
+
+def _up(side: int, multiple: int) -> int:
+    return -(-side // multiple) * multiple
+
+
+def _padded(maps: npt.NDArray[np.float32], size: tuple[int, int]) -> FloatMap:
+    """Repeat the last row and column until (..., h, w) has that size."""
+    missing = [want - have for want, have in zip(size, maps.shape[-2:], strict=True)]
+    if any(missing):
+        lead = [(0, 0)] * (maps.ndim - 2)
+        maps = np.pad(maps, [*lead, *((0, more) for more in missing)], mode='edge')
+    return np.ascontiguousarray(maps)

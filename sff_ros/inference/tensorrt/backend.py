@@ -1,0 +1,254 @@
+"""The network on an NVIDIA GPU, by TensorRT or TensorRT for RTX; fp16 where that file is there.
+
+An engine holds for one picture size. It is built at the first picture of a size, which takes from
+seconds to minutes, and found in the cache ever after. Nodes let it be built in the background.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sff_ros.core.focus.canonical import EVIDENCE_CHANNELS
+from sff_ros.core.focus.estimate import FocusEstimate
+from sff_ros.core.focus.measure import DILATIONS, POOLING, FocusVolume, Responses
+from sff_ros.core.image import FloatMap, Image
+from sff_ros.core.model_card import ModelCard
+from sff_ros.inference.backend import ModelSpec
+from sff_ros.inference.network_backend import CanonicalNetwork, measure, spec_of
+from sff_ros.inference.onnx_file import Graph, read_graph
+from sff_ros.inference.tensorrt.build import Shapes, build_engine, load_engine, load_library
+from sff_ros.inference.tensorrt.engine_cache import EngineCache, EngineKey
+from sff_ros.inference.tensorrt.program import CudaProgram, Gpu, find_gpu, load_cudart
+from sff_ros.inference.warm_up import BuiltBackend, Progress, Size
+
+NETWORK, MEASURE = 'fast_gru', 'ddl'
+NETWORK_SHARE = 0.9  # of the work of building both engines
+MIN_SIDE_PX = 16  # below, the host measures a slice
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What engines run with: TensorRT's module, the CUDA runtime and the GPU."""
+
+    trt: Any
+    cudart: Any
+    gpu: Gpu
+
+    @property
+    def library(self) -> str:
+        """Name and version of TensorRT."""
+        return f'{self.trt.__name__} {self.trt.__version__}'
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltEngine:
+    """An engine that is loaded and ready.
+
+    Attributes:
+        name, precision: of its graph.
+        program: runs it.
+        build_s: how long its build took, whenever that was, s.
+        loaded: whether it was in the cache.
+        note: why it is not there now; empty where it is.
+    """
+
+    name: str
+    precision: str
+    program: CudaProgram
+    build_s: float
+    loaded: bool
+    note: str
+
+
+def open_tensorrt(model: Path) -> TensorRtBackend:
+    """Get ready to build: the GPU, its libraries and the graphs are there.
+
+    Args:
+        model: fp32 ONNX file; <its name>_fp16.onnx beside it is preferred, if of its weights, and
+            slices are measured by the ddl.onnx beside it, if there is one.
+
+    Raises:
+        ModelError: something of that is missing or damaged.
+    """
+    graph = read_graph(model, NETWORK)
+    half = model.with_name(f'{model.stem}_fp16.onnx')
+    if half.is_file():
+        halved = read_graph(half, NETWORK)
+        graph = halved if halved.card.sha256 == graph.card.sha256 else graph
+    contrast = model.with_name(f'{MEASURE}.onnx')
+    measuring = read_graph(contrast, MEASURE) if contrast.is_file() else None
+    return TensorRtBackend(find_device(), graph, measuring, EngineCache())
+
+
+def find_device() -> Device:
+    """Return the GPU and the libraries.
+
+    Raises:
+        ModelError: one of them is missing.
+    """
+    trt = load_library()
+    cudart = load_cudart()
+    return Device(trt, cudart, find_gpu(cudart))
+
+
+class TensorRtBackend(BuiltBackend):
+    """A DepthBackend for one picture size at a time; builds at a new size unless it was built.
+
+    Args:
+        device: what to run on.
+        network: the graph `fast_gru`.
+        measuring: the graph `ddl`; None: slices are measured by the host.
+        cache: where engines are kept.
+    """
+
+    def __init__(
+        self, device: Device, network: Graph, measuring: Graph | None, cache: EngineCache
+    ) -> None:
+        self._device = device
+        self._network = network
+        self._measuring = measuring
+        self._cache = cache
+        self._ready: _Ready | None = None
+
+    @property
+    def spec(self) -> ModelSpec:
+        return spec_of('tensorrt', self._network.card)
+
+    @property
+    def device(self) -> Device:
+        """What it runs on."""
+        return self._device
+
+    @property
+    def engines(self) -> tuple[BuiltEngine, ...]:
+        """Those that are loaded now: of the network first, then of the focus measure."""
+        return self._ready.engines if self._ready is not None else ()
+
+    def is_built(self, size: Size) -> bool:
+        """Tell whether the engines for a picture size are loaded."""
+        ready = self._ready
+        return ready is not None and ready.size == size
+
+    def build(self, size: Size, progress: Progress) -> None:
+        """Load the engines for a size, from the cache or by building them.
+
+        Raises:
+            ModelError: TensorRT or CUDA failed, or memory is short.
+        """
+        shapes = network_shapes(size, self._network.card)
+        network = self._engine(self._network, shapes, _part(progress, 0, NETWORK_SHARE))
+        engines = [network]
+        if self._measuring is not None and _is_measurable(size):
+            rest = _part(progress, NETWORK_SHARE, 1)
+            engines.append(self._engine(self._measuring, {'image': (1, 3, *size)}, rest))
+        slices = partial(_measure, engines[1].program) if len(engines) > 1 else measure
+        runner = TensorRtRunner(network.program)
+        # At once, as another thread may be asking; what was there is freed when it is let go.
+        self._ready = _Ready(size, CanonicalNetwork(self.spec, runner, slices), tuple(engines))
+
+    def measure(self, image: Image) -> Responses:
+        """Return the contrast of one slice, (4, ceil(H / 2), ceil(W / 2)) float32 >= 0."""
+        return self._at((image.shape[0], image.shape[1])).network.measure(image)
+
+    def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
+        """Estimate position and confidence: the classical evidence, corrected by the network."""
+        return self._at(volume.size).network.infer(volume, context)
+
+    def _at(self, size: Size) -> _Ready:
+        """Return what serves a size; build it here and now where nobody did before."""
+        if self._ready is None or self._ready.size != size:
+            _LOG.warning(
+                'tensorrt: engines for %dx%d are loaded or built; a build takes minutes, once',
+                *size[::-1],
+            )
+            self.build(size, lambda what, share: None)
+        assert self._ready is not None
+        return self._ready
+
+    def _engine(self, graph: Graph, shapes: Shapes, progress: Progress) -> BuiltEngine:
+        """Return a graph as a program that is ready to run."""
+        device, name = self._device, graph.card.name
+        progress(name, 0.0)
+        engine = self._cache.get(
+            engine_key(device, graph, shapes),
+            lambda: build_engine(
+                device.trt, graph.content, shapes, lambda share: progress(name, share)
+            ),
+            lambda: progress(f'{name}, waiting for another build', 0.0),
+        )
+        program = CudaProgram(device.cudart, load_engine(device.trt, engine.content))
+        progress(name, 1.0)
+        return BuiltEngine(
+            name, graph.card.precision, program, engine.build_s, engine.loaded, engine.note
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    size: Size
+    network: CanonicalNetwork
+    engines: tuple[BuiltEngine, ...]
+
+
+class TensorRtRunner:
+    """Runs the graph `fast_gru` of one size."""
+
+    def __init__(self, program: CudaProgram) -> None:
+        self._program = program
+
+    def run(
+        self, responses: FloatMap, evidence: FloatMap, context: FloatMap
+    ) -> tuple[FloatMap, FloatMap]:
+        """Return position and confidence, (H, W) each."""
+        inputs = {'responses': responses, 'evidence': evidence, 'context': context}
+        outputs = self._program.run(inputs)
+        return outputs['position'][0, 0], outputs['confidence'][0, 0]
+
+
+def network_shapes(size: Size, card: ModelCard) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the inputs of `fast_gru` for a picture size."""
+    height, width = (-(-side // card.size_multiple) * card.size_multiple for side in size)
+    h, w = height // card.pooling, width // card.pooling
+    return {
+        'responses': (1, card.positions, len(DILATIONS), h, w),
+        'evidence': (1, EVIDENCE_CHANNELS, h, w),
+        'context': (1, 3, height, width),
+    }
+
+
+def engine_key(device: Device, graph: Graph, shapes: Shapes) -> EngineKey:
+    """Return all that an engine depends on."""
+    return EngineKey(
+        graph_sha256=hashlib.sha256(graph.content).hexdigest(),
+        library=device.library,
+        gpu=str(device.gpu),
+        driver=device.gpu.driver,
+        precision=graph.card.precision,
+        shapes=tuple(sorted(shapes.items())),
+    )
+
+
+def _part(progress: Progress, start: float, end: float) -> Progress:
+    """Return a listener that takes 0..1 of a part for start..end of the whole."""
+    return lambda what, share: progress(what, start + share * (end - start))
+
+
+def _is_measurable(size: Size) -> bool:
+    return min(size) >= MIN_SIDE_PX and not any(side % POOLING for side in size)
+
+
+def _measure(program: CudaProgram, image: Image) -> Responses:
+    """Return the contrast of one slice of the program's size."""
+    colour = image[..., None] if image.ndim == 2 else image
+    picture = np.broadcast_to(colour, (*image.shape[:2], 3)).transpose(2, 0, 1)
+    responses: Responses = program.run({'image': picture})['responses'][0]
+    return responses

@@ -1,0 +1,80 @@
+"""Where a camera's intrinsics come from and go to: camera_info URLs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.errors import CalibrationError
+from sff_ros.files.camera_info import read_camera_info, write_camera_info
+
+
+def path_of(url: str) -> Path:
+    """Return the file of a file:// or package:// URL.
+
+    Raises:
+        CalibrationError: another kind of URL, or a package that is not installed.
+    """
+    try:
+        parts = urlparse(url)
+    except ValueError as err:
+        raise CalibrationError(f'camera_info_url {url!r}: {err}') from err
+    path = unquote(parts.path)
+    if parts.scheme == 'file':
+        return Path(path)
+    if parts.scheme == 'package':
+        # Only found on machines with an ament index, and only needed there.
+        from ament_index_python.packages import get_package_share_directory
+
+        try:
+            return Path(get_package_share_directory(parts.netloc)) / path.lstrip('/')
+        except (LookupError, OSError, ValueError) as err:  # not there, no index, no such name
+            raise CalibrationError(
+                f'camera_info_url {url!r}: package {parts.netloc!r} is not installed'
+            ) from err
+    raise CalibrationError(
+        f'camera_info_url {url!r} must start with file:// or package://PACKAGE/'
+    )
+
+
+def load_intrinsics(url: str, size: tuple[int, int]) -> Intrinsics:
+    """Read the intrinsics of a camera whose pictures are `size` = (width, height).
+
+    A file that is still to be made, in a folder that exists, means not calibrated: the first
+    calibration will be kept there.
+
+    Raises:
+        CalibrationError: there is no such folder, or the file is malformed or of another size.
+    """
+    path = path_of(url)
+    if not path.exists() and path.parent.is_dir():
+        return Intrinsics(*size)
+    intrinsics = read_camera_info(path)
+    check_size(intrinsics, size, url)
+    return intrinsics
+
+
+def save_intrinsics(url: str, intrinsics: Intrinsics, camera_name: str) -> None:
+    """Write intrinsics where `load_intrinsics` finds them.
+
+    Raises:
+        CalibrationError: the URL names no file that can be written.
+    """
+    try:
+        write_camera_info(path_of(url), intrinsics, camera_name)
+    except OSError as err:
+        raise CalibrationError(f'camera_info_url {url!r} cannot be written: {err}') from err
+
+
+def check_size(intrinsics: Intrinsics, size: tuple[int, int], source: str) -> None:
+    """Refuse intrinsics made for another picture size.
+
+    Raises:
+        CalibrationError: names both sizes.
+    """
+    if (intrinsics.width, intrinsics.height) != size:
+        raise CalibrationError(
+            f'{source} is for {intrinsics.width}x{intrinsics.height}, the camera gives '
+            f'{size[0]}x{size[1]}'
+        )

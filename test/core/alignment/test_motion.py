@@ -1,0 +1,135 @@
+"""What moves is found; what only changes its blur, or its brightness, is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from breathing_sweep import camera, shifted, sweep, with_mover
+from stack_files import DOME
+
+from sff_ros.core.alignment.motion import Motion, MotionMeter
+from sff_ros.core.alignment.warp import warped
+from sff_ros.core.image import Image
+from sff_ros.files.stack import read_stack
+
+BOX = (230, 170, 180, 140)  # left, top, width, height of what moves
+VGA = (640, 480)
+
+
+def watch(pictures: Sequence[Image]) -> Motion:
+    meter = MotionMeter()
+    for picture in pictures:
+        meter.add(picture)
+    return meter.motion
+
+
+def still(width: int = 640, height: int = 480) -> list[Image]:
+    return [slice_.image for slice_ in sweep(camera(0.0, width, height))]
+
+
+@pytest.mark.parametrize('size', [VGA, (320, 240)])
+@pytest.mark.parametrize('step', [1, -1, 2])
+def test_a_sweep_that_holds_still_keeps_its_confidence(size: tuple[int, int], step: int) -> None:
+    motion = watch(still(*size)[::step])
+    assert motion.trust.shape == size[::-1]
+    assert (motion.trust < 1).mean() < 0.02
+    assert motion.moving < 0.002
+    assert motion.camera_px < 0.2
+
+
+def test_flicker_is_no_motion() -> None:
+    gains = np.random.default_rng(0).uniform(0.7, 1, 15)
+    pictures = [(p * gain).astype(np.uint8) for p, gain in zip(still(), gains, strict=True)]
+    assert watch(pictures).moving < 0.002
+
+
+def test_breathing_that_was_undone_is_no_motion() -> None:
+    slices = sweep(camera(0.05, *VGA))
+    motion = watch([warped(s.image, s.warp) for s in slices if s.warp is not None])
+    assert motion.moving < 0.002
+    assert motion.camera_px < 0.3
+
+
+def test_breathing_that_was_not_undone_moves_the_corners() -> None:
+    slices = sweep(camera(0.05, *VGA))
+    scales = [s.warp[0, 0] for s in slices if s.warp is not None]
+    corner_px = np.hypot(320, 240) * (scales[-1] / scales[0] - 1)
+    motion = watch([slice_.image for slice_ in slices])
+    assert motion.camera_px == pytest.approx(corner_px, rel=0.2)
+    assert motion.moving > 0.7
+    assert motion.trust[230:250, 310:330].min() > 0.9
+
+
+def test_the_shipped_photographs_hold_still() -> None:
+    assert watch([s.image for s in read_stack(DOME).focal_stack().slices]).moving < 0.02
+
+
+@pytest.mark.parametrize('name', ['relief_1', 'relief_3', 'relief_5', 'dome'])
+def test_real_and_rendered_sweeps_hold_still(shared_stacks: Path, name: str) -> None:
+    stack = read_stack(shared_stacks / name).focal_stack()
+    assert watch([slice_.image for slice_ in stack.slices]).moving < 0.02
+
+
+@pytest.mark.parametrize(
+    ('speed', 'lost'), [(0.3, 0.7), (0.5, 0.9), (1.0, 0.95), (2.0, 0.95), (-1.0, 0.95)]
+)
+@pytest.mark.parametrize('blur', [1.5, 2.5])
+def test_a_moving_object_loses_its_confidence(speed: float, lost: float, blur: float) -> None:
+    slices = sweep(camera(0.0, *VGA))
+    motion = watch(with_mover(slices, speed, BOX, blur))
+    left, top, wide, high = BOX
+    inside = np.zeros(motion.trust.shape, bool)
+    inside[top : top + high, left : left + wide] = True
+    # The path of its edges, and a window around.
+    path = round(7 * abs(speed)) + 24
+    around = np.zeros_like(inside)
+    around[top - 24 : top + high + 24, left - path : left + wide + path] = True
+    assert (motion.trust[inside] < 0.5).mean() >= lost
+    assert (motion.trust[~around] < 0.5).mean() <= 0.02
+    assert motion.moving == pytest.approx((motion.trust < 0.5).mean())
+    assert motion.camera_px < 0.5
+
+
+@pytest.mark.parametrize('drift_px', [1.0, 0.4])
+def test_a_drift_of_the_camera_is_measured(drift_px: float) -> None:
+    pictures = [shifted(picture, drift_px * k) for k, picture in enumerate(still())]
+    motion = watch(pictures)
+    assert motion.camera_px == pytest.approx(14 * drift_px, rel=0.15)
+    assert motion.moving > 0.8
+
+
+def test_what_no_slice_shows_is_not_judged() -> None:
+    """The left half moves, but nobody has a picture of it."""
+    pictures = still()
+    seen = np.ones(pictures[0].shape[:2], bool)
+    seen[:, :320] = False
+    meters = MotionMeter(), MotionMeter()
+    for k, picture in enumerate(pictures):
+        half = np.asarray(picture, np.uint8).copy()
+        half[:, :320] = shifted(picture, 1.0 * k)[:, :320]
+        meters[0].add(half, seen)
+        meters[1].add(half)
+    assert meters[0].motion.moving < 0.01
+    assert meters[1].motion.moving > 0.3
+
+
+@pytest.mark.parametrize('shape', [(16, 16), (48, 64, 3), (17, 400), (481, 643)])
+def test_any_size_is_taken(shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    pictures: list[Image] = [rng.integers(0, 256, shape).astype(np.uint8) for _ in range(3)]
+    trust = watch(pictures).trust
+    assert trust.shape == shape[:2]
+    assert trust.dtype == np.float32
+    assert ((trust >= 0) & (trust <= 1)).all()
+
+
+@pytest.mark.parametrize('grey', [0, 90, 65535])
+def test_without_texture_nothing_moves(grey: int) -> None:
+    plain: list[Image] = [np.full((60, 80), grey, np.uint16)] * 4
+    motion = watch(plain)
+    assert (motion.trust == 1).all()
+    assert motion.camera_px == 0
+    assert (watch(plain[:1]).trust == 1).all()

@@ -1,0 +1,92 @@
+"""Camera matrices say how a picture breathed, and back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sff_ros.core.optics.breathing import (
+    breathed_matrix,
+    breathing_warp,
+    middle,
+    reference_of,
+    scales_of,
+)
+from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.errors import CalibrationError
+
+CAMERA = Intrinsics(640, 480, 500.0, 510.0, 321.5, 238.25, (-0.1, 0.01, 0.0, 0.0))
+
+
+def test_a_picture_grows_about_its_centre() -> None:
+    warp = breathing_warp(1.25, (100.0, 40.0))
+    assert (warp @ [100, 40, 1]).tolist() == [100, 40, 1]
+    assert (warp @ [104, 36, 1]).tolist() == [105, 35, 1]
+
+
+@pytest.mark.parametrize('scale', [0.97, 1.04])
+@pytest.mark.parametrize('centre', [(321.5, 238.25), (300.0, 260.0)])
+def test_a_camera_matrix_says_it_and_back(scale: float, centre: tuple[float, float]) -> None:
+    warp = breathing_warp(scale, centre)
+    own = breathed_matrix(CAMERA, warp)
+    assert own[0, 0] == pytest.approx(500 * scale)
+    assert own[1, 1] == pytest.approx(510 * scale)
+    assert own[0, 2] == pytest.approx(centre[0] + scale * (321.5 - centre[0]))
+    picture = replace(CAMERA, fx=own[0, 0], fy=own[1, 1], cx=own[0, 2], cy=own[1, 2])
+    reference, found = reference_of(picture, CAMERA.matrix)
+    assert reference == CAMERA
+    assert found is not None
+    np.testing.assert_allclose(found, warp, atol=1e-9)
+
+
+def test_without_breathing_nothing_is_said() -> None:
+    np.testing.assert_array_equal(breathed_matrix(CAMERA, None), CAMERA.matrix)
+    assert reference_of(CAMERA, CAMERA.matrix) == (CAMERA, None)
+    assert reference_of(CAMERA, np.zeros((3, 3))) == (CAMERA, None)
+    blind = Intrinsics(640, 480)
+    assert reference_of(blind, CAMERA.matrix) == (blind, None)
+
+
+@pytest.mark.parametrize(
+    'warp',
+    [
+        np.array([[1, 0.01, 0], [-0.01, 1, 0], [0, 0, 1]]),
+        np.array([[1, 0, 0], [0, 1, 0], [1e-5, 0, 1]]),
+        np.diag([-1.0, -1.0, 1.0]),
+    ],
+)
+def test_what_no_camera_matrix_says_is_refused(warp: np.ndarray) -> None:
+    with pytest.raises(CalibrationError, match='breathing must be a scale and a shift'):
+        breathed_matrix(CAMERA, warp)
+
+
+@pytest.mark.parametrize(
+    'at_value', [((0, 1), 3.0), ((1, 1), 0.0), ((0, 0), -1.0), ((0, 2), np.nan), ((2, 2), 2.0)]
+)
+def test_a_senseless_reference_is_refused(at_value: tuple[tuple[int, int], float]) -> None:
+    matrix = 1.01 * CAMERA.matrix
+    matrix[2, 2] = 1
+    matrix[at_value[0]] = at_value[1]
+    with pytest.raises(CalibrationError, match='P must be'):
+        reference_of(CAMERA, matrix)
+
+
+@pytest.mark.parametrize('scales', [(0.98, 1.0, 1.03), (1.0, 1.0, 1.0)])
+def test_scales_of_a_sweep(scales: tuple[float, ...]) -> None:
+    found, centre = scales_of([breathing_warp(scale, (31.5, 12.25)) for scale in scales])
+    assert found == scales
+    if max(scales) > 1:
+        assert centre == pytest.approx((31.5, 12.25))
+
+
+def test_two_centres_are_no_sweep() -> None:
+    warps = [breathing_warp(0.98, (30.0, 12.0)), breathing_warp(1.03, (31.0, 12.0))]
+    with pytest.raises(CalibrationError, match='a scale about one point'):
+        scales_of(warps)
+
+
+def test_the_middle_is_the_principal_point_where_it_is_known() -> None:
+    assert middle(CAMERA) == (321.5, 238.25)
+    assert middle(Intrinsics(640, 480)) == (319.5, 239.5)

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sff_ros.core.sweep.plan import SweepPlan, explicit, uniform
+from sff_ros.errors import ConfigError
+
+NAN, INF = float('nan'), float('inf')
+UP, DOWN = (0.0, 1.0, 3.0), (3.0, 1.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ('direction', 'orders'),
+    [
+        ('up', [UP, UP, UP, UP]),
+        ('down', [DOWN, DOWN, DOWN, DOWN]),
+        ('triangle', [UP, DOWN, UP, DOWN]),
+    ],
+)
+def test_order_of_successive_sweeps(direction: str, orders: list[tuple[float, ...]]) -> None:
+    plan = SweepPlan(UP, direction)
+    assert [plan.order(sweep) for sweep in range(4)] == orders
+
+
+@pytest.mark.parametrize('count', [3, 15, 100])
+@pytest.mark.parametrize(('far', 'near'), [(0.0, 10.0), (0.1, 0.3), (1 / 0.8, 1 / 0.3)])
+def test_uniform_is_even_in_dioptres_and_exact_at_its_ends(
+    far: float, near: float, count: int
+) -> None:
+    plan = uniform(far, near, count)
+    assert len(plan.positions) == count
+    assert plan.positions[0] == far
+    assert plan.positions[-1] == near
+    np.testing.assert_allclose(np.diff(plan.positions), (near - far) / (count - 1), rtol=1e-9)
+    assert plan.direction == 'up'
+
+
+@pytest.mark.parametrize(
+    ('far', 'near'), [(2.0, 1.0), (1.0, 1.0), (-0.1, 1.0), (NAN, 1.0), (0.0, NAN)]
+)
+def test_uniform_refuses_wrong_ends(far: float, near: float) -> None:
+    with pytest.raises(ConfigError, match='needs 0 <= far < near dioptres'):
+        uniform(far, near, 5)
+
+
+@pytest.mark.parametrize(
+    ('positions', 'direction', 'expected'),
+    [
+        (UP, None, (UP, 'up')),
+        (DOWN, None, (UP, 'down')),
+        (UP, 'down', (UP, 'down')),
+        (DOWN, 'up', (UP, 'up')),
+        (DOWN, 'triangle', (UP, 'triangle')),
+    ],
+)
+def test_explicit(
+    positions: tuple[float, ...],
+    direction: str | None,
+    expected: tuple[tuple[float, ...], str],
+) -> None:
+    plan = explicit(positions, direction)
+    assert (plan.positions, plan.direction) == expected
+    if direction is None:
+        assert plan.order(0) == plan.order(1) == positions
+
+
+@pytest.mark.parametrize(
+    ('positions', 'message'),
+    [
+        ((), 'needs 3 positions or more, not 0'),
+        ((1.0, 2.0), 'needs 3 positions or more, not 2'),
+        ((0.0, 2.0, 1.0), 'must be strictly monotonic'),
+        ((3.0, 1.0, 2.0), 'must be strictly monotonic'),
+        ((1.0, 1.0, 2.0), 'must be strictly monotonic'),
+        ((1.0, 2.0, 1.0), 'must be strictly monotonic'),
+        ((-1.0, 0.0, 1.0), 'must be finite and >= 0'),
+        ((0.0, 1.0, INF), 'must be finite and >= 0'),
+        ((0.0, NAN, 2.0), 'must be finite and >= 0'),
+    ],
+)
+def test_explicit_refuses_what_no_lens_can_sweep(
+    positions: tuple[float, ...], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        explicit(positions)
+
+
+def test_unknown_direction_is_refused() -> None:
+    with pytest.raises(ConfigError, match="'sideways'; one of up, down, triangle"):
+        SweepPlan(UP, 'sideways')

@@ -1,0 +1,182 @@
+"""Who may import whom, and how long a file or function may be (docs/design.md)."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
+
+MAX_FILE_LINES = 300
+MAX_FUNCTION_LINES = 60
+
+# Room -> the rooms that it may import besides itself. A room is a folder or file of sff_ros, or
+# one of these folders of core and cameras, which know each other no further than said here.
+BASE = ('errors', 'config')
+CORE = (
+    'core', 'core/sweep', 'core/optics', 'core/focus', 'core/alignment', 'core/depth',
+    'core/calibration',
+)  # fmt: skip
+CAMERAS = ('cameras', 'cameras/v4l2', 'cameras/ros_driver', 'cameras/simulated')
+INFERENCE = ('inference', 'inference/tensorrt')
+NETWORK = ('network', 'network/paper')
+CLI = ('cli', 'cli/report', 'cli/evaluation')
+ROOMS = {
+    'errors': (),
+    'config': ('errors',),
+    'core': ('errors',),
+    'core/sweep': ('errors', 'core'),
+    'core/optics': ('errors', 'core'),
+    'core/focus': ('errors', 'core'),
+    'core/alignment': ('errors', 'core', 'core/sweep'),
+    'core/depth': ('errors', 'core', 'core/optics'),
+    'core/calibration': ('errors', 'core', 'core/optics', 'core/focus', 'core/sweep'),
+    'files': (*CORE, *BASE),
+    'cameras': ('files', *CORE, *BASE),
+    'cameras/v4l2': ('cameras', 'files', *CORE, *BASE),
+    'cameras/ros_driver': ('cameras', 'files', *CORE, *BASE),
+    'cameras/simulated': ('cameras', 'files', *CORE, *BASE),
+    'inference': (*CORE, *BASE),
+    'inference/tensorrt': ('inference', *CORE, *BASE),
+    'network': (*CORE, *BASE),
+    'network/paper': ('network', *CORE, *BASE),
+    'training': (*CORE, *NETWORK, *BASE),
+    'pipeline': ('files', *CORE, *CAMERAS, *INFERENCE, *BASE),
+    'nodes': ('files', *CORE, *CAMERAS, *INFERENCE, 'pipeline', *BASE),
+    'cli': (
+        'files', *CORE, *CAMERAS, *INFERENCE, *NETWORK, 'training', 'pipeline', *CLI, *BASE
+    ),
+    'cli/report': ('files', *CORE, *BASE, 'cli/evaluation'),
+    'cli/evaluation': ('files', *CORE, *INFERENCE, 'pipeline', *BASE),
+}  # fmt: skip
+
+# (file pattern, module) beyond the table above: the demo watches the nodes that it starts, and
+# one backend runs the network itself.
+EXCEPTIONS = (
+    ('cli/demo.py', 'sff_ros.nodes.observer'),
+    ('cli/report/demo_report.py', 'sff_ros.nodes.observer'),
+    ('inference/torch.py', 'sff_ros.network'),
+)
+
+# (file pattern, module): what a room that may import the rest must not know.
+NEVER = (
+    ('nodes/*', 'sff_ros.core.calibration'),
+    ('nodes/*', 'sff_ros.core.optics.rendering'),
+)
+
+# Third-party package (pattern) -> the only files of sff_ros that may import it (patterns).
+ROS_FILES = ('nodes/*', 'cameras/ros_driver/*')
+PACKAGES = {
+    'rclpy': ROS_FILES,
+    '*_msgs': ROS_FILES,
+    '*_interfaces': ROS_FILES,
+    'std_srvs': ROS_FILES,
+    'tf2_ros': ROS_FILES,
+    'message_filters': ROS_FILES,
+    'cv_bridge': ('nodes/messages.py',),
+    'sensor_msgs_py': ('nodes/messages.py',),
+    'torch': ('network/*', 'training/*', 'inference/torch.py'),
+    'onnx': ('network/export.py', 'network/fp16.py'),
+    'onnxruntime': ('inference/onnx.py', 'network/export.py'),
+    'safetensors': ('network/*',),
+    'tensorrt': ('inference/tensorrt/*',),
+    'tensorrt_rtx': ('inference/tensorrt/*',),
+    'polygraphy': ('inference/tensorrt/*',),
+    'cuda': ('inference/tensorrt/program.py',),
+    'linuxpy': ('cameras/v4l2/*',),
+}
+
+CORE_PACKAGES = ('numpy', 'cv2', 'sff_ros')
+NOT_IN_CORE = {  # of the standard library: threads, files and other processes
+    *('asyncio', 'concurrent', 'multiprocessing', 'queue', 'subprocess', 'threading'),
+    *('glob', 'importlib', 'io', 'os', 'pathlib', 'shutil', 'socket', 'tempfile'),
+}
+FILE_CALLS = {
+    *('open', 'imread', 'imwrite', 'imreadmulti', 'VideoCapture', 'FileStorage'),
+    *('load', 'save', 'savez', 'savez_compressed', 'loadtxt', 'savetxt', 'fromfile', 'tofile'),
+}
+
+
+def imported_modules(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield (line, dotted name) of every import, wherever in the file it stands."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                yield node.lineno, f'{"." * node.level}{node.module or ""}.{alias.name}'
+
+
+def room_of(path: str) -> str:
+    """Return the room of 'core/sweep/stack.py', or of a module 'core/sweep/stack'."""
+    parts = path.removesuffix('.py').split('/')
+    return next((room for n in (2, 1) if (room := '/'.join(parts[:n])) in ROOMS), parts[0])
+
+
+def is_listed(pairs: Sequence[tuple[str, str]], file: str, module: str) -> bool:
+    """Return whether a pair of file pattern and module matches an import."""
+    return any(fnmatch(file, who) and f'{module}.'.startswith(f'{what}.') for who, what in pairs)
+
+
+def import_breaches(file: str, tree: ast.AST) -> Iterator[str]:
+    """Yield what a file of sff_ros, e.g. 'core/sweep/stack.py', imports and must not."""
+    room = room_of(file)
+    for line, module in imported_modules(tree):
+        package, _, rest = module.partition('.')
+        target = room_of(rest.replace('.', '/'))
+        if package == '':
+            yield f'{file}:{line}: relative import {module}'
+        elif is_listed(EXCEPTIONS, file, module):
+            continue
+        elif is_listed(NEVER, file, module):
+            yield f'{file}:{line}: {room} must not import {target}: {module}'
+        elif package == 'sff_ros' and target in ROOMS and target not in (room, *ROOMS[room]):
+            yield f'{file}:{line}: {room} must not import {target}'
+        elif package == 'sff_ros' and target not in ROOMS and not target.startswith('__'):
+            yield f'{file}:{line}: {module} is in no known room'
+        if room.split('/')[0] == 'core' and package not in ('', *CORE_PACKAGES):
+            if package in NOT_IN_CORE or package not in sys.stdlib_module_names:
+                yield f'{file}:{line}: core must not import {package}'
+
+
+def package_breaches(file: str, tree: ast.AST) -> Iterator[str]:
+    """Yield the third-party packages that a file imports outside their homes."""
+    for line, module in imported_modules(tree):
+        package = module.split('.')[0]
+        for pattern, homes in PACKAGES.items():
+            if fnmatch(package, pattern) and not any(fnmatch(file, home) for home in homes):
+                yield f'{file}:{line}: {package} only in {", ".join(homes)}'
+
+
+def call_breaches(file: str, tree: ast.AST) -> Iterator[str]:
+    """Yield calls of print outside cli, and of anything that opens a file inside core."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        name = getattr(node.func, 'id', None) or getattr(node.func, 'attr', '')
+        if name == 'print' and not file.startswith('cli/'):
+            yield f'{file}:{node.lineno}: print only in cli'
+        if name in FILE_CALLS and file.startswith('core/'):
+            yield f'{file}:{node.lineno}: core must not call {name}'
+
+
+def length_breaches(file: str, source: str, tree: ast.AST) -> Iterator[str]:
+    """Yield files and functions that are too long."""
+    if len(source.splitlines()) > MAX_FILE_LINES:
+        yield f'{file}: over {MAX_FILE_LINES} lines'
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            if (node.end_lineno or 0) - node.lineno + 1 > MAX_FUNCTION_LINES:
+                yield f'{file}:{node.lineno}: {node.name} is over {MAX_FUNCTION_LINES} lines'
+
+
+def breaches(file: str, source: str) -> list[str]:
+    """Return every breach of the house rules in a file of sff_ros, with its line."""
+    tree = ast.parse(source)
+    found = [*import_breaches(file, tree), *package_breaches(file, tree)]
+    found += call_breaches(file, tree)
+    found += length_breaches(file, source, tree)
+    if file.split('/')[-1] in ('utils.py', 'util.py', 'helpers.py', 'common.py'):
+        found.append(f'{file}: name a file after its one idea')
+    return found
