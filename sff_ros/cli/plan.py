@@ -1,4 +1,4 @@
-"""`sff plan`: what a lens can tell, before it is bought."""
+"""`sff plan`: what a lens can measure, before it is bought."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import math
 import numpy as np
 
 from sff_ros.cameras.plan import MOST_SLICES, slices_needed
-from sff_ros.cameras.simulated.frame_clock import EXPOSURE
 from sff_ros.config.nodes import FEWEST_SLICES
 from sff_ros.core.optics.thin_lens import ThinLens
 from sff_ros.errors import ConfigError
@@ -26,6 +25,7 @@ this. What the calibration is off by comes on top.
 # Error of the sharpest focus, px of blur diameter.
 TEXTURED_PX, EVERYDAY_PX = 0.03, 0.2
 ROWS = 5
+EXPOSURE = 0.5  # of the frame period, where --exposure is not given
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--settle', metavar='S', type=float, default=0.045,
         help='of the lens after a step (default: %(default)s, two frames of 30 Hz but for the '
         'exposure)',
+    )  # fmt: skip
+    parser.add_argument(
+        '--exposure', metavar='S', type=float,
+        help='of a frame (default: half of the frame period)',
     )  # fmt: skip
 
 
@@ -68,22 +72,31 @@ def run(args: argparse.Namespace) -> int:
     )
     if count > MOST_SLICES:
         print(f'        more than {MOST_SLICES}: sweep a part of the range, or set num_slices')
-    still_s, gliding_s = sweep_times(count, args.frame_rate, args.settle)
-    print(f'sweep: {still_s:.2f} s standing still for each slice, {gliding_s:.2f} s gliding')
+    step_s, continuous_s = sweep_times(count, args.frame_rate, args.settle, args.exposure)
+    print(f'sweep: {step_s:.2f} s in steps, {continuous_s:.2f} s in continuous motion')
     print(f'\n{"distance":>10} {"1 px of blur":>14} {"textured plane":>20} {"everyday scene":>20}')
     for dioptres in np.linspace(near_dpt, max(far_dpt, near_dpt / 100), ROWS).tolist():
         print(_row(lens, 1 / dioptres))
     return 0
 
 
-def sweep_times(count: int, frame_rate: float, settle_s: float) -> tuple[float, float]:
-    """Return how long a sweep takes by stop and go, and gliding, s.
+def sweep_times(
+    count: int, frame_rate: float, settle_s: float, exposure_s: float | None = None
+) -> tuple[float, float]:
+    """Return how long a sweep takes in steps, and in continuous motion, s.
 
-    Standing still, the lens is told to move when an exposure ends, and the first frame after
-    it has settled is taken.
+    In steps, the lens is commanded when an exposure ends, and the first frame after it has
+    settled is taken.
+
+    Args:
+        count: slices.
+        frame_rate: Hz.
+        settle_s: of the lens after a step.
+        exposure_s: of a frame; None: EXPOSURE of the frame period.
     """
     period_s = 1 / frame_rate
-    frames = math.ceil((EXPOSURE * period_s + settle_s) / period_s - 1e-9)
+    exposed_s = EXPOSURE * period_s if exposure_s is None else exposure_s
+    frames = math.ceil((exposed_s + settle_s) / period_s - 1e-9)
     return count * max(frames, 1) * period_s, count * period_s
 
 
@@ -96,6 +109,11 @@ def _checked(args: argparse.Namespace) -> ThinLens:
             raise ConfigError(f'--{name.replace("_", "-")} is {value:g}; allowed: more than 0')
     if not 0 <= args.settle < math.inf:
         raise ConfigError(f'--settle is {args.settle:g}; allowed: 0 s or more')
+    if args.exposure is not None and not 0 < args.exposure <= 1 / args.frame_rate:
+        raise ConfigError(
+            f'--exposure is {args.exposure:g}; allowed: more than 0 s, up to the frame period, '
+            f'{1 / args.frame_rate:.4g} s'
+        )
     if args.near >= args.far:
         raise ConfigError(f'--near {args.near:g} m must be less than --far {args.far:g} m')
     if args.near * 1e3 <= args.focal_mm:
@@ -109,5 +127,5 @@ def _checked(args: argparse.Namespace) -> ThinLens:
 def _row(lens: ThinLens, distance_m: float) -> str:
     one_px = lens.error_m(distance_m, 1.0)
     errors = [lens.error_m(distance_m, px) for px in (TEXTURED_PX, EVERYDAY_PX)]
-    told = [f'{e * 1e3:.2f} mm ({100 * e / distance_m:.2f} %)' for e in errors]
-    return f'{distance_m:>8.3f} m {one_px * 1e3:>11.1f} mm {told[0]:>20} {told[1]:>20}'
+    shown = [f'{e * 1e3:.2f} mm ({100 * e / distance_m:.2f} %)' for e in errors]
+    return f'{distance_m:>8.3f} m {one_px * 1e3:>11.1f} mm {shown[0]:>20} {shown[1]:>20}'
