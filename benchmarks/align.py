@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.cameras.simulated.camera import SimulatedCamera
+from sff_ros.cameras.simulated.optics import SimulatedOptics
 from sff_ros.config.cameras import SimulatedConfig
 from sff_ros.core.alignment.aligner import (
     MODELS,
@@ -36,6 +36,7 @@ from sff_ros.core.alignment.warp import covered
 from sff_ros.core.focus.measure import measure_contrast
 from sff_ros.core.image import Image, to_grey
 from sff_ros.core.optics.breathing import breathing_warp
+from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.files.stack import read_stack
 
@@ -63,13 +64,13 @@ def main() -> None:
 
 def breathing_sweep(count: int) -> FocalStack:
     """Return a sweep of the simulated camera that breathes by 5 %, calibrated."""
-    camera = SimulatedCamera(SimulatedConfig(breathing=0.05, realtime=False))
-    reach, k = camera.focus_range, camera.intrinsics
+    optical = SimulatedOptics(SimulatedConfig(breathing=0.05))
+    reach, k = optical.reach, optical.intrinsics
     slices = []
     for index, focus in enumerate(np.linspace(reach.far_dpt, reach.near_dpt, count).tolist()):
-        warp = breathing_warp(camera.scale_at(focus), (k.cx, k.cy))
-        image = camera.capture(focus).image
-        slices.append(Slice(image, focus, 10**8 * index, index, count, warp=warp))
+        warp = breathing_warp(optical.scale_at(focus), (k.cx, k.cy))
+        image = optical.picture(focus)
+        slices.append(Slice(image, LensState(focus, warp=warp), 10**8 * index, index, count))
     return FocalStack(tuple(slices))
 
 

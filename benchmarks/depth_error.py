@@ -15,13 +15,14 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from sff_ros.cameras.lens_camera import LensCamera
 from sff_ros.cameras.plan import plan_sweep
-from sff_ros.cameras.simulated.camera import SimulatedCamera
 from sff_ros.cameras.simulated.device import SimulatedLens
-from sff_ros.config.cameras import SimulatedConfig
+from sff_ros.cameras.simulated.optics import SimulatedOptics
+from sff_ros.config.cameras import LensConfig, SimulatedConfig
 from sff_ros.config.nodes import SweepConfig
 from sff_ros.core.optics.thin_lens import ThinLens
-from sff_ros.core.sweep.stack import FocalStack, Slice
+from sff_ros.core.sweep.stack import FocalStack
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.choice import choose_backend
 from sff_ros.pipeline import ShapeFromFocus
@@ -37,13 +38,11 @@ LENSES = (
 AUTOMATIC = SweepConfig(num_slices=0)
 
 
-def sweep(camera: SimulatedCamera) -> FocalStack:
+def sweep(config: SimulatedConfig) -> FocalStack:
     """Take a sweep of as many slices as the depth of field asks for."""
+    camera = LensCamera(SimulatedLens(config), None, LensConfig())
     order = plan_sweep(AUTOMATIC, camera).order(0)
-    slices = [
-        replace(camera.capture(focus), index=i, count=len(order)) for i, focus in enumerate(order)
-    ]
-    return FocalStack(tuple(slices))
+    return FocalStack(tuple(camera.capture(focus, i, len(order)) for i, focus in enumerate(order)))
 
 
 def error_px(
@@ -59,16 +58,6 @@ def error_px(
     return float(error.mean()) * lens.blur_diameter_px(middle + 1, middle), float(sure.mean())
 
 
-def plane(camera: SimulatedCamera, config: SimulatedConfig, distance_m: float) -> FocalStack:
-    """Take a sweep over a textured plane."""
-    device = SimulatedLens(replace(config, codes=1, scene='plane', plane_m=distance_m))
-    slices: list[Slice] = []
-    order = plan_sweep(AUTOMATIC, camera).order(0)
-    for i, focus in enumerate(order):
-        slices.append(Slice(device.optical.picture(focus), focus, i, i, len(order)))
-    return FocalStack(tuple(slices))
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -81,17 +70,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         config = SimulatedConfig(
             focal_mm=focal, fnumber=fnumber, pitch_um=pitch, near_m=near, far_m=far, realtime=False
         )
-        camera = SimulatedCamera(config)
-        lens = camera.optics
+        optical = SimulatedOptics(config)
+        lens = optical.lens
         planes = []
         for share in (0.2, 0.5, 0.8):
             dioptres = 1 / far + share * (1 / near - 1 / far)
-            stack = plane(camera, config, 1 / dioptres)
+            stack = sweep(replace(config, scene='plane', plane_m=1 / dioptres))
             planes.append(
                 error_px(backend, stack, np.full(stack.shape, dioptres, np.float32), lens)
             )
-        stack = sweep(camera)
-        table = error_px(backend, stack, np.float32(1) / camera.true_depth_m, lens)
+        stack = sweep(config)
+        table = error_px(backend, stack, np.float32(1) / optical.true_depth_m, lens)
         flat = np.mean(planes, axis=0)
         name = f'{focal:g} mm f/{fnumber:g}, {pitch:g} um, {near:g}-{far:g} m'
         print(

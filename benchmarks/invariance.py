@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from sff_ros.cli.render import pairs
 from sff_ros.core.focus.canonical import POSITIONS, canonical_places
+from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.files.depth_map import read_map
 from sff_ros.files.image import read_picture
@@ -84,7 +85,7 @@ def sweeps(
 def error_of(backend: DepthBackend, stack: Stack, places: Places, truth: Map) -> float:
     """Return the mean absolute error in canonical positions."""
     slices = (
-        Slice(image, place, k, k, len(stack))
+        Slice(image, LensState(place), k, k, len(stack))
         for k, (image, place) in enumerate(zip(stack, places.tolist(), strict=True))
     )
     position = ShapeFromFocus(backend).estimate(FocalStack(tuple(slices))).estimate.position

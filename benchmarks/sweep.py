@@ -1,8 +1,8 @@
-"""Print how long a sweep takes, standing still for each slice and gliding, at 30 frames a second.
+"""Print how long a sweep takes, standing still for each slice and moving, at 30 frames a second.
 
     ./run python benchmarks/sweep.py
 
-The lens is the simulated one, told codes, whose step is within 1 % after 45 ms: two frames, but
+The lens is the simulated one, driven by codes. Its step is within 1 % after 45 ms: two frames, but
 for the exposure of half a frame that comes before. Pictures are small, so that rendering them
 does not count.
 """
@@ -14,7 +14,8 @@ import statistics
 
 from sff_ros.cameras.lens_camera import LensCamera
 from sff_ros.cameras.plan import plan_sweep
-from sff_ros.cameras.simulated.device import SETTLED, SimulatedLens
+from sff_ros.cameras.simulated.actuator import SETTLED
+from sff_ros.cameras.simulated.device import SimulatedLens
 from sff_ros.config.cameras import LensConfig, SimulatedConfig
 from sff_ros.config.nodes import SweepConfig
 from sff_ros.core.optics.intrinsics import Intrinsics
@@ -25,19 +26,19 @@ from sff_ros.core.sweep.stack import Slice
 SETTLE_S = 0.045
 SWEEPS = 8
 LENS = SimulatedConfig(
-    width=96, height=64, pitch_um=46.0, fnumber=0.8, codes=1023, play=20.0, bend=0.0,
+    width=96, height=64, pitch_um=46.0, fnumber=0.8, codes=1023, backlash=20.0, bend=0.0,
     settle_s=SETTLE_S,
 )  # fmt: skip
 
 
 def open_lens() -> tuple[LensCamera, SimulatedLens]:
-    """Open the lens with a calibration that is its truth."""
+    """Open the lens with a calibration that is its ground truth."""
     device = SimulatedLens(LENS)
     ends = (device.true_dioptres(0), device.true_dioptres(1023))
     known = LensCalibration(
         LensTable((0.0, 1023.0), ends),
         Intrinsics(LENS.width, LENS.height, 180.0, 180.0),
-        play=LENS.play,
+        backlash=LENS.backlash,
         settle_s=SETTLE_S,
         lag_s=2 * SETTLE_S / SETTLED,
     )
@@ -46,7 +47,7 @@ def open_lens() -> tuple[LensCamera, SimulatedLens]:
 
 def main() -> None:
     """Print seconds a stack of 15 slices, and how far labels are off."""
-    for motion in ('stop', 'glide'):
+    for mode in ('step', 'continuous'):
         camera, device = open_lens()
         plan = plan_sweep(SweepConfig(num_slices=15), camera)
         starts: list[int] = []
@@ -54,7 +55,8 @@ def main() -> None:
         for number in range(SWEEPS + 1):
             order = plan.order(number)
             slices: list[Slice] = []
-            frames = camera.glide(order) if motion == 'glide' else map(camera.capture, order)
+            moving = mode == 'continuous'
+            frames = camera.sweep_continuously(order) if moving else map(camera.capture, order)
             for slice_ in frames:
                 middle_ns = slice_.stamp_ns - device._clock.epoch_ns
                 truth = device.true_dioptres(device._actuator.at(middle_ns))
@@ -64,7 +66,7 @@ def main() -> None:
         took_s = [(b - a) * 1e-9 for a, b in itertools.pairwise(starts)]
         rms_dpt = statistics.fmean(e * e for e in errors) ** 0.5
         print(
-            f'{motion:<6} {statistics.median(took_s):.3f} s a stack of 15, at most '
+            f'{mode:<10} {statistics.median(took_s):.3f} s a stack of 15, at most '
             f'{max(took_s[1:]):.3f}; focus off by {rms_dpt:.4f} dpt rms'
         )
         camera.close()

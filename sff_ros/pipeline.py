@@ -72,7 +72,7 @@ class FocusMap:
             camera: at the reference focus; where it is not calibrated nothing is known of the
                 field, and these are the dioptres of the sharpest slice.
         """
-        dioptres, field_dpt = self.dioptres, self.stack.slices[0].field_dpt
+        dioptres, field_dpt = self.dioptres, self.stack.slices[0].lens.field_dpt
         if dioptres is None or field_dpt == 0 or not camera.is_calibrated:
             return dioptres
         return dioptres + field_map(camera, field_dpt)

@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.cameras.simulated.camera import SimulatedCamera
+from sff_ros.cameras.simulated.optics import SimulatedOptics
 from sff_ros.config.cameras import SimulatedConfig
 from sff_ros.core.image import Image
 from sff_ros.core.optics.breathing import breathing_warp
+from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import Slice
 
 COUNT = 15
@@ -20,14 +21,13 @@ Map = npt.NDArray[np.float32]
 
 
 @functools.lru_cache(maxsize=4)
-def camera(breathing: float = 0.0, width: int = 320, height: int = 240) -> SimulatedCamera:
-    """Return a simulated camera; the same one each time, since its pictures take long."""
-    config = SimulatedConfig(width=width, height=height, breathing=breathing, realtime=False)
-    return SimulatedCamera(config)
+def camera(breathing: float = 0.0, width: int = 320, height: int = 240) -> SimulatedOptics:
+    """Return the simulated optics; the same one each time, since its pictures take long."""
+    return SimulatedOptics(SimulatedConfig(width=width, height=height, breathing=breathing))
 
 
 def sweep(
-    of: SimulatedCamera, number: int = 0, *, calibrated: bool = True, drift_px: float = 0.0
+    of: SimulatedOptics, number: int = 0, *, calibrated: bool = True, drift_px: float = 0.0
 ) -> list[Slice]:
     """Return sweep `number` of a triangle, up first, its picture drifting to the right.
 
@@ -37,15 +37,15 @@ def sweep(
         calibrated: whether its slices know how they breathe.
         drift_px: from slice to slice; none at the middle of sweep 0.
     """
-    reach, k = of.focus_range, of.intrinsics
+    reach, k = of.reach, of.intrinsics
     focus = np.linspace(reach.far_dpt, reach.near_dpt, COUNT)
     slices = []
     for index, focus_dpt in enumerate((focus if number % 2 == 0 else focus[::-1]).tolist()):
         turn = number * COUNT + index
         warp = breathing_warp(of.scale_at(focus_dpt), (k.cx, k.cy)) if calibrated else None
-        image = shifted(of.capture(focus_dpt).image, drift_px * (turn - COUNT // 2))
+        image = shifted(of.picture(focus_dpt), drift_px * (turn - COUNT // 2))
         stamp = (turn + 1) * PERIOD_NS
-        slices.append(Slice(image, focus_dpt, stamp, index, COUNT, number, warp=warp))
+        slices.append(Slice(image, LensState(focus_dpt, warp=warp), stamp, index, COUNT, number))
     return slices
 
 

@@ -12,6 +12,7 @@ from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
 from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import Slice
 from sff_ros.nodes.exact_sync import stamp_of
 from sff_ros.nodes.messages import (
@@ -54,7 +55,12 @@ class HandMade:
         """Return the three messages of the next slice."""
         self.last_ns += self.STEP_NS
         slice_ = Slice(
-            self.pictures[index], focus_dpt, self.last_ns, index, self.COUNT, self.sweeps
+            self.pictures[index],
+            LensState(focus_dpt),
+            self.last_ns,
+            index,
+            self.COUNT,
+            self.sweeps,
         )
         header = header_of(stamp_of(self.last_ns), FRAME)
         image = to_image(slice_.image, slice_encoding(slice_.image), header)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from breathing_sweep import COUNT, camera, sweep, with_mover
 
-from sff_ros.cameras.simulated.camera import SimulatedCamera
+from sff_ros.cameras.simulated.optics import SimulatedOptics
 from sff_ros.core.alignment.aligner import Alignment
 from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.errors import StackError
@@ -28,7 +28,7 @@ def run(slices: list[Slice], how: Alignment) -> FocusMap:
     return result
 
 
-def errors(result: FocusMap, of: SimulatedCamera) -> npt.NDArray[np.float32]:
+def errors(result: FocusMap, of: SimulatedOptics) -> npt.NDArray[np.float32]:
     """Return the errors where there is confidence, dioptres."""
     dioptres = result.dioptres
     assert dioptres is not None
@@ -38,7 +38,7 @@ def errors(result: FocusMap, of: SimulatedCamera) -> npt.NDArray[np.float32]:
     return wrong
 
 
-def median_error(result: FocusMap, of: SimulatedCamera) -> float:
+def median_error(result: FocusMap, of: SimulatedOptics) -> float:
     return float(np.median(errors(result, of)))
 
 
@@ -72,7 +72,7 @@ def test_up_and_down_give_the_same_frame_where_breathing_is_not_calibrated() -> 
         assert median_error(result, breathes) < 0.025
     pictures = [result.all_in_focus().astype(float)[INNER] for result in (up, down)]
     assert np.abs(pictures[0] - pictures[1]).mean() < 4
-    truth = breathes.optical.all_in_focus.astype(float)[INNER]
+    truth = breathes.all_in_focus.astype(float)[INNER]
     assert np.abs(pictures[0] - truth).mean() < 6
 
 

@@ -79,6 +79,8 @@ def test_nested_values_arrive_where_they_belong() -> None:
         (CaptureConfig, 'sweep', "unknown parameter 'sweep'"),
         (InferenceConfig, 'zzz', "'zzz'; known: autostart, backend, model, max_miss"),
         (InferenceConfig, 'min_confidence', "unknown parameter 'min_confidence'"),
+        (CaptureConfig, 'sweep.motion', "parameter 'sweep.motion' is now called sweep.mode"),
+        (CaptureConfig, 'simulated.play', "'simulated.play' is now called simulated.backlash"),
     ],
 )
 def test_unknown_name_is_refused(cls: type[Any], name: str, message: str) -> None:
@@ -115,6 +117,7 @@ def test_unknown_name_is_refused(cls: type[Any], name: str, message: str) -> Non
             'webcam',
             "is 'webcam'; allowed: one of simulated, folder, v4l2",
         ),
+        (CaptureConfig, 'sweep.mode', 'glide', "is 'glide'; allowed: one of step, continuous"),
         (DepthConfig, 'min_confidence', 1.01, 'min_confidence is 1.01; allowed: 0 .. 1'),
         (DepthConfig, 'temporal_weight', 1.0, 'temporal_weight is 1.0; allowed: 0 .. 0.99'),
         (DepthConfig, 'encoding', 'mono16', "'mono16'; allowed: one of 32FC1, 16UC1"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy.typing as npt
 import pytest
 from brightest_backend import BrightestBackend
 
+from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.plan import SweepPlan
 from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.errors import ModelError, StackError
@@ -30,7 +32,7 @@ def sweep(number: int, order: tuple[float, ...] = FOCUS, gain: float = 1.0) -> l
     return [
         Slice(
             (scene(focus) * gain).astype(np.uint8),
-            focus,
+            LensState(focus),
             1_000_000 * (number * COUNT + index + 1),
             index,
             len(order),
@@ -144,7 +146,7 @@ def test_a_refused_slice_is_neither_in_volume_nor_in_context() -> None:
     with pytest.raises(StackError, match='came twice or too late'):
         pipeline.add(sweep(0)[1])  # the same place, brighter
     with pytest.raises(StackError, match='slice 3 is'):
-        pipeline.add(Slice(np.full((H, W), 255, np.uint8), 4.0, 3_500_000, 3, COUNT, 0))
+        pipeline.add(Slice(np.full((H, W), 255, np.uint8), LensState(4.0), 3_500_000, 3, COUNT, 0))
     (result,) = feed(pipeline, slices[3:])
     assert_as_fresh(result, backend)
     assert pipeline.counts['refused_slices'] == 2
@@ -158,7 +160,7 @@ def textured(number: int, seed: int) -> list[Slice]:
     return [
         Slice(
             np.clip(128 + 40 * noise / (1 + (i - peak) ** 2), 0, 255).astype(np.uint8),
-            focus,
+            LensState(focus),
             s.stamp_ns,
             i,
             COUNT,
@@ -183,7 +185,7 @@ def test_a_whole_stack_at_once_gives_the_same(lost: tuple[int, ...]) -> None:
 
 def test_stamps_of_a_stack_need_not_differ() -> None:
     backend = BrightestBackend()
-    slices = [Slice(s.image, s.focus_dpt, 0, s.index, s.count) for s in sweep(0)]
+    slices = [Slice(s.image, s.lens, 0, s.index, s.count) for s in sweep(0)]
     result = ShapeFromFocus(backend).estimate(FocalStack(tuple(slices)))
     (expected,) = feed(ShapeFromFocus(BrightestBackend()), sweep(0))
     np.testing.assert_array_equal(result.estimate.position, expected.estimate.position)
@@ -235,7 +237,7 @@ def test_a_backend_that_fails_on_a_sweep_costs_that_sweep_only(lost: tuple[int, 
 def test_unknown_focus_gives_positions_only() -> None:
     backend = BrightestBackend()
     pipeline = ShapeFromFocus(backend, max_missing=1)
-    blind = [Slice(s.image, float('nan'), s.stamp_ns, s.index, s.count, s.sweep) for s in sweep(0)]
+    blind = [replace(s, lens=LensState()) for s in sweep(0)]
     (result,) = feed(pipeline, without(blind, 2))
     assert result.dioptres is None
     # Even steps of the lens are all one may take for granted, and one of them is missing.
@@ -252,7 +254,7 @@ def test_all_in_focus_takes_each_pixel_from_its_slice(
     for s in sweep(0):
         grey: Any = s.image[..., 0].astype(dtype)
         image = np.stack([grey] * 3, axis=-1) if channels else grey
-        slices.append(Slice(image, s.focus_dpt, s.stamp_ns, s.index, s.count, s.sweep))
+        slices.append(replace(s, image=image))
     (result,) = feed(ShapeFromFocus(BrightestBackend()), slices)
     picture = result.all_in_focus()
     assert picture.shape == (H, W, *channels)

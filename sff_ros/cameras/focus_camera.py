@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from sff_ros.cameras.reach import Reach
 from sff_ros.core.image import FloatMap
 from sff_ros.core.optics.intrinsics import Intrinsics
-from sff_ros.core.optics.lens_calibration import Grade
+from sff_ros.core.optics.lens_calibration import CalibrationStatus
 from sff_ros.core.optics.thin_lens import ThinLens
 from sff_ros.core.sweep.stack import Slice
-from sff_ros.errors import CameraError
-
-
-@dataclass(frozen=True, slots=True)
-class FocusRange:
-    """What a calibrated lens reaches, dioptres: 0 <= far_dpt < near_dpt."""
-
-    far_dpt: float
-    near_dpt: float
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.far_dpt < self.near_dpt < float('inf'):
-            raise CameraError(
-                f'a focus range needs 0 <= far < near dioptres, not far {self.far_dpt} and '
-                f'near {self.near_dpt}'
-            )
 
 
 class FocusCamera(Protocol):
@@ -34,43 +18,38 @@ class FocusCamera(Protocol):
 
     Attributes:
         intrinsics: pinhole model at the reference focus; `is_calibrated` false where unknown.
-        focus_range: dioptres the lens reaches; None where the lens is not calibrated.
-        code_range: lens codes it reaches, low and high: what `capture` takes where focus_range is
-            None. None where there are no codes.
-        positions: the only positions the camera can visit, in the order of time (a recorded
-            sweep): dioptres, or plain numbers where focus_range is None. None: the lens is free.
-        grade: how far its dioptres may be trusted.
+        reach: what it can focus at.
+        calibration_status: how far its dioptres may be trusted.
         optics: focal length, f-number and pixel pitch; None where unknown.
+        ground_truth_m: (H, W) metres along Z at the reference focus, as a simulated camera knows
+            it; None where nothing does.
     """
 
     @property
     def intrinsics(self) -> Intrinsics: ...
 
     @property
-    def focus_range(self) -> FocusRange | None: ...
+    def reach(self) -> Reach: ...
 
     @property
-    def code_range(self) -> tuple[float, float] | None: ...
-
-    @property
-    def positions(self) -> tuple[float, ...] | None: ...
-
-    @property
-    def grade(self) -> Grade: ...
+    def calibration_status(self) -> CalibrationStatus: ...
 
     @property
     def optics(self) -> ThinLens | None: ...
 
-    def capture(self, focus: float) -> Slice:
+    @property
+    def ground_truth_m(self) -> FloatMap | None: ...
+
+    def capture(self, focus: float, index: int = 0, count: int = 1, sweep: int = 0) -> Slice:
         """Move the lens, block until it has settled and a frame exposed after that is in.
 
         Args:
-            focus: dioptres within focus_range, else a code within code_range; one of `positions`
-                where these are given.
+            focus: within `reach`: dioptres, a code, or one of the recorded positions.
+            index, count, sweep: of the slice that is to be taken.
 
         Returns:
-            The frame with the focus it was exposed at (NaN where focus_range is None) and the
-            time of mid-exposure.
+            The frame with the state of the lens while it was exposed, and the time of
+            mid-exposure.
 
         Raises:
             CameraError: the position cannot be reached, the frame was lost, or the camera is
@@ -79,36 +58,29 @@ class FocusCamera(Protocol):
         ...
 
     def close(self) -> None:
-        """Release the device. Closing twice does no harm."""
+        """Release the device; idempotent."""
         ...
 
 
 @runtime_checkable
-class Glides(Protocol):
-    """A camera that can take pictures while its lens moves."""
+class ContinuousCamera(Protocol):
+    """A camera that can take images while its lens moves."""
 
-    def glide(self, positions: tuple[float, ...]) -> Generator[Slice, None, None]:
+    def sweep_continuously(
+        self, positions: tuple[float, ...], sweep: int = 0
+    ) -> Generator[Slice, None, None]:
         """Move steadily from the first position to the last, and give every frame on the way.
 
         Args:
-            positions: as for `capture`, in the order of time; how many there are says how many
-                frames to take.
+            positions: as for `capture`, in the order of time; their number is that of the frames
+                to take.
+            sweep: number of the sweep.
 
         Yields:
-            Slices with the focus they had at mid-exposure; `index` and `count` are set, and an
-            index is left out where a frame was lost.
+            Slices with the focus they had at mid-exposure; an index is left out where a frame
+            was lost.
 
         Raises:
             SffError: it cannot, or the camera is closed.
         """
-        ...
-
-
-@runtime_checkable
-class KnowsDepth(Protocol):
-    """A camera that knows the truth, as a simulated one does."""
-
-    @property
-    def true_depth_m(self) -> FloatMap:
-        """(H, W) metres along Z at the reference focus."""
         ...

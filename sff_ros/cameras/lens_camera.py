@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-import threading
 from collections.abc import Generator
-from dataclasses import replace
 
-from sff_ros.cameras.focus_camera import FocusRange
-from sff_ros.cameras.lens_device import Frame, LensDevice, frame_that_comes
-from sff_ros.cameras.ramp import Ramp
+from sff_ros.cameras.continuous import FrameTimes, frames_on_the_way
+from sff_ros.cameras.lens_actuator import LensActuator
+from sff_ros.cameras.lens_device import KnowsDepth, LensDevice
+from sff_ros.cameras.lens_optics import LensOptics, check_fits
+from sff_ros.cameras.reach import Codes, Dioptres
 from sff_ros.config.cameras import LensConfig
+from sff_ros.core.image import FloatMap
 from sff_ros.core.optics.intrinsics import Intrinsics
-from sff_ros.core.optics.lens_calibration import Grade, LensCalibration
-from sff_ros.core.optics.lens_dynamics import LensMotion
+from sff_ros.core.optics.lens_calibration import CalibrationStatus, LensCalibration
 from sff_ros.core.optics.thin_lens import ThinLens
 from sff_ros.core.sweep.stack import Slice
-from sff_ros.errors import CalibrationError, CameraError, ConfigError
+from sff_ros.errors import CameraError, ConfigError
 
 # Where no settling was measured: five frames at 30 a second, what an untuned voice coil takes.
 PATIENT_SETTLE_S = 0.17
-LOST_IN_A_ROW = 3  # frames that gliding goes on without
 
 
 class LensCamera:
-    """A device, its lens calibrated or not; follows the FocusCamera protocol.
+    """A device, its lens calibrated or not; follows FocusCamera and ContinuousCamera.
 
     Without a calibration it is asked for lens codes, and its slices have no dioptres.
 
@@ -34,7 +34,7 @@ class LensCamera:
         config: what the user says of the lens.
 
     Raises:
-        CalibrationError: the calibration is for another camera or picture size, or for codes that
+        CalibrationError: the calibration is for another camera or image size, or for codes that
             the lens does not take.
     """
 
@@ -43,87 +43,77 @@ class LensCamera:
     ) -> None:
         if calibration is not None:
             check_fits(calibration, device)
-        elif device.nominal is not None:
-            calibration = LensCalibration(device.nominal, device.intrinsics)
+        known = calibration or device.nominal
         self._device = device
-        self._calibration = calibration
         self._config = config
-        self._lock = threading.Lock()
-        self._told: float | None = None
-        self._play = calibration.play if calibration else 0.0
-        self._lag_s = calibration.lag_s if calibration else None
-        self._motion = LensMotion(device.codes.low, self._play, self._lag_s or 0.0)
-        measured_s = calibration.settle_s if calibration else None
-        self._settle_s = config.settle_s or measured_s or PATIENT_SETTLE_S
-        self._ready_ns = 0
-        self._last_mid_ns: int | None = None
+        self._optics = LensOptics(known, device.codes)
+        self._actuator = LensActuator(
+            device,
+            backlash=known.backlash if known else 0.0,
+            lag_s=(known.lag_s if known else None) or 0.0,
+            settle_s=_settle_s(config, known),
+        )
+        self._times = FrameTimes(device)
         self._is_open = True
 
     @property
     def intrinsics(self) -> Intrinsics:
         """Those of the calibration; else what the camera says of itself."""
-        own = self._device.intrinsics
-        known = self._calibration.intrinsics if self._calibration else own
-        return known if known.is_calibrated else own
+        own, known = self._device.intrinsics, self._optics.calibration
+        return known.intrinsics if known and known.intrinsics.is_calibrated else own
 
     @property
-    def code_range(self) -> tuple[float, float]:
-        """The places that the lens can come to rest at from either side, codes."""
-        codes = self._device.codes
-        return codes.low + self._play / 2, codes.high - self._play / 2
+    def reach(self) -> Dioptres | Codes:
+        """What lens and calibration both reach; codes where the lens is not calibrated."""
+        return self._optics.reach
 
     @property
-    def focus_range(self) -> FocusRange | None:
-        """What lens and calibration both reach; None where the lens is not calibrated."""
-        if self._calibration is None:
-            return None
-        table = self._calibration.table
-        low, high = self.code_range
-        ends = (max(low, table.codes[0]), min(high, table.codes[-1]))
-        return FocusRange(*sorted(table.to_dioptres(code) for code in ends))
-
-    @property
-    def positions(self) -> None:
-        """None: the lens is free."""
-        return None
-
-    @property
-    def grade(self) -> Grade:
+    def calibration_status(self) -> CalibrationStatus:
         """How far its dioptres may be trusted."""
-        return self._calibration.grade if self._calibration else 'uncalibrated'
+        known = self._optics.calibration
+        return known.status if known else 'uncalibrated'
 
     @property
     def optics(self) -> ThinLens | None:
         """What the user or the calibration says of the lens."""
-        c = self._config
+        c, known = self._config, self._optics.calibration
         if c.focal_mm and c.fnumber and c.pitch_um:
             return ThinLens(c.focal_mm * 1e-3, c.fnumber, c.pitch_um * 1e-6)
-        return self._calibration.optics if self._calibration else None
+        return known.optics if known else None
 
-    def capture(self, focus: float) -> Slice:
+    @property
+    def ground_truth_m(self) -> FloatMap | None:
+        """What the device knows of its scene, (H, W) m."""
+        return self._device.true_depth_m if isinstance(self._device, KnowsDepth) else None
+
+    def capture(self, focus: float, index: int = 0, count: int = 1, sweep: int = 0) -> Slice:
         """Move the lens, wait until it has settled, and take the first frame exposed after that.
 
         Args:
-            focus: dioptres within focus_range; a code within code_range where that is None.
+            focus: dioptres; a code where the lens is not calibrated.
+            index, count, sweep: of the slice.
 
         Returns:
-            The frame, with the dioptres of the code that the lens was really told: the one
+            The frame, with the dioptres of the code that the lens was really commanded: the one
             nearest to what was asked for.
 
         Raises:
             CameraError: the focus is out of reach, no frame came, or the camera is closed.
         """
-        place = self._place_of(focus)
-        self._rest_at(place)
-        frame = self._device.frame(self._ready_ns)
-        return self._slice(frame, self._motion.goal)
+        self._actuator.rest_at(self._position_code(focus))
+        frame = self._device.frame(self._actuator.ready_ns)
+        lens = self._optics.state(self._actuator.commanded, self._actuator.goal)
+        return Slice(frame.image, lens, frame.stamp_ns, index, count, sweep)
 
-    def glide(self, positions: tuple[float, ...]) -> Generator[Slice, None, None]:
+    def sweep_continuously(
+        self, positions: tuple[float, ...], sweep: int = 0
+    ) -> Generator[Slice, None, None]:
         """Move the lens steadily past the positions, and give every frame on the way.
 
         Args:
             positions: of a plan, in the order of time; only the first and the last count, and how
                 many there are: as many frames as that are taken, at the camera's own rate.
+            sweep: number of the sweep.
 
         Yields:
             Slices in the order of time, `index` counting frames, lost ones included; the focus of
@@ -133,134 +123,61 @@ class LensCamera:
             ConfigError: the lag is not calibrated.
             CameraError: the ends are out of reach, no frame came, or the camera is closed.
         """
-        if self._calibration is None or self._lag_s is None:
-            verb = 'lens' if self._calibration is None else 'settle'
-            raise ConfigError(
-                'sweep.motion is glide, but the lag of this lens was not measured: run '
-                f'`sff calibrate {verb}`, or take stop'
-            )
-        period = self._device.period_ns
-        ends = (positions[0], positions[-1])
-        first_ns = self._next_mid_ns(self._place_of(ends[0]))
-        last_ns = first_ns + (len(positions) - 1) * period
-        not_before_ns = first_ns - period  # exposure is shorter than a period
-        lead_ns = round(self._lag_s * 1e9)
+        lag_s = self._lag_s()
+        ends, count = (positions[0], positions[-1]), len(positions)
+        self._begin_at(self._position_code(ends[0]))
         way = math.copysign(1, ends[1] - ends[0])
         newest = -math.inf
-        with Ramp(self._lead, self._device.now_ns, ends, first_ns, last_ns - lead_ns):
-            while True:
-                frame = frame_that_comes(self._device, not_before_ns, LOST_IN_A_ROW)
-                self._last_mid_ns = mid_ns = frame.start_ns + frame.exposure_ns // 2
-                index = round((mid_ns - first_ns) / period)
-                if index >= len(positions):
-                    return  # the last frames were lost
-                with self._lock:
-                    place = self._motion.at(mid_ns)
-                slice_ = self._slice(frame, place)
-                # On a busy machine the lens may leave a frame late: then that one is no news.
-                if way * slice_.focus_dpt > newest:
-                    newest = way * slice_.focus_dpt
-                    yield replace(slice_, index=index, count=len(positions))
-                if index == len(positions) - 1:
-                    return
-                not_before_ns = frame.start_ns + period // 2
+        frames = frames_on_the_way(self._device, self._times, self._lead, ends, count, lag_s)
+        with contextlib.closing(frames):
+            for index, mid_ns, frame in frames:
+                lens = self._optics.state(*self._actuator.at(mid_ns))
+                # On a busy machine the lens may leave a frame late: that one is skipped.
+                if way * lens.focus_dpt > newest:
+                    newest = way * lens.focus_dpt
+                    yield Slice(frame.image, lens, frame.stamp_ns, index, count, sweep)
 
     def close(self) -> None:
-        """Release the device. Closing twice does no harm."""
+        """Release the device; idempotent."""
         self._is_open = False
         self._device.close()
 
-    def _next_mid_ns(self, place: float) -> int:
-        """Return when the next frame will be half exposed, the lens being at a place by then.
+    def _lag_s(self) -> float:
+        """Return the measured lag.
 
-        Where the sweep before ended there, that is the very next frame: nothing is waited for.
+        Raises:
+            ConfigError: there is none.
         """
-        period = self._device.period_ns
-        is_there = self._told is not None and abs(self._motion.goal - place) <= max(
-            self._device.codes.step, 1e-6
-        )
-        if not is_there or self._last_mid_ns is None:
-            self._rest_at(place)
-            frame = self._device.frame(self._ready_ns)
-            self._last_mid_ns = frame.start_ns + frame.exposure_ns // 2
-        mid_ns = self._last_mid_ns + period
-        late = self._device.now_ns() - mid_ns
-        return mid_ns + max(-(-late // period), 0) * period
+        known = self._optics.calibration
+        if known is None or known.lag_s is None:
+            verb = 'lens' if known is None else 'settle'
+            raise ConfigError(
+                'sweep.mode is continuous, but the lag of this lens was not measured: run '
+                f'`sff calibrate {verb}`, or take step'
+            )
+        return known.lag_s
+
+    def _begin_at(self, position_code: float) -> None:
+        """Have the lens where a sweep begins, and know when frames come.
+
+        Where the sweep before ended there, the very next frame will do: nothing is waited for.
+        """
+        if not (self._actuator.goes_to(position_code) and self._times.are_known):
+            self._actuator.rest_at(position_code)
+            self._times.note(self._device.frame(self._actuator.ready_ns))
 
     def _lead(self, focus: float) -> None:
-        """Tell a lens on its way where to focus next."""
-        self._tell(self._motion.code_to(self._place_of(focus)))
+        """Command a moving lens to its next focus."""
+        self._actuator.lead_to(self._position_code(focus))
 
-    def _rest_at(self, place: float) -> None:
-        """Send the lens to a place unless that is where it goes to or is."""
-        is_known = self._told is not None
-        if not is_known:
-            self._tell(self._device.codes.low)  # from where the play is known
-        if not is_known or abs(place - self._motion.goal) > self._device.codes.step / 2 + 1e-9:
-            self._tell(self._motion.code_to(place))
-
-    def _tell(self, code: float) -> None:
-        """Tell the lens the nearest code that it takes, and note when it will have settled."""
-        nearest = self._device.codes.nearest(code)
-        if nearest == self._told:
-            return
-        with self._lock:
-            self._device.move(nearest)  # what is refused was not told
-            self._told = nearest
-            told_ns = self._device.now_ns()
-            self._motion.command(told_ns, nearest)
-        self._ready_ns = told_ns + round(self._settle_s * 1e9)
-
-    def _place_of(self, focus: float) -> float:
-        """Return the place of the lens for a focus, codes; refuse what is out of reach."""
+    def _position_code(self, focus: float) -> float:
+        """Return where the lens must be; refuse what is out of reach."""
         if not self._is_open:
             raise CameraError('the camera is closed')
-        reach = self.focus_range
-        low, high = (reach.far_dpt, reach.near_dpt) if reach else self.code_range
-        unit = 'dpt' if reach else 'in lens codes'
-        if not low <= focus <= high:
-            raise CameraError(
-                f'focus must be within {low:.4g} .. {high:.4g} {unit}, not {focus:g}'
-            )
-        return self._calibration.table.to_code(focus) if self._calibration else focus
-
-    def _slice(self, frame: Frame, place: float) -> Slice:
-        """Return a frame as a slice with all that is known of it."""
-        known = self._calibration
-        if known is None:
-            return Slice(frame.image, math.nan, frame.stamp_ns, code=place)
-        codes = known.table.codes
-        dioptres = known.table.to_dioptres(min(max(place, codes[0]), codes[-1]))
-        return Slice(
-            frame.image,
-            dioptres,
-            frame.stamp_ns,
-            code=place,
-            field_dpt=known.field_dpt,
-            warp=known.warp_at(dioptres),
-        )
+        return self._optics.position_code(focus)
 
 
-def check_fits(calibration: LensCalibration, device: LensDevice) -> None:
-    """Refuse the calibration of another camera.
-
-    Raises:
-        CalibrationError: identity, picture size or codes are not the device's.
-    """
-    known, own = calibration.intrinsics, device.intrinsics
-    if calibration.device and device.identity != calibration.device:
-        raise CalibrationError(
-            f'the lens calibration is for {calibration.device!r}, this camera is '
-            f'{device.identity!r}: calibrate this one, with `sff calibrate lens`'
-        )
-    if (known.width, known.height) != (own.width, own.height):
-        raise CalibrationError(
-            f'the lens calibration is for {known.width}x{known.height}, the camera gives '
-            f'{own.width}x{own.height}'
-        )
-    codes = calibration.table.codes
-    if codes[0] >= device.codes.high or codes[-1] <= device.codes.low:
-        raise CalibrationError(
-            f'the lens calibration is for codes {codes[0]:g} .. {codes[-1]:g}, this lens takes '
-            f'{device.codes.low:g} .. {device.codes.high:g}'
-        )
+def _settle_s(config: LensConfig, known: LensCalibration | None) -> float:
+    """Return how long to wait after a move, s."""
+    measured = known.settle_s if known else None
+    return config.settle_s or (PATIENT_SETTLE_S if measured is None else measured)

@@ -1,20 +1,20 @@
-"""The protocol of hardware: pictures, and a lens that goes where a number says."""
+"""The protocol of hardware: images, and a lens driven by position codes."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from sff_ros.core.image import Image
+from sff_ros.core.image import FloatMap, Image
 from sff_ros.core.optics.intrinsics import Intrinsics
-from sff_ros.core.optics.lens_table import LensTable
+from sff_ros.core.optics.lens_calibration import LensCalibration
 from sff_ros.errors import CameraError, CameraLostError
 
 
 @dataclass(frozen=True, slots=True)
 class CodeRange:
-    """What a lens can be told: low .. high, in steps; a step of 0 is any number between."""
+    """What a lens can be commanded: low .. high, in steps; a step of 0 is any number between."""
 
     low: float
     high: float
@@ -28,7 +28,7 @@ class CodeRange:
             )
 
     def nearest(self, code: float) -> float:
-        """Return the code nearest to a number that the lens can be told."""
+        """Return the code nearest to a number that the lens can be commanded."""
         inside = min(max(code, self.low), self.high)
         if self.step == 0:
             return inside
@@ -39,11 +39,11 @@ class CodeRange:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One picture of a running camera.
+    """One image of a running camera.
 
     Attributes:
         image: (H, W) or (H, W, 3) RGB, uint8 or uint16.
-        start_ns: when its exposure began, on the device's clock; where a camera does not tell, a
+        start_ns: when its exposure began, on the device's clock; where a camera does not say, a
             time that is not later.
         exposure_ns: how long it was exposed; half of it after start_ns is the slice's time.
         stamp_ns: mid-exposure in the domain of time.time_ns().
@@ -56,16 +56,16 @@ class Frame:
 
 
 class LensDevice(Protocol):
-    """A camera and its lens, open and streaming; what it sees is told apart by time alone.
+    """A camera and its lens, open and streaming; its frames are told apart by time alone.
 
     Attributes:
-        identity: what tells this camera from others of its kind, as a serial number; empty where
-            nothing does. A calibration is for one identity.
-        codes: what the lens can be told.
+        identity: what distinguishes this camera from others of its kind, as a serial number; empty
+            where nothing does. A calibration is for one identity.
+        codes: what the lens can be commanded.
         intrinsics: what the camera says of itself; size only where it says nothing.
         period_ns: time from frame to frame.
-        nominal: codes -> dioptres as its maker promises them, not measured; None: codes mean
-            nothing by themselves.
+        nominal: what codes mean as its maker promises it, where they were not calibrated; None:
+            codes mean nothing by themselves.
     """
 
     @property
@@ -81,14 +81,14 @@ class LensDevice(Protocol):
     def period_ns(self) -> int: ...
 
     @property
-    def nominal(self) -> LensTable | None: ...
+    def nominal(self) -> LensCalibration | None: ...
 
     def now_ns(self) -> int:
         """Return the time on the device's clock, that of the frames' start_ns."""
         ...
 
     def move(self, code: float) -> None:
-        """Tell the lens where to go, one of `codes`; return when it was told, not when there.
+        """Command the lens to one of `codes`; return at once, not when it is there.
 
         Another thread may call this while one waits in `frame`.
 
@@ -107,7 +107,17 @@ class LensDevice(Protocol):
         ...
 
     def close(self) -> None:
-        """Put everything back as it was found and release the device. Twice does no harm."""
+        """Put everything back as it was found and release the device; idempotent."""
+        ...
+
+
+@runtime_checkable
+class KnowsDepth(Protocol):
+    """A device that knows the depth of what it sees, as a simulated one does."""
+
+    @property
+    def true_depth_m(self) -> FloatMap:
+        """(H, W) metres along Z at the reference focus."""
         ...
 
 
@@ -117,7 +127,7 @@ def frame_that_comes(device: LensDevice, not_before_ns: int, losses: int) -> Fra
     Args:
         device: open.
         not_before_ns: when its exposure may begin, on the device's clock.
-        losses: how many in a row are put up with.
+        losses: how many in a row are tolerated.
 
     Raises:
         CameraError: more were lost.

@@ -15,7 +15,7 @@ from sff_ros.core.calibration.settling import (
     Settling,
     find_flank,
     judge_steps,
-    measure_play,
+    measure_backlash,
     sharpness,
 )
 from sff_ros.core.image import Image
@@ -23,24 +23,24 @@ from sff_ros.errors import CameraError, CameraLostError
 
 PATIENT_S = 0.4  # nearly every lens has settled by then
 STEPS = 12
-LEAD = 0.06  # of the range, kept free at both ends while the play is not known
+LEAD = 0.06  # of the range, kept free at both ends while the backlash is not known
 LOST_IN_A_ROW = 10
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Motion:
+class MeasuredDynamics:
     """How a lens moves.
 
     Attributes:
         settling: its steps.
-        play: width of its hysteresis, codes.
+        backlash: width of its hysteresis, codes.
         flank: the codes between which it was made to step.
     """
 
     settling: Settling
-    play: float
+    backlash: float
     flank: Flank
 
 
@@ -52,7 +52,7 @@ def take_sweep(
     Args:
         device: open.
         name: for people.
-        codes: strictly monotonic, in the order of time; the first one leaves room for the play
+        codes: strictly monotonic, in the order of time; the first one leaves room for the backlash
             on the side that the lens comes from.
         settle_s: wait after each move.
 
@@ -69,21 +69,23 @@ def take_sweep(
     return CodeSweep(name, codes, tuple(images))
 
 
-def sweep_codes(device: LensDevice, count: int, play: float | None, rising: bool) -> Floats:
-    """Return codes over the whole range but for the play at both ends; a lead where unknown."""
+def sweep_codes(device: LensDevice, count: int, backlash: float | None, rising: bool) -> Floats:
+    """Return codes of the whole range but the backlash at both ends; a lead where unknown."""
     low, high = device.codes.low, device.codes.high
-    lead = LEAD * (high - low) if play is None else 1.1 * play + device.codes.step
+    lead = LEAD * (high - low) if backlash is None else 1.1 * backlash + device.codes.step
     ends = np.linspace(low + lead, high - lead, count)
     codes = np.unique([device.codes.nearest(code) for code in ends.tolist()])
     return codes if rising else codes[::-1].copy()
 
 
-def measure_motion(device: LensDevice, count: int = 31, patient_s: float = PATIENT_S) -> Motion:
-    """Measure settling, lag and play over a still scene with texture.
+def measure_dynamics(
+    device: LensDevice, count: int = 31, patient_s: float = PATIENT_S
+) -> MeasuredDynamics:
+    """Measure settling, lag and backlash over a still scene with texture.
 
     Args:
         device: open.
-        count: slices of the two sweeps that sharpness is told from.
+        count: slices of the two sweeps that sharpness is measured in.
         patient_s: after which the lens is taken to be at rest.
 
     Raises:
@@ -94,39 +96,42 @@ def measure_motion(device: LensDevice, count: int = 31, patient_s: float = PATIE
         take_sweep(device, name, sweep_codes(device, count, None, rising), patient_s)
         for name, rising in (('up', True), ('down', False))
     )
-    play = measure_play(up, down)
+    backlash = measure_backlash(up, down)
     flank = find_flank(up.codes, np.array([sharpness(image) for image in up.images]))
     steps = [_step(device, flank, k, patient_s) for k in range(STEPS)]
-    times, places, starts, goals = (np.concatenate(column) for column in zip(*steps, strict=True))
-    return Motion(judge_steps(times, places, starts, goals), play, flank)
+    times, position_codes, starts, goals = (
+        np.concatenate(column) for column in zip(*steps, strict=True)
+    )
+    settling = judge_steps(times, position_codes, starts, goals)
+    return MeasuredDynamics(settling, backlash, flank)
 
 
 def _step(
     device: LensDevice, flank: Flank, number: int, patient_s: float
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """Step along the flank; return time, place, start and goal of each frame."""
+    """Step along the flank; return time, position code, start and goal of each frame."""
     ends = (float(flank.codes[0]), float(flank.codes[-1]))
     here, there = ends if number % 2 == 0 else ends[::-1]
     device.move(here)
     before = _frame(device, device.now_ns() + round(patient_s * 1e9))
     # At another phase of the frame clock each time, so that all steps together sample finely.
     time.sleep((number + 0.5) / STEPS * device.period_ns * 1e-9)
-    told_ns = device.now_ns()
+    commanded_ns = device.now_ns()
     device.move(there)
     times: list[float] = []
     sharp: list[float] = []
-    not_before_ns = told_ns
+    not_before_ns = commanded_ns
     while not times or times[-1] < 1.5 * patient_s:
         frame = _frame(device, not_before_ns)
-        times.append((frame.start_ns + frame.exposure_ns / 2 - told_ns) * 1e-9)
+        times.append((frame.start_ns + frame.exposure_ns / 2 - commanded_ns) * 1e-9)
         sharp.append(sharpness(frame.image))
         not_before_ns = frame.start_ns + 1
-    places = flank.places(np.array(sharp))
-    start = float(flank.places(np.array([sharpness(before.image)]))[0])
-    rest = places[np.array(times) > patient_s]
+    position_codes = flank.position_codes(np.array(sharp))
+    start = float(flank.position_codes(np.array([sharpness(before.image)]))[0])
+    rest = position_codes[np.array(times) > patient_s]
     goal = float(np.median(rest))
     count = len(times)
-    return np.array(times), places, np.full(count, start), np.full(count, goal)
+    return np.array(times), position_codes, np.full(count, start), np.full(count, goal)
 
 
 def _frame(device: LensDevice, not_before_ns: int) -> Frame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import dataclass
 from typing import Any
 
 from sff_ros.cameras.focus_camera import FocusCamera
@@ -12,16 +13,27 @@ from sff_ros.config.nodes import CaptureConfig
 from sff_ros.errors import ConfigError
 from sff_ros.files.lens_yaml import read_lens
 
-# Name -> module and class, loaded only when asked for; the config group has the same name.
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A camera, loaded only when it is opened.
+
+    Attributes:
+        module, name: its class, which takes the config group of the camera's name.
+        is_device: whether it is a LensDevice, which becomes a camera behind LensCamera; else it
+            is a FocusCamera by itself.
+    """
+
+    module: str
+    name: str
+    is_device: bool = True
+
+
 CAMERAS = {
-    'simulated': ('sff_ros.cameras.simulated.camera', 'SimulatedCamera'),
-    'folder': ('sff_ros.cameras.recorded', 'FolderCamera'),
-}
-# The same for hardware, which takes lens codes and becomes a camera through a calibration.
-DEVICES = {
-    'simulated': ('sff_ros.cameras.simulated.device', 'SimulatedLens'),
-    'v4l2': ('sff_ros.cameras.v4l2.device', 'V4l2Device'),
-    'ros_driver': ('sff_ros.cameras.ros_driver.device', 'RosDriverDevice'),
+    'simulated': Entry('sff_ros.cameras.simulated.device', 'SimulatedLens'),
+    'folder': Entry('sff_ros.cameras.recorded', 'FolderCamera', is_device=False),
+    'v4l2': Entry('sff_ros.cameras.v4l2.device', 'V4l2Device'),
+    'ros_driver': Entry('sff_ros.cameras.ros_driver.device', 'RosDriverDevice'),
 }
 
 
@@ -31,13 +43,12 @@ def open_camera(config: CaptureConfig) -> FocusCamera:
     Raises:
         SffError: it cannot be opened; says why.
     """
-    takes_codes = config.camera == 'simulated' and config.simulated.codes > 0
-    if config.camera in CAMERAS and not takes_codes:
-        camera: FocusCamera = _load(*CAMERAS[config.camera])(getattr(config, config.camera))
+    if not CAMERAS[config.camera].is_device:
+        camera: FocusCamera = _open(config)
         return camera
     # Read first: a file that is wrong needs no device.
     calibration = read_lens(config.lens.file) if config.lens.file else None
-    device = open_device(config)
+    device: LensDevice = _open(config)
     try:
         return LensCamera(device, calibration, config.lens)
     except Exception:
@@ -46,18 +57,27 @@ def open_camera(config: CaptureConfig) -> FocusCamera:
 
 
 def open_device(config: CaptureConfig) -> LensDevice:
-    """Open the hardware that the config names.
+    """Open the hardware that the config names, to be calibrated.
 
     Raises:
-        SffError: it cannot be opened, or it is a camera without a lens of its own; says why.
+        SffError: it cannot be opened, or its lens has no codes; says why.
     """
-    if config.camera not in DEVICES:
+    if not CAMERAS[config.camera].is_device:
+        devices = ', '.join(name for name, entry in CAMERAS.items() if entry.is_device)
         raise ConfigError(
-            f'camera is {config.camera!r}, which has no lens codes; one of {", ".join(DEVICES)}'
+            f'camera is {config.camera!r}, which has no lens codes; one of {devices}'
         )
-    device: LensDevice = _load(*DEVICES[config.camera])(getattr(config, config.camera))
+    if config.camera == 'simulated' and config.simulated.codes == 0:
+        raise ConfigError(
+            'simulated.codes is 0: the lens takes dioptres and needs no calibration; 1023 gives '
+            'it codes'
+        )
+    device: LensDevice = _open(config)
     return device
 
 
-def _load(module: str, name: str) -> Any:
-    return getattr(importlib.import_module(module), name)
+def _open(config: CaptureConfig) -> Any:
+    entry = CAMERAS[config.camera]
+    return getattr(importlib.import_module(entry.module), entry.name)(
+        getattr(config, config.camera)
+    )

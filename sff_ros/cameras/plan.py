@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from sff_ros.cameras.focus_camera import FocusCamera, FocusRange
+from sff_ros.cameras.focus_camera import FocusCamera
+from sff_ros.cameras.reach import Codes, Dioptres, Recorded
 from sff_ros.config.nodes import FEWEST_SLICES, SweepConfig
 from sff_ros.core.optics.thin_lens import ThinLens
 from sff_ros.core.sweep.plan import SweepPlan, explicit, uniform
@@ -27,35 +28,26 @@ def plan_sweep(config: SweepConfig, camera: FocusCamera) -> SweepPlan:
         ConfigError: the sweep leaves the lens's range, or a recording is asked for positions of
             its own; says which parameter and what is allowed.
     """
-    if camera.positions is not None:
-        if config.positions_dpt or config.near_m or config.far_m:
-            raise ConfigError(
-                'sweep.near_m, far_m and positions_dpt do not apply to a recorded sweep: '
-                'its images are its positions'
-            )
-        return explicit(camera.positions)
-    reach = camera.focus_range
-    if reach is None:
-        return _in_codes(config, camera.code_range)
-    if config.positions_dpt and (config.near_m or config.far_m):
-        raise ConfigError('sweep.positions_dpt replaces sweep.near_m and far_m: give only one')
-    if config.positions_dpt:
-        plan = explicit(config.positions_dpt, config.direction)
-    else:
-        near = 1 / config.near_m if config.near_m else reach.near_dpt
-        far = 1 / config.far_m if config.far_m else reach.far_dpt
-        if far >= near:
-            raise ConfigError(
-                f'sweep.near_m ({1 / near:.4g} m) must be less than sweep.far_m ({1 / far:.4g} m)'
-            )
-        plan = uniform(far, near, _count(config, camera, far, near), config.direction)
-    return _within_reach(plan, reach)
+    match camera.reach:
+        case Recorded(positions=positions):
+            return _of_recording(config, positions)
+        case Codes() as codes:
+            return _in_codes(config, codes)
+        case Dioptres() as reach:
+            return _within_reach(_in_dioptres(config, camera.optics, reach), reach)
 
 
-def _in_codes(config: SweepConfig, codes: tuple[float, float] | None) -> SweepPlan:
+def _of_recording(config: SweepConfig, positions: tuple[float, ...]) -> SweepPlan:
+    if config.positions_dpt or config.near_m or config.far_m:
+        raise ConfigError(
+            'sweep.near_m, far_m and positions_dpt do not apply to a recorded sweep: '
+            'its images are its positions'
+        )
+    return explicit(positions)
+
+
+def _in_codes(config: SweepConfig, codes: Codes) -> SweepPlan:
     """Plan the sweep of a lens that is not calibrated: all of it, in even steps of its codes."""
-    if codes is None:
-        raise ConfigError('this camera knows neither dioptres nor codes: nothing to sweep')
     if config.positions_dpt or config.near_m or config.far_m:
         raise ConfigError(
             'sweep.near_m, far_m and positions_dpt need a calibrated lens: set lens.file to a '
@@ -63,20 +55,35 @@ def _in_codes(config: SweepConfig, codes: tuple[float, float] | None) -> SweepPl
         )
     if config.num_slices == 0:
         raise ConfigError('sweep.num_slices is 0 (automatic), which needs a calibrated lens')
-    places = np.linspace(*codes, config.num_slices).tolist()
-    return SweepPlan(tuple(places), config.direction)
+    positions = np.linspace(codes.low, codes.high, config.num_slices).tolist()
+    return SweepPlan(tuple(positions), config.direction)
 
 
-def _count(config: SweepConfig, camera: FocusCamera, far_dpt: float, near_dpt: float) -> int:
-    """Return how many slices to take; from the depth of field where that is left open."""
+def _in_dioptres(config: SweepConfig, optics: ThinLens | None, reach: Dioptres) -> SweepPlan:
+    """Plan the sweep of a calibrated lens as asked for; it may leave the reach."""
+    if config.positions_dpt and (config.near_m or config.far_m):
+        raise ConfigError('sweep.positions_dpt replaces sweep.near_m and far_m: give only one')
+    if config.positions_dpt:
+        return explicit(config.positions_dpt, config.direction)
+    near = 1 / config.near_m if config.near_m else reach.near_dpt
+    far = 1 / config.far_m if config.far_m else reach.far_dpt
+    if far >= near:
+        raise ConfigError(
+            f'sweep.near_m ({1 / near:.4g} m) must be less than sweep.far_m ({1 / far:.4g} m)'
+        )
+    return uniform(far, near, _count(config, optics, far, near), config.direction)
+
+
+def _count(config: SweepConfig, optics: ThinLens | None, far_dpt: float, near_dpt: float) -> int:
+    """Return how many slices to take; from the depth of field where unspecified."""
     if config.num_slices:
         return config.num_slices
-    if camera.optics is None:
+    if optics is None:
         raise ConfigError(
             'sweep.num_slices is 0 (automatic), which needs lens.focal_mm, lens.fnumber and '
             'lens.pitch_um'
         )
-    count = slices_needed(camera.optics, far_dpt, near_dpt)
+    count = slices_needed(optics, far_dpt, near_dpt)
     if count > MOST_SLICES:
         raise ConfigError(
             f'one pixel of blur from slice to slice would take {count} slices, more than '
@@ -91,7 +98,7 @@ def slices_needed(optics: ThinLens, far_dpt: float, near_dpt: float) -> int:
     return math.ceil(blur_px / BLUR_STEP_PX - 1e-9) + 1
 
 
-def _within_reach(plan: SweepPlan, reach: FocusRange) -> SweepPlan:
+def _within_reach(plan: SweepPlan, reach: Dioptres) -> SweepPlan:
     """Refuse a plan that leaves the lens's range; take away what rounding put outside."""
     far, near = plan.positions[0], plan.positions[-1]
     if far < reach.far_dpt - _TOLERANCE_DPT or near > reach.near_dpt + _TOLERANCE_DPT:

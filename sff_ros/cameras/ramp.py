@@ -12,10 +12,10 @@ STEP_S = 0.005  # between commands
 
 
 class Ramp(threading.Thread):
-    """A thread that tells a lens where to focus, from now until a given time.
+    """A thread that leads the focus of a lens, from now until a given time.
 
     Args:
-        lead: tells the lens where to focus.
+        lead: commands the lens to focus somewhere.
         now_ns: the device's clock.
         ends: from where to where, dioptres.
         start_ns, end_ns: when to leave, at the earliest, and when to arrive.
@@ -46,11 +46,18 @@ class Ramp(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        """Tell the lens where to focus, every few milliseconds."""
-        with contextlib.suppress(CameraError):  # frames tell of a device that is gone
-            while not self._left.wait(STEP_S):
-                span = max(self._end_ns - self._start_ns, 1)
-                part = min(max((self._now_ns() - self._start_ns) / span, 0), 1)
-                self._lead((1 - part) * self._from + part * self._to)
-                if part == 1:
-                    return
+        """Lead the lens, a command every few milliseconds."""
+        with contextlib.suppress(CameraError):  # frames report a device that is gone
+            while not self._left.wait(STEP_S) and not self.step():
+                pass
+
+    def step(self) -> bool:
+        """Command the focus that is due now; return whether it is the last.
+
+        Raises:
+            CameraError: the lens refused.
+        """
+        span = max(self._end_ns - self._start_ns, 1)
+        part = min(max((self._now_ns() - self._start_ns) / span, 0), 1)
+        self._lead((1 - part) * self._from + part * self._to)
+        return part == 1

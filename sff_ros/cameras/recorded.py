@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from sff_ros.cameras.focus_camera import FocusRange
+from sff_ros.cameras.reach import Recorded
 from sff_ros.config.cameras import FolderConfig
 from sff_ros.core.optics.intrinsics import Intrinsics
-from sff_ros.core.optics.lens_calibration import Grade
+from sff_ros.core.optics.lens_calibration import CalibrationStatus
 from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CameraError, ConfigError
 from sff_ros.files.stack import read_stack
@@ -44,14 +43,14 @@ class FolderCamera:
         self._closed = False
         focus = self._stack.focus_dpt
         known = self._stack.has_focus
+        positions = tuple(map(float, focus if known else range(len(focus))))
         self.intrinsics: Intrinsics = self._stack.intrinsics
-        self.focus_range = FocusRange(float(focus.min()), float(focus.max())) if known else None
-        self.code_range = None
-        self.grade: Grade = 'calibrated' if known else 'uncalibrated'
+        self.reach = Recorded(positions, known)
+        self.calibration_status: CalibrationStatus = 'calibrated' if known else 'uncalibrated'
         self.optics = None
-        self.positions = tuple(map(float, focus if known else range(len(focus))))
+        self.ground_truth_m = None
 
-    def capture(self, focus: float) -> Slice:
+    def capture(self, focus: float, index: int = 0, count: int = 1, sweep: int = 0) -> Slice:
         """Return the picture recorded at a position, no sooner than the frame rate allows.
 
         Raises:
@@ -60,20 +59,19 @@ class FolderCamera:
         """
         if self._closed:
             raise CameraError('the folder camera is closed')
-        distances = np.abs(np.array(self.positions) - focus)
-        index = int(np.argmin(distances))
-        if not distances[index] <= _SAME_POSITION:
+        distances = np.abs(np.array(self.reach.positions) - focus)
+        number = int(np.argmin(distances))
+        if not distances[number] <= _SAME_POSITION:
             raise CameraError(
                 f'no picture was recorded at {focus:g}; the nearest is at '
-                f'{self.positions[index]:g} ({self._stack.paths[index].name})'
+                f'{self.reach.positions[number]:g} ({self._stack.paths[number].name})'
             )
-        recorded = self._stack.slice(index)
-        image = self._stack.as_8_bit(recorded.image)
-        # Its place in the sweep is for the sweeper to say.
-        return replace(recorded, image=image, stamp_ns=self._next_stamp_ns(), index=0, count=1)
+        image = self._stack.as_8_bit(self._stack.image(number))
+        lens = self._stack.lens[number]
+        return Slice(image, lens, self._next_stamp_ns(), index, count, sweep)
 
     def close(self) -> None:
-        """Refuse further captures. Closing twice does no harm."""
+        """Refuse further captures; idempotent."""
         self._closed = True
 
     def _next_stamp_ns(self) -> int:

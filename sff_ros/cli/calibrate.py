@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from sff_ros.cameras.lens_probe import PATIENT_S, Motion, measure_motion
+from sff_ros.cameras.lens_probe import PATIENT_S, MeasuredDynamics, measure_dynamics
 from sff_ros.cameras.open import open_device
 from sff_ros.cli.arguments import add_camera_arguments, read_capture_config
 from sff_ros.cli.calibrate_lens import live_sweeps, recorded_sweeps
@@ -30,8 +30,8 @@ EPILOG = """\
 3. set lens.file of capture_node to lens.yaml
 
 my.yaml holds the parameters of capture_node, as `ros2 launch` takes them. `sff calibrate show
-lens.yaml` prints what is in it. `sff calibrate settle` measures settling, lag and play alone, over
-any still scene with texture, and puts them into lens.yaml if that is given by --into.
+lens.yaml` prints what is in it. `sff calibrate settle` measures settling, lag and backlash alone,
+over any still scene with texture, and puts them into lens.yaml if that is given by --into.
 """
 
 
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     lens.add_argument('--slices', type=int, default=31, help='a sweep (default: %(default)s)')
     _add_patience(lens)
 
-    settle = verbs.add_parser('settle', help='Measure settling, lag and play of the lens.')
+    settle = verbs.add_parser('settle', help='Measure settling, lag and backlash of the lens.')
     add_camera_arguments(settle)
     settle.add_argument('--into', metavar='YAML', type=Path, help='calibration to put them into')
     _add_patience(settle)
@@ -116,12 +116,12 @@ def parse_board(text: str) -> Board:
     return Board(columns, rows, square_mm * 1e-3)
 
 
-def describe_motion(motion: Motion) -> str:
-    """Return settling, lag and play in a line."""
-    s = motion.settling
+def describe_dynamics(dynamics: MeasuredDynamics) -> str:
+    """Return settling, lag and backlash in a line."""
+    s = dynamics.settling
     return (
         f'settles in {s.settle_s * 1e3:.1f} ms, lags {s.lag_s * 1e3:.1f} ms, '
-        f'play {motion.play:.2f} codes'
+        f'backlash {dynamics.backlash:.2f} codes'
     )
 
 
@@ -149,15 +149,17 @@ def _settle(args: argparse.Namespace) -> None:
     known = read_lens(args.into) if args.into else None
     device = open_device(read_capture_config(args))
     try:
-        motion = measure_motion(device, patient_s=args.patience)
+        dynamics = measure_dynamics(device, patient_s=args.patience)
     finally:
         device.close()
-    print(describe_motion(motion))
+    print(describe_dynamics(dynamics))
     if known is not None:
-        settling = motion.settling
-        known = replace(known, settle_s=settling.settle_s, lag_s=settling.lag_s, play=motion.play)
+        settling = dynamics.settling
+        known = replace(
+            known, settle_s=settling.settle_s, lag_s=settling.lag_s, backlash=dynamics.backlash
+        )
         write_lens(args.into, known)
-        print(f'{args.into}: settle_s, lag_s and play are new')
+        print(f'{args.into}: settle_s, lag_s and backlash are new')
 
 
 def _check_lens(args: argparse.Namespace) -> None:
@@ -180,13 +182,13 @@ def _lens(args: argparse.Namespace) -> None:
     _check_lens(args)
     board = parse_board(args.board)
     if args.folders:
-        sweeps, motion, device = recorded_sweeps(args.folders, board), None, ''
+        sweeps, dynamics, device = recorded_sweeps(args.folders, board), None, ''
     else:
-        sweeps, motion, device = live_sweeps(args, board)
+        sweeps, dynamics, device = live_sweeps(args, board)
     report = calibrate_lens(sweeps, board)
     calibration = replace(report.calibration, device=device)
-    if motion is not None:
-        settling = motion.settling
+    if dynamics is not None:
+        settling = dynamics.settling
         calibration = replace(calibration, settle_s=settling.settle_s, lag_s=settling.lag_s)
     print('\n'.join((*describe_fit(report), '', *describe(calibration))))
     write_lens(args.out, calibration)

@@ -151,7 +151,7 @@ def _estimate(backend: DepthBackend, stack: FocalStack, how: Alignment) -> Focus
     Raises:
         ConfigError: the stack does not know what it is asked for.
     """
-    if how == 'breathing' and all(slice_.warp is None for slice_ in stack.slices):
+    if how == 'breathing' and all(slice_.lens.warp is None for slice_ in stack.slices):
         raise ConfigError(
             '--align breathing: nothing says how the pictures breathe; give scales in stack.yaml, '
             'or take auto'

@@ -57,16 +57,17 @@ class SimulatedConfig(Checked):
         0.0, 'Relative growth of the picture from the far to the near end.', span=(-0.2, 0.2)
     )
     codes: int = param(
-        0, 'The lens is told codes 0 .. this, which mean nothing until it is calibrated; 0: it is '
-        'told dioptres.', span=(0, 65535),
+        0, 'The lens takes codes 0 .. this, which mean nothing until it is calibrated; 0: it '
+        'takes dioptres.', span=(0, 65535),
     )  # fmt: skip
     field_dpt: float = param(
         0.0, 'Field curvature: how much nearer it focuses at tan^2 = 1 off the axis.', unit='dpt',
         span=(-100, 100),
     )  # fmt: skip
-    play: float = param(
-        0.0, 'Width of the hysteresis of a lens that is told codes, in these.', span=(0, 1000)
-    )
+    backlash: float = param(
+        0.0, 'Width of the hysteresis of a lens that takes codes, in these.', span=(0, 1000),
+        formerly='simulated.play',
+    )  # fmt: skip
     bend: float = param(
         0.1, 'How far dioptres leave a straight line over the codes, of their range.',
         span=(-0.2, 0.2),

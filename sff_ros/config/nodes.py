@@ -48,10 +48,10 @@ class SweepConfig(Checked):
         'up: far to near, down: near to far, triangle: alternately (no fly-back of the lens).',
         choices=('up', 'down', 'triangle'), live=True,
     )  # fmt: skip
-    motion: str = param(
-        'stop', 'stop: the lens stands still for every slice; glide: it moves steadily, a slice a '
-        'frame, and where it was is computed (needs the lag of `sff calibrate settle`).',
-        choices=('stop', 'glide'), live=True,
+    mode: str = param(
+        'step', 'step: the lens stands still for every slice; continuous: it moves steadily, a '
+        'slice a frame, and where it was is computed (needs the lag of `sff calibrate settle`).',
+        choices=('step', 'continuous'), live=True, formerly='sweep.motion',
     )  # fmt: skip
 
     def __post_init__(self) -> None:

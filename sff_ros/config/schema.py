@@ -24,6 +24,7 @@ class ParamSpec:
         low, high: inclusive range of a number; None where it is open.
         choices: the allowed words, for a string.
         live: whether a change takes effect while the node runs.
+        formerly: dotted name that it had before; giving that is an error that names the new one.
     """
 
     doc: str
@@ -32,6 +33,7 @@ class ParamSpec:
     high: float | None = None
     choices: tuple[str, ...] = ()
     live: bool = False
+    formerly: str = ''
 
     @property
     def allowed(self) -> str:
@@ -52,10 +54,11 @@ def param(
     span: tuple[float, float] | None = None,
     choices: tuple[str, ...] = (),
     live: bool = False,
+    formerly: str = '',
 ) -> Any:
     """Declare one parameter as a dataclass field."""
     low, high = span if span is not None else (None, None)
-    spec = ParamSpec(doc, unit, low, high, choices, live)
+    spec = ParamSpec(doc, unit, low, high, choices, live, formerly)
     return dataclasses.field(default=default, metadata={'spec': spec})
 
 
@@ -121,7 +124,10 @@ def from_flat(cls: type[ConfigT], values: Mapping[str, Any], prefix: str = '') -
     """
     if not prefix:
         known = [name for name, *_ in walk(cls)]
+        renamed = {spec.formerly: name for name, spec, *_ in walk(cls)}
         for name in values:
+            if name in renamed:
+                raise ConfigError(f'parameter {name!r} is now called {renamed[name]}')
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f'; did you mean {near[0]}?' if near else f'; known: {", ".join(known)}'

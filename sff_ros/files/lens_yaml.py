@@ -21,7 +21,8 @@ from sff_ros.files.yaml_reader import (
     read_mapping,
 )
 
-NUMBERS = ('play', 'settle_s', 'lag_s', 'field_dpt', 'residual_dpt')
+NUMBERS = ('backlash', 'settle_s', 'lag_s', 'field_dpt', 'residual_dpt')
+RENAMED = {'play': 'backlash'}
 NEEDED = ('image_width', 'image_height', 'lens')
 KEYS = (
     *('device', *NEEDED, *NUMBERS),
@@ -34,7 +35,7 @@ def read_lens(file: str | Path) -> LensCalibration:
 
     Keys: `image_width`, `image_height` (px) and `lens` {codes, dioptres, scales} are needed;
     `camera_matrix`, `distortion` and `distortion_model` (at the focus where the scale is 1),
-    `centre_px` [x, y], `play` (codes), `settle_s`, `lag_s`, `field_dpt`, `residual_dpt`,
+    `centre_px` [x, y], `backlash` (codes), `settle_s`, `lag_s`, `field_dpt`, `residual_dpt`,
     `device` (identity) and `optics` {focal_mm, fnumber, pitch_um} are left out where unknown.
 
     Args:
@@ -54,7 +55,7 @@ def read_lens(file: str | Path) -> LensCalibration:
         return LensCalibration(
             table=_table(content['lens']),
             intrinsics=_intrinsics(content),
-            play=as_number(content.get('play', 0.0), 'play'),
+            backlash=as_number(content.get('backlash', 0.0), 'backlash'),
             settle_s=_optional(content, 'settle_s'),
             lag_s=_optional(content, 'lag_s'),
             centre_px=_centre(content.get('centre_px')),
@@ -103,7 +104,7 @@ def write_lens(path: Path, calibration: LensCalibration) -> None:
 
 
 def _check_keys(content: dict[str, object]) -> None:
-    check_keys(content, KEYS)
+    check_keys(content, KEYS, RENAMED)
     missing = [key for key in NEEDED if key not in content]
     if missing:
         raise ConfigError(f'a lens calibration lacks {", ".join(missing)}')

@@ -12,47 +12,46 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from sff_ros.core.image import Image, Warp
+from sff_ros.core.image import Image
 from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import MIN_SLICES, FocalStack, Slice
 from sff_ros.errors import CalibrationError, StackError
 from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.image import SUFFIXES, read_picture, write_png
-from sff_ros.files.stack_yaml import STACK_YAML, FocusList, read_settings, settings_of
+from sff_ros.files.stack_yaml import STACK_YAML, read_settings, settings_of
 
 KEPT_BYTES = 1_000_000_000  # a larger stack is decoded again, picture by picture, when asked for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordedStack:
-    """A recorded sweep; every picture was decoded and checked once when it was opened.
+    """A recorded sweep; every image was decoded and checked once when it was opened.
 
     Attributes:
-        paths: the pictures, in natural order.
-        focus_dpt: (S,) focus distance of each, dioptres; all NaN where unknown.
-        intrinsics: of the pictures as recorded, where they breathe at the reference focus; not
+        paths: the images, in natural order.
+        lens: state of the lens for each.
+        intrinsics: of the images as recorded, where they breathe at the reference focus; not
             calibrated where stack.yaml says nothing.
-        white: the largest value of any pixel of any picture.
-        images: the pictures, or None where they take more than KEPT_BYTES.
-        codes: (S,) what the lens was told, all NaN where unknown.
-        warps: (3, 3) each, from px of the reference focus to px of a picture; None where nobody
-            says how the pictures breathe.
-        field_dpt: field curvature of the lens, dioptres at tan^2 = 1 off the axis.
+        white: the largest value of any pixel of any image.
+        images: the images, or None where they take more than KEPT_BYTES.
     """
 
     paths: tuple[Path, ...]
-    focus_dpt: FocusList
+    lens: tuple[LensState, ...]
     intrinsics: Intrinsics
     white: int
     images: tuple[Image, ...] | None
-    codes: FocusList
-    warps: tuple[Warp, ...] | None
-    field_dpt: float = 0.0
+
+    @property
+    def focus_dpt(self) -> npt.NDArray[np.float64]:
+        """Focus distance of each image, (S,) dioptres; all NaN where unknown."""
+        return np.array([lens.focus_dpt for lens in self.lens])
 
     @property
     def has_focus(self) -> bool:
         """Whether focus distances are known."""
-        return not np.isnan(self.focus_dpt[0])
+        return not np.isnan(self.lens[0].focus_dpt)
 
     def image(self, index: int) -> Image:
         """Return one picture, (H, W) or (H, W, 3) RGB, uint8 or uint16.
@@ -76,13 +75,10 @@ class RecordedStack:
         """Return one picture as a slice; its stamp is its number, ns, as no time was recorded."""
         return Slice(
             image=self.image(index),
-            focus_dpt=float(self.focus_dpt[index]),
+            lens=self.lens[index],
             stamp_ns=index,
             index=index,
             count=len(self.paths),
-            code=float(self.codes[index]),
-            field_dpt=self.field_dpt,
-            warp=None if self.warps is None else self.warps[index],
         )
 
     def focal_stack(self) -> FocalStack:
@@ -118,13 +114,10 @@ def read_stack(folder: Path) -> RecordedStack:
             images.append(image)
     return RecordedStack(
         paths=tuple(paths),
-        focus_dpt=known.focus_dpt,
+        lens=known.lens,
         intrinsics=known.intrinsics,
         white=white,
         images=tuple(images) if keep else None,
-        codes=known.codes,
-        warps=known.warps,
-        field_dpt=known.field_dpt,
     )
 
 

@@ -1,4 +1,4 @@
-"""The stack.yaml beside the pictures of a recorded sweep."""
+"""The stack.yaml beside the images of a recorded sweep."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from sff_ros.core.image import Warp
 from sff_ros.core.optics.breathing import breathing_warp, middle, scales_of
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.optics.lens_table import LensTable
+from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import FocalStack
 from sff_ros.errors import CalibrationError, ConfigError
 from sff_ros.files.camera_info import make_intrinsics
@@ -23,11 +23,9 @@ STACK_YAML = 'stack.yaml'
 FOCUS_KEYS = ('focus_dpt', 'focus_m', 'lens_codes')
 BREATHING_KEYS = ('scales', 'centre_px')
 KEYS = (
-    *FOCUS_KEYS, 'lens', *BREATHING_KEYS, 'field_dpt', 'camera_matrix', 'distortion',
-    'distortion_model',
+    *FOCUS_KEYS, 'position_codes', 'lens', *BREATHING_KEYS, 'field_dpt', 'camera_matrix',
+    'distortion', 'distortion_model',
 )  # fmt: skip
-
-FocusList = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,59 +33,64 @@ class StackSettings:
     """What is known of a recorded sweep.
 
     Attributes:
-        focus_dpt: (S,) dioptres, all NaN where unknown.
+        lens: state of the lens for each image; all know their focus, or none does.
         intrinsics: at the reference focus; not calibrated where unknown.
-        codes: (S,) what the lens was told, all NaN where unknown.
-        warps: from px of the reference focus to px of each picture; None where nobody says.
-        field_dpt: field curvature, dioptres at tan^2 = 1 off the axis; 0 where nobody says.
     """
 
-    focus_dpt: FocusList
+    lens: tuple[LensState, ...]
     intrinsics: Intrinsics
-    codes: FocusList
-    warps: tuple[Warp, ...] | None = None
-    field_dpt: float = 0.0
 
 
 def read_settings(path: Path, count: int, size: tuple[int, int]) -> StackSettings:
     """Read what is known of a recorded sweep; a file that does not exist knows nothing.
 
-    Keys, all optional: `focus_dpt` (dioptres) or `focus_m` (metres, .inf allowed), a value a
-    picture and strictly monotonic; `lens_codes`, likewise, and `lens` {codes, dioptres} or
-    {codes, dioptres, scales}, the table that turns them into dioptres and the picture's scale;
-    `scales`, a value a picture, where `lens` does not give them; `centre_px`, the point that
-    pictures grow about; `field_dpt`, the field curvature; `camera_matrix` (3x3, zero: not
+    Keys, all optional: `focus_dpt` (dioptres) or `focus_m` (metres, .inf allowed), a value an
+    image and strictly monotonic; `lens_codes`, what the lens was commanded, and beside them
+    `position_codes`, where it then was, its backlash taken off; `lens` {codes, dioptres} or
+    {codes, dioptres, scales}, the table that turns codes into dioptres and the image's scale;
+    `scales`, a value an image, where `lens` does not give them; `centre_px`, the point that
+    images grow about; `field_dpt`, the field curvature; `camera_matrix` (3x3, zero: not
     calibrated); `distortion` (4, 5 or 8 coefficients) and `distortion_model`.
 
     Args:
         path: the stack.yaml.
-        count: number of pictures.
+        count: number of images.
         size: their width and height, px.
 
     Raises:
         ConfigError: a key is unknown, or a value has the wrong type, number or order.
         CalibrationError: the lens table or the intrinsics are malformed or do not reach.
     """
-    unknown = np.full(count, np.nan)
     if not path.exists():
-        return StackSettings(unknown, Intrinsics(*size), unknown)
+        return StackSettings((LensState(),) * count, Intrinsics(*size))
     content = read_mapping(path)
     try:
         _check_keys(content)
-        lens = _lens(content)
-        codes = _values(content, 'lens_codes', count)
-        focus_dpt = _focus(content, count, lens)
         intrinsics = _intrinsics(content, size)
-        warps = _warps(content, count, focus_dpt, lens, intrinsics)
-        field_dpt = _field(content, intrinsics)
+        return StackSettings(_lens_states(content, count, intrinsics), intrinsics)
     except (ConfigError, CalibrationError) as err:
         raise type(err)(f'{path}: {err}') from err
-    return StackSettings(
-        unknown if focus_dpt is None else np.array(focus_dpt),
-        intrinsics,
-        unknown if codes is None else np.array(codes),
-        warps,
-        field_dpt,
+
+
+def _lens_states(
+    content: dict[str, object], count: int, intrinsics: Intrinsics
+) -> tuple[LensState, ...]:
+    table = _lens(content)
+    codes = _values(content, 'lens_codes', count)
+    position_codes = _values(content, 'position_codes', count)
+    focus_dpt = _focus(content, count, table)
+    warps = _warps(content, count, focus_dpt, table, intrinsics)
+    field_dpt = _field(content, intrinsics)
+    unknown = (math.nan,) * count
+    return tuple(
+        LensState(*values, field_dpt=field_dpt)
+        for values in zip(
+            focus_dpt or unknown,
+            codes or unknown,
+            position_codes or unknown,
+            warps or (None,) * count,
+            strict=True,
+        )
     )
 
 
@@ -96,6 +99,8 @@ def _check_keys(content: dict[str, object]) -> None:
     given = [key for key in FOCUS_KEYS[:2] if key in content]
     if len(given) > 1:
         raise ConfigError(f'{" and ".join(given)} exclude each other: give one')
+    if 'position_codes' in content and 'lens_codes' not in content:
+        raise ConfigError('position_codes go with lens_codes, which are not given')
     if 'lens' in content and 'lens_codes' not in content:
         raise ConfigError('lens is a table for lens_codes, which are not given')
     if 'lens' in content and given:
@@ -103,7 +108,7 @@ def _check_keys(content: dict[str, object]) -> None:
 
 
 def _values(content: dict[str, object], key: str, count: int) -> tuple[float, ...] | None:
-    """Return the values of each picture; None where they are not given."""
+    """Return the values of each image; None where they are not given."""
     if key not in content:
         return None
     values = as_numbers(content[key], key, finite=key != 'focus_m')
@@ -113,14 +118,17 @@ def _values(content: dict[str, object], key: str, count: int) -> tuple[float, ..
 
 
 def _focus(content: dict[str, object], count: int, lens: LensTable | None) -> list[float] | None:
-    """Return the dioptres of each picture; None where unknown."""
+    """Return the dioptres of each image; None where unknown."""
     key = next((key for key in FOCUS_KEYS if key in content), None)
     values = None if key is None else _values(content, key, count)
     if key is None or values is None:
         return None
     _check_order(values, key)
     if key == 'lens_codes':
-        return None if lens is None else [lens.to_dioptres(code) for code in values]
+        # The table is in position codes; where the backlash is unknown it is taken for none.
+        codes = _values(content, 'position_codes', count) or values
+        _check_order(codes, 'position_codes')
+        return None if lens is None else [lens.to_dioptres(code) for code in codes]
     for i, value in enumerate(values):
         if value < 0 or (key == 'focus_m' and value == 0):
             allowed = '> 0 m' if key == 'focus_m' else '>= 0 dpt'
@@ -157,7 +165,7 @@ def _warps(
     lens: LensTable | None,
     intrinsics: Intrinsics,
 ) -> tuple[Warp, ...] | None:
-    """Return how each picture breathed; None where nothing says."""
+    """Return how each image breathed; None where unspecified."""
     scales: Sequence[float] | None = _values(content, 'scales', count)
     if lens is not None and lens.scales and focus_dpt is not None:
         if scales is not None:
@@ -203,19 +211,21 @@ def settings_of(stack: FocalStack, intrinsics: Intrinsics) -> dict[str, object]:
         CalibrationError: slices breathe in a way that no scale about one point is.
     """
     content: dict[str, object] = {}
-    codes = [slice_.code for slice_ in stack.slices]
+    states = [slice_.lens for slice_ in stack.slices]
     if stack.has_focus:
         content['focus_dpt'] = [float(value) for value in stack.focus_dpt]
-    if not any(map(math.isnan, codes)):
-        content['lens_codes'] = codes
-    if any(slice_.warp is not None for slice_ in stack.slices):
+    if not any(math.isnan(lens.code) for lens in states):
+        content['lens_codes'] = [float(lens.code) for lens in states]
+        if not any(math.isnan(lens.position_code) for lens in states):
+            content['position_codes'] = [float(lens.position_code) for lens in states]
+    if any(lens.warp is not None for lens in states):
         still = np.eye(3)
-        warps = [still if slice_.warp is None else slice_.warp for slice_ in stack.slices]
+        warps = [still if lens.warp is None else lens.warp for lens in states]
         scales, centre = scales_of(warps)
         content |= {'scales': list(scales), 'centre_px': list(centre)}
     if intrinsics.is_calibrated:
-        if stack.slices[0].field_dpt:
-            content['field_dpt'] = stack.slices[0].field_dpt
+        if states[0].field_dpt:
+            content['field_dpt'] = states[0].field_dpt
         content['camera_matrix'] = intrinsics.matrix.tolist()
         if intrinsics.distortion:
             content['distortion'] = list(intrinsics.distortion)

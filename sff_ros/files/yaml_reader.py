@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import yaml
 
@@ -38,13 +40,24 @@ def read_mapping(path: Path) -> dict[str, object]:
     return content
 
 
-def check_keys(content: dict[str, object], known: tuple[str, ...]) -> None:
-    """Refuse a key that nobody knows.
+def check_keys(
+    content: dict[str, object],
+    known: tuple[str, ...],
+    renamed: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Refuse an unknown key.
+
+    Args:
+        content: what was read.
+        known: all keys that there are.
+        renamed: keys that there were, and what they are called now.
 
     Raises:
         ConfigError: names it, and the one that is probably meant.
     """
     for key in content:
+        if key in renamed:
+            raise ConfigError(f'key {key!r} is now called {renamed[key]}')
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f'did you mean {near[0]}? ' if near else ''

@@ -12,8 +12,8 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from sensor_msgs.srv import SetCameraInfo
 from std_srvs.srv import Trigger
 
-from sff_ros.cameras.focus_camera import KnowsDepth
 from sff_ros.cameras.open import open_camera
+from sff_ros.cameras.reach import knows_focus
 from sff_ros.config.nodes import CaptureConfig
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.sweep.stack import Slice, mid_sweep_ns
@@ -36,7 +36,7 @@ from sff_ros.nodes.parameters import NodeParameters
 from sff_ros.nodes.sweeper import Sweeper
 
 _STACK = {'stack/image': Image, 'stack/camera_info': CameraInfo, 'stack/focus': JointState}
-_TRUTH = {'sim/depth/image_rect': Image, 'sim/depth/camera_info': CameraInfo}
+_GROUND_TRUTH = {'sim/depth/image_rect': Image, 'sim/depth/camera_info': CameraInfo}
 
 
 class CaptureNode(LifecycleNode):
@@ -74,7 +74,8 @@ class CaptureNode(LifecycleNode):
         camera = self._sweeper.open()
         try:
             self._intrinsics = self._find_intrinsics(camera.intrinsics)
-            topics = {**_STACK, **_TRUTH} if isinstance(camera, KnowsDepth) else _STACK
+            is_known = camera.ground_truth_m is not None
+            topics = {**_STACK, **_GROUND_TRUTH} if is_known else _STACK
             self._out = offer(self, topics)
         except Exception:
             self._sweeper.close()
@@ -127,7 +128,7 @@ class CaptureNode(LifecycleNode):
         header = header_of(stamp_of(slice_.stamp_ns), self._frame_id)
         publishers = self._out
         publishers['stack/focus'].publish(to_focus(slice_, header))
-        info = to_camera_info(self._intrinsics, header, slice_.warp)
+        info = to_camera_info(self._intrinsics, header, slice_.lens.warp)
         publishers['stack/camera_info'].publish(info)
         picture = to_image(slice_.image, slice_encoding(slice_.image), header)
         publishers['stack/image'].publish(picture)
@@ -136,14 +137,15 @@ class CaptureNode(LifecycleNode):
 
     def _finish_sweep(self, slices: tuple[Slice, ...]) -> None:
         self._last_sweep = slices
-        camera: object = self._sweeper.camera
-        if not isinstance(camera, KnowsDepth) or self._intrinsics is None:
+        camera = self._sweeper.camera
+        depth_m = None if camera is None else camera.ground_truth_m
+        if depth_m is None or self._intrinsics is None:
             return
         stamp = stamp_of(mid_sweep_ns(slices[0].stamp_ns, slices[-1].stamp_ns))
         header = header_of(stamp, self._frame_id)
         info = to_camera_info(self._intrinsics.rectified(), header)
         self._out['sim/depth/camera_info'].publish(info)
-        self._out['sim/depth/image_rect'].publish(to_image(camera.true_depth_m, '32FC1', header))
+        self._out['sim/depth/image_rect'].publish(to_image(depth_m, '32FC1', header))
 
     def _on_trigger(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Start one sweep."""
@@ -206,10 +208,10 @@ class CaptureNode(LifecycleNode):
         camera = self._sweeper.camera  # once: its thread may close it at any time
         if camera is None:
             return
-        report.values['lens'] = camera.grade
-        if camera.focus_range is None:
+        report.values['lens'] = camera.calibration_status
+        if not knows_focus(camera.reach):
             report.add(WARN, 'focus distances unknown: slice positions only, no metric depth')
-        elif camera.grade != 'calibrated':
+        elif camera.calibration_status != 'calibrated':
             report.add(
                 WARN,
                 'lens approximate: metres rest on what its maker promises, or on a calibration of '

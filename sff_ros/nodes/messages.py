@@ -21,6 +21,7 @@ from sff_ros.core.image import FloatMap, Warp
 from sff_ros.core.image_encodings import FOREIGN, decode, raw
 from sff_ros.core.optics.breathing import breathed_matrix, reference_of
 from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import StackError
 from sff_ros.files.camera_info import from_message
@@ -129,9 +130,9 @@ def to_focus(slice_: Slice, header: Header) -> JointState:
     """Return the place of a slice in its sweep: the lens as a joint."""
     names = list(_JOINTS)
     place = [slice_.focus_dpt, slice_.index, slice_.count, slice_.sweep]
-    if slice_.field_dpt:
+    if slice_.lens.field_dpt:
         names.append(_FIELD)
-        place.append(slice_.field_dpt)
+        place.append(slice_.lens.field_dpt)
     return JointState(header=header, name=names, position=[float(v) for v in place])
 
 
@@ -152,9 +153,8 @@ def to_slice(image: Image, focus: JointState, warp: Warp | None = None) -> Slice
         raise StackError(f'slice, slices and sweep must be whole numbers, not {place}')
     index, count, sweep = (int(v) for v in place)
     stamp = stamp_ns(image.header.stamp)
-    return Slice(
-        to_array(image), focus_dpt, stamp, index, count, sweep, field_dpt=field_dpt, warp=warp
-    )
+    lens = LensState(focus_dpt, warp=warp, field_dpt=field_dpt)
+    return Slice(to_array(image), lens, stamp, index, count, sweep)
 
 
 def to_cloud(points: npt.NDArray[np.float32], header: Header) -> PointCloud2:

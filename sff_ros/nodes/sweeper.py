@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
-from sff_ros.cameras.focus_camera import FocusCamera, Glides
+from sff_ros.cameras.focus_camera import ContinuousCamera, FocusCamera
 from sff_ros.cameras.plan import plan_sweep
 from sff_ros.config.nodes import CaptureConfig
 from sff_ros.core.sweep.plan import SweepPlan
@@ -29,7 +28,7 @@ class Sweeper:
         on_slice: takes each slice as it comes, in the sweeper's thread.
         on_sweep: takes the slices of each finished sweep, in the sweeper's thread.
         statistics: counts 'slices', 'sweeps', 'dropped_slices', 'reopened'.
-        log: told once of each new trouble, and of its end.
+        log: called once for each new problem, and when it has ended.
 
     Attributes:
         camera: None while it is closed or lost.
@@ -90,7 +89,7 @@ class Sweeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop after the frame at hand; stopping twice does no harm."""
+        """Stop after the frame at hand; idempotent."""
         self._stop.set()
         self._asked.set()
         if self._thread is not None:
@@ -165,8 +164,8 @@ class Sweeper:
                 self._count_loss(frame)
                 continue
             self._lost_in_a_row = 0
-            slices.append(replace(frame, sweep=self._sweep))
-            self._on_slice(slices[-1])
+            slices.append(frame)
+            self._on_slice(frame)
             self._statistics.count('slices')
             if self._stop.is_set():
                 break
@@ -175,29 +174,28 @@ class Sweeper:
         return tuple(slices)
 
     def _frames(self, camera: FocusCamera, order: tuple[float, ...]) -> Iterator[Slice | SffError]:
-        """Yield the frames of one sweep with their place in it, or why one was lost."""
-        if self._config().sweep.motion == 'glide':
-            yield from self._gliding(camera, order)
+        """Yield the slices of one sweep, or why one was lost."""
+        if self._config().sweep.mode == 'continuous':
+            yield from self._frames_in_motion(camera, order)
             return
         for index, focus in enumerate(order):
             if self._stop.is_set():
                 return
             try:
-                frame = camera.capture(focus)
-                yield replace(frame, index=index, count=len(order))
+                yield camera.capture(focus, index, len(order), self._sweep)
             except SffError as err:
                 yield err
-                # What is refused at once, as a code that a driver does not take, is not hammered.
+                # What is refused at once, as a code that a driver does not take, waits a little.
                 self._stop.wait(_PAUSE_S)
 
-    def _gliding(
+    def _frames_in_motion(
         self, camera: FocusCamera, order: tuple[float, ...]
     ) -> Iterator[Slice | SffError]:
         """Yield the frames of a lens that does not stop; those between two that came are lost."""
-        if not isinstance(camera, Glides):
-            raise ConfigError('sweep.motion is glide, which this camera cannot do: take stop')
+        if not isinstance(camera, ContinuousCamera):
+            raise ConfigError('sweep.mode is continuous, which this camera cannot do: take step')
         expected = 0
-        with contextlib.closing(camera.glide(order)) as frames:
+        with contextlib.closing(camera.sweep_continuously(order, self._sweep)) as frames:
             try:
                 for frame in frames:
                     for index in range(expected, frame.index):

@@ -12,20 +12,21 @@ from stack_files import make_folder
 
 from sff_ros.cameras.focus_camera import FocusCamera
 from sff_ros.cameras.lens_camera import LensCamera
+from sff_ros.cameras.reach import Codes, Dioptres, Recorded, knows_focus
 from sff_ros.cameras.recorded import FolderCamera
-from sff_ros.cameras.simulated.camera import SimulatedCamera
 from sff_ros.cameras.simulated.device import SimulatedLens
 from sff_ros.config.cameras import FolderConfig, LensConfig, SimulatedConfig
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.optics.lens_calibration import LensCalibration
 from sff_ros.core.optics.lens_table import LensTable
-from sff_ros.errors import CameraError
+from sff_ros.errors import CameraError, StackError
 
 Factory = Callable[[Path], FocusCamera]
 
 
 def simulated(folder: Path) -> FocusCamera:
-    return SimulatedCamera(SimulatedConfig(width=96, height=64, realtime=False))
+    config = SimulatedConfig(width=96, height=64, realtime=False)
+    return LensCamera(SimulatedLens(config), None, LensConfig())
 
 
 def folder_of_known_focus(folder: Path) -> FocusCamera:
@@ -38,11 +39,11 @@ def folder_of_unknown_focus(folder: Path) -> FocusCamera:
 
 
 SMALL_LENS = SimulatedConfig(
-    width=96, height=64, pitch_um=46.0, fnumber=0.8, codes=1023, play=10.0, realtime=False
+    width=96, height=64, pitch_um=46.0, fnumber=0.8, codes=1023, backlash=10.0, realtime=False
 )
 # As the simulated lens is: dioptres against codes, from end to end of its reach.
 CALIBRATION = LensCalibration(
-    LensTable((0.0, 1023.0), (1.0417, 3.5417)), Intrinsics(96, 64, 180.0, 180.0), play=10.0
+    LensTable((0.0, 1023.0), (1.0417, 3.5417)), Intrinsics(96, 64, 180.0, 180.0), backlash=10.0
 )
 
 
@@ -70,12 +71,11 @@ def camera(request: pytest.FixtureRequest, tmp_path: Path) -> FocusCamera:
 
 def places(camera: FocusCamera) -> list[float]:
     """Four positions that the camera can visit."""
-    if camera.positions is not None:
-        return list(camera.positions[:4])
-    reach = camera.focus_range
-    ends = camera.code_range if reach is None else (reach.far_dpt, reach.near_dpt)
-    assert ends is not None, 'a lens without a range needs codes or positions'
-    return [float(f) for f in np.linspace(*ends, 4)]
+    match camera.reach:
+        case Recorded(positions=positions):
+            return list(positions[:4])
+        case Dioptres(far, near) | Codes(far, near):
+            return [float(f) for f in np.linspace(far, near, 4)]
 
 
 def test_pictures_have_the_size_of_the_intrinsics(camera: FocusCamera) -> None:
@@ -88,7 +88,7 @@ def test_pictures_have_the_size_of_the_intrinsics(camera: FocusCamera) -> None:
 
 def test_slices_know_their_focus_where_the_lens_is_calibrated(camera: FocusCamera) -> None:
     for focus in places(camera):
-        expected = focus if camera.focus_range is not None else np.nan
+        expected = focus if knows_focus(camera.reach) else np.nan
         # A lens that takes whole codes goes to the nearest, and says so.
         step_dpt = 2.5 / 1023 if isinstance(camera, LensCamera) else 1e-4
         got = camera.capture(focus)
@@ -96,11 +96,26 @@ def test_slices_know_their_focus_where_the_lens_is_calibrated(camera: FocusCamer
 
 
 def test_what_is_known_fits_together(camera: FocusCamera) -> None:
-    assert (camera.focus_range is None) == (camera.grade == 'uncalibrated')
-    if camera.positions is None and camera.focus_range is None:
-        assert camera.code_range is not None
+    assert knows_focus(camera.reach) == (camera.calibration_status != 'uncalibrated')
     if camera.optics is not None:
         assert camera.optics.blur_diameter_px(2.0, 1.0) > 0
+
+
+def test_a_slice_is_whole_when_it_comes(camera: FocusCamera) -> None:
+    slice_ = camera.capture(places(camera)[1], index=2, count=5, sweep=7)
+    assert (slice_.index, slice_.count, slice_.sweep) == (2, 5, 7)
+    if isinstance(camera.reach, Codes):
+        assert slice_.lens.code == round(places(camera)[1])
+    with pytest.raises(StackError, match='outside'):
+        camera.capture(places(camera)[0], index=5, count=5)
+
+
+def test_a_simulated_camera_knows_its_scene_however_it_is_driven(camera: FocusCamera) -> None:
+    depth_m = camera.ground_truth_m
+    assert (depth_m is not None) == isinstance(camera, LensCamera)
+    if depth_m is not None:
+        assert depth_m.shape == (camera.intrinsics.height, camera.intrinsics.width)
+        assert 0.29 < depth_m.min() < 0.45 < 0.6 < depth_m.max() < 0.81
 
 
 def test_stamps_are_wall_clock_and_grow(camera: FocusCamera) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from sff_ros.cameras.focus_camera import FocusRange
 from sff_ros.cameras.plan import plan_sweep
+from sff_ros.cameras.reach import Codes, Dioptres, Reach, Recorded
 from sff_ros.config.nodes import SweepConfig
 from sff_ros.core.optics.intrinsics import Intrinsics
-from sff_ros.core.optics.lens_calibration import Grade
+from sff_ros.core.optics.lens_calibration import CalibrationStatus
 from sff_ros.core.optics.thin_lens import ThinLens
 from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CameraError, ConfigError
@@ -20,25 +20,24 @@ from sff_ros.errors import CameraError, ConfigError
 class Lens:
     """A camera of which only its reach matters."""
 
-    focus_range: FocusRange | None
-    positions: tuple[float, ...] | None = None
-    code_range: tuple[float, float] | None = None
+    reach: Reach
     optics: ThinLens | None = None
-    grade: Grade = 'calibrated'
+    calibration_status: CalibrationStatus = 'calibrated'
+    ground_truth_m: None = None
     intrinsics: Intrinsics = Intrinsics(32, 32)
 
-    def capture(self, focus: float) -> Slice:
+    def capture(self, focus: float, index: int = 0, count: int = 1, sweep: int = 0) -> Slice:
         raise CameraError('planning takes no pictures')
 
     def close(self) -> None: ...
 
 
-CODES = Lens(None, code_range=(12.0, 988.0))
+CODES = Lens(Codes(12.0, 988.0))
 # 8 mm f/4, 5 um: 3.3 px of blur a dioptre.
-SHARP = Lens(FocusRange(0.5, 4.5), optics=ThinLens(0.008, 4.0, 5e-6))
-VERY_SHARP = Lens(FocusRange(0.5, 10.0), optics=ThinLens(0.025, 1.4, 5e-6))
-FREE = Lens(FocusRange(0.5, 4.5))
-TO_INFINITY = Lens(FocusRange(0.0, 10.0))
+SHARP = Lens(Dioptres(0.5, 4.5), optics=ThinLens(0.008, 4.0, 5e-6))
+VERY_SHARP = Lens(Dioptres(0.5, 10.0), optics=ThinLens(0.025, 1.4, 5e-6))
+FREE = Lens(Dioptres(0.5, 4.5))
+TO_INFINITY = Lens(Dioptres(0.0, 10.0))
 
 
 @pytest.mark.parametrize(
@@ -64,18 +63,18 @@ def test_positions_in_dioptres(
 
 
 @pytest.mark.parametrize(
-    ('reach', 'positions'),
+    ('in_dioptres', 'positions'),
     [
-        (FocusRange(0.0, 4.0), (4.0, 2.0, 1.0, 0.0)),
-        (FocusRange(0.0, 4.0), (0.0, 1.0, 4.0)),
-        (None, (0.0, 1.0, 2.0, 3.0)),
+        (True, (4.0, 2.0, 1.0, 0.0)),
+        (True, (0.0, 1.0, 4.0)),
+        (False, (0.0, 1.0, 2.0, 3.0)),
     ],
 )
 @pytest.mark.parametrize('direction', ['up', 'down', 'triangle'])
 def test_recording_keeps_its_order_sweep_after_sweep(
-    reach: FocusRange | None, positions: tuple[float, ...], direction: str
+    in_dioptres: bool, positions: tuple[float, ...], direction: str
 ) -> None:
-    plan = plan_sweep(SweepConfig(direction=direction), Lens(reach, positions))
+    plan = plan_sweep(SweepConfig(direction=direction), Lens(Recorded(positions, in_dioptres)))
     assert [plan.order(sweep) for sweep in range(3)] == [positions] * 3
 
 
@@ -83,7 +82,7 @@ def test_recording_keeps_its_order_sweep_after_sweep(
     'settings', [{'near_m': 0.5}, {'far_m': 1.0}, {'positions_dpt': (1.0, 2.0, 3.0)}]
 )
 def test_recording_has_no_other_positions(settings: dict[str, Any]) -> None:
-    camera = Lens(FocusRange(0.0, 4.0), (4.0, 2.0, 0.0))
+    camera = Lens(Recorded((4.0, 2.0, 0.0), in_dioptres=True))
     with pytest.raises(ConfigError, match='do not apply to a recorded sweep'):
         plan_sweep(SweepConfig(**settings), camera)
 
@@ -109,7 +108,6 @@ def test_recording_has_no_other_positions(settings: dict[str, Any]) -> None:
         (CODES, {'num_slices': 0}, 'automatic.*needs a calibrated lens'),
         (FREE, {'num_slices': 0}, r'needs lens\.focal_mm, lens\.fnumber and lens\.pitch_um'),
         (VERY_SHARP, {'num_slices': 0}, 'would take 1[0-9]{3} slices, more than 100'),
-        (Lens(None), {}, 'knows neither dioptres nor codes'),
     ],
 )
 def test_what_a_lens_cannot_do_is_refused(
@@ -151,7 +149,7 @@ def test_rounding_of_metres_never_leaves_the_reach() -> None:
     for step in range(200):
         far, near = 0.3 + step * 0.01, 3.1 + step * 0.013
         config = SweepConfig(near_m=round(1 / near, 9), far_m=round(1 / far, 9))
-        positions = plan_sweep(config, Lens(FocusRange(far, near))).positions
+        positions = plan_sweep(config, Lens(Dioptres(far, near))).positions
         assert far <= positions[0] <= far + 1e-6
         assert near - 1e-6 <= positions[-1] <= near
         assert len(set(positions)) == 15

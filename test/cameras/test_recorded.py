@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from stack_files import encode, make_folder, texture
 
-from sff_ros.cameras.focus_camera import FocusCamera, FocusRange
+from sff_ros.cameras.focus_camera import FocusCamera
+from sff_ros.cameras.reach import Recorded
 from sff_ros.cameras.recorded import FolderCamera
 from sff_ros.config.cameras import FolderConfig
 from sff_ros.core.optics.intrinsics import Intrinsics
@@ -20,8 +21,7 @@ def open_folder(folder: Path, frame_rate: float = 0.0) -> FolderCamera:
 
 def test_positions_are_the_recorded_dioptres_in_file_order(tmp_path: Path) -> None:
     camera: FocusCamera = open_folder(make_folder(tmp_path, 4, 'focus_m: [0.25, 0.5, 1, .inf]'))
-    assert camera.positions == (4.0, 2.0, 1.0, 0.0)
-    assert camera.focus_range == FocusRange(0.0, 4.0)
+    assert camera.reach == Recorded((4.0, 2.0, 1.0, 0.0), in_dioptres=True)
     assert camera.intrinsics == Intrinsics(40, 32)
     slice_ = camera.capture(2.0 + 5e-7)
     assert slice_.focus_dpt == 2.0
@@ -31,9 +31,8 @@ def test_positions_are_the_recorded_dioptres_in_file_order(tmp_path: Path) -> No
 @pytest.mark.parametrize('yaml', ['', 'lens_codes: [0, 5, 10, 15]'])
 def test_positions_are_numbers_where_focus_is_unknown(tmp_path: Path, yaml: str) -> None:
     camera = open_folder(make_folder(tmp_path, 4, yaml))
-    assert camera.positions == (0.0, 1.0, 2.0, 3.0)
-    assert camera.focus_range is None
-    for position in camera.positions[::-1]:
+    assert camera.reach == Recorded((0.0, 1.0, 2.0, 3.0), in_dioptres=False)
+    for position in camera.reach.positions[::-1]:
         slice_ = camera.capture(position)
         assert np.isnan(slice_.focus_dpt)
         np.testing.assert_array_equal(slice_.image, texture(int(position)))
@@ -112,4 +111,4 @@ def test_opening_checks_the_whole_recording(tmp_path: Path) -> None:
 def test_a_home_directory_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_folder(tmp_path / 'sweep')
     monkeypatch.setenv('HOME', str(tmp_path))
-    assert open_folder(Path('~/sweep')).positions == (0.0, 1.0, 2.0, 3.0)
+    assert open_folder(Path('~/sweep')).reach.positions == (0.0, 1.0, 2.0, 3.0)

@@ -13,6 +13,7 @@ from sff_ros.cameras.recorded import FolderCamera
 from sff_ros.config.cameras import FolderConfig
 from sff_ros.core.optics.breathing import breathing_warp
 from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CalibrationError, ConfigError, SffError
 from sff_ros.files.stack import read_stack, write_stack
@@ -39,8 +40,8 @@ def test_breathing_is_read(
 ) -> None:
     stack = read_stack(make_folder(tmp_path, 4, yaml))
     for slice_, scale in zip(stack.focal_stack().slices, scales, strict=True):
-        assert slice_.warp is not None
-        np.testing.assert_allclose(slice_.warp, breathing_warp(scale, centre), atol=1e-12)
+        assert slice_.lens.warp is not None
+        np.testing.assert_allclose(slice_.lens.warp, breathing_warp(scale, centre), atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -55,8 +56,16 @@ def test_breathing_is_read(
 )
 def test_lens_codes_are_kept(tmp_path: Path, yaml: str, codes: list[float]) -> None:
     stack = read_stack(make_folder(tmp_path, 4, yaml))
-    np.testing.assert_array_equal(stack.codes, codes)
-    np.testing.assert_array_equal([s.code for s in stack.focal_stack().slices], codes)
+    np.testing.assert_array_equal([lens.code for lens in stack.lens], codes)
+    np.testing.assert_array_equal([s.lens.code for s in stack.focal_stack().slices], codes)
+
+
+def test_the_table_of_a_lens_is_in_position_codes(tmp_path: Path) -> None:
+    yaml = 'lens_codes: [22, 30, 37, 44]\nposition_codes: [20, 28, 35, 42]\n' + LENS
+    stack = read_stack(make_folder(tmp_path, 4, yaml))
+    assert stack.focus_dpt == pytest.approx([2.0, 2.8, 3.5, 4.2])
+    assert [lens.code for lens in stack.lens] == [22, 30, 37, 44]
+    assert [lens.position_code for lens in stack.lens] == [20, 28, 35, 42]
 
 
 def test_codes_beside_focus_do_not_change_it(tmp_path: Path) -> None:
@@ -68,6 +77,11 @@ def test_codes_beside_focus_do_not_change_it(tmp_path: Path) -> None:
     ('yaml', 'message'),
     [
         ('scales: [1, 2, 3]', 'scales has 3 values for 4 pictures'),
+        ('position_codes: [1, 2, 3, 4]', 'position_codes go with lens_codes, which are not given'),
+        ('lens_codes: [1, 2, 3, 4]\nposition_codes: [1, 2, 3]',
+         'position_codes has 3 values for 4'),
+        ('lens_codes: [1, 2, 3, 4]\nposition_codes: [1, 3, 2, 4]',
+         'position_codes must be strictly monotonic: position_codes[2] is 2 after 3'),
         ('scales: [1, 1, 0, 1]', 'scales must be positive, not 0'),
         ('scales: [1, 1, .nan, 1]', 'scales[2] must be finite, not nan'),
         ('scales: 1', 'scales must be a list of numbers, not 1'),
@@ -95,9 +109,14 @@ def test_wrong_settings_are_named(tmp_path: Path, yaml: str, message: str) -> No
 def sweep(step_dpt: float, codes: bool, centre: tuple[float, float] | None) -> list[Slice]:
     return [
         Slice(
-            texture(i), (i + 1) * step_dpt, 1000 + i, i, 4,
-            code=100.5 + 7 * i if codes else np.nan,
-            warp=None if centre is None else breathing_warp(scale, centre),
+            texture(i),
+            LensState(
+                (i + 1) * step_dpt,
+                code=100.5 + 7 * i if codes else np.nan,
+                position_code=90.5 + 7 * i if codes else np.nan,
+                warp=None if centre is None else breathing_warp(scale, centre),
+            ),
+            1000 + i, i, 4,
         )
         for i, scale in enumerate(SCALES)
     ]  # fmt: skip
@@ -112,16 +131,17 @@ def test_a_written_stack_reads_back_the_same(
     slices = sweep(step_dpt, codes, centre)
     write_stack(tmp_path / 'stack', slices, CAMERA)
     for sent, got in zip(slices, read_stack(tmp_path / 'stack').focal_stack().slices, strict=True):
-        np.testing.assert_array_equal((got.focus_dpt, got.code), (sent.focus_dpt, sent.code))
-        assert (got.warp is None) == (sent.warp is None)
-        if got.warp is not None and sent.warp is not None:
-            np.testing.assert_allclose(got.warp, sent.warp, atol=1e-9)
+        for name in ('focus_dpt', 'code', 'position_code'):
+            np.testing.assert_array_equal(getattr(got.lens, name), getattr(sent.lens, name))
+        assert (got.lens.warp is None) == (sent.lens.warp is None)
+        if got.lens.warp is not None and sent.lens.warp is not None:
+            np.testing.assert_allclose(got.lens.warp, sent.lens.warp, atol=1e-9)
 
 
 def test_what_no_scales_say_is_not_written(tmp_path: Path) -> None:
     slices = sweep(1.0, True, None)
     turned = np.array([[1, 0.01, 0], [-0.01, 1, 0], [0, 0, 1]])
-    odd = Slice(slices[0].image, 0.5, 999, 0, 4, warp=turned)
+    odd = Slice(slices[0].image, LensState(0.5, warp=turned), 999, 0, 4)
     with pytest.raises(CalibrationError, match='a scale about one point of all pictures'):
         write_stack(tmp_path / 'stack', [odd, *slices[1:]], CAMERA)
     assert not (tmp_path / 'stack').exists()
@@ -131,18 +151,25 @@ def test_the_folder_camera_hands_on_what_is_known(tmp_path: Path) -> None:
     write_stack(tmp_path / 'stack', sweep(1.0, True, (12.3, 20.7)), CAMERA)
     camera = FolderCamera(FolderConfig(path=str(tmp_path / 'stack'), frame_rate=0.0))
     slice_ = camera.capture(3.0)
-    assert (slice_.focus_dpt, slice_.code, slice_.index, slice_.count) == (3.0, 114.5, 0, 1)
-    assert slice_.warp is not None
-    np.testing.assert_allclose(slice_.warp, breathing_warp(1.02, (12.3, 20.7)), atol=1e-9)
+    assert (slice_.lens.focus_dpt, slice_.lens.code, slice_.lens.position_code) == (
+        3.0,
+        114.5,
+        104.5,
+    )
+    assert slice_.lens.warp is not None
+    np.testing.assert_allclose(slice_.lens.warp, breathing_warp(1.02, (12.3, 20.7)), atol=1e-9)
 
 
 def test_field_curvature_is_written_and_read(tmp_path: Path) -> None:
-    slices = [Slice(texture(i, (32, 40), 255), 1.0 + i, i, i, 4, field_dpt=-1.5) for i in range(4)]
+    slices = [
+        Slice(texture(i, (32, 40), 255), LensState(1.0 + i, field_dpt=-1.5), i, i, 4)
+        for i in range(4)
+    ]
     write_stack(tmp_path / 'stack', slices, CAMERA)
     stack = read_stack(tmp_path / 'stack')
-    assert stack.field_dpt == -1.5
-    assert {slice_.field_dpt for slice_ in stack.focal_stack().slices} == {-1.5}
-    assert read_stack(make_folder(tmp_path / 'plain', 4)).field_dpt == 0
+    assert {lens.field_dpt for lens in stack.lens} == {-1.5}
+    assert {slice_.lens.field_dpt for slice_ in stack.focal_stack().slices} == {-1.5}
+    assert read_stack(make_folder(tmp_path / 'plain', 4)).lens[0].field_dpt == 0
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_a_number_may_be_a_name(given: str, value: str) -> None:
 
 
 def test_whole_numbers_may_be_given_for_others() -> None:
-    assert read('-p', 'simulated.play:=24').simulated.play == 24.0
+    assert read('-p', 'simulated.backlash:=24').simulated.backlash == 24.0
     assert read('-p', 'simulated.codes:=1023').simulated.codes == 1023
 
 

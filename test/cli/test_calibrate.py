@@ -31,11 +31,11 @@ from sff_ros.pipeline import ShapeFromFocus
 
 # 12 mm f/2.8 in front of 640x480 pixels of 6.9 um, which reaches from 0.25 m to 5 m.
 LENS = SimulatedConfig(
-    codes=1023, play=24.0, settle_s=0.05, breathing=0.04, focal_mm=12.0, fnumber=2.8,
+    codes=1023, backlash=24.0, settle_s=0.05, breathing=0.04, focal_mm=12.0, fnumber=2.8,
     near_m=0.27, far_m=2.4, square_mm=20.0, field_dpt=4.0, realtime=False,
 )  # fmt: skip
 GIVEN = {
-    'codes': 1023, 'play': 24.0, 'settle_s': 0.05, 'breathing': 0.04, 'focal_mm': 12.0,
+    'codes': 1023, 'backlash': 24.0, 'settle_s': 0.05, 'breathing': 0.04, 'focal_mm': 12.0,
     'fnumber': 2.8, 'near_m': 0.27, 'far_m': 2.4, 'square_mm': 20.0, 'scene': 'board',
     'field_dpt': 4.0, 'realtime': 'false',
 }  # fmt: skip
@@ -101,13 +101,13 @@ def test_breathing_is_within_a_thousandth(known: LensCalibration) -> None:
     assert known.centre_px == pytest.approx((319.5, 239.5), abs=3)
 
 
-def test_play_and_settling_are_known(known: LensCalibration) -> None:
-    assert known.play == pytest.approx(LENS.play, abs=1.0)
+def test_backlash_and_settling_are_known(known: LensCalibration) -> None:
+    assert known.backlash == pytest.approx(LENS.backlash, abs=1.0)
     assert known.settle_s == pytest.approx(LENS.settle_s, abs=1 / LENS.frame_rate)
     # A critically damped lens that settles to 1 % in 50 ms lags 2 / 132.8 Hz behind.
     assert known.lag_s == pytest.approx(0.01507, abs=0.004)
     assert known.field_dpt == pytest.approx(LENS.field_dpt, abs=0.4)  # 0.02 dpt in the corner
-    assert known.grade == 'calibrated'
+    assert known.status == 'calibrated'
     assert known.device == 'simulated lens 0'
 
 
@@ -115,7 +115,7 @@ def test_play_and_settling_are_known(known: LensCalibration) -> None:
 def test_depth_of_planes_is_within_a_hundredth(lens_yaml: Path, distance_m: float) -> None:
     with opened(lens_yaml, scene='plane', plane_m=distance_m) as (camera, _):
         plan = plan_sweep(SweepConfig(num_slices=25), camera)
-        for sweep in (0, 1):  # from either side of the play
+        for sweep in (0, 1):  # from either side of the backlash
             depth_m = _depth(camera, plan.order(sweep))
             assert np.isfinite(depth_m).mean() > 0.7
             error = depth_m[np.isfinite(depth_m)] / distance_m - 1
@@ -127,9 +127,9 @@ def _depth(camera: LensCamera, order: tuple[float, ...]) -> npt.NDArray[np.float
     """Sweep and return metres where sure."""
     slices = []
     for index, focus in enumerate(order):
-        slice_ = camera.capture(focus)
-        assert slice_.warp is not None
-        slices.append(replace(slice_, index=index, count=len(order)))
+        slice_ = camera.capture(focus, index, len(order))
+        assert slice_.lens.warp is not None
+        slices.append(slice_)
     found = ShapeFromFocus(PeakBackend(), align='breathing').estimate(FocalStack(tuple(slices)))
     dioptres = found.dioptres_for(camera.intrinsics)
     assert dioptres is not None
@@ -157,8 +157,8 @@ def test_show_prints_and_draws(
 ) -> None:
     assert main(['calibrate', 'show', str(lens_yaml), '--plot', str(tmp_path / 'p.png')]) == 0
     said = capsys.readouterr().out
-    assert said.startswith('grade: CALIBRATED (0.0')
-    for line in ('camera: simulated lens 0', 'breathing: ', 'play: 2', 'settling: '):
+    assert said.startswith('calibration status: CALIBRATED (0.0')
+    for line in ('camera: simulated lens 0', 'breathing: ', 'backlash: 2', 'settling: '):
         assert f'\n{line}' in said
     for picture in (tmp_path / 'p.png', lens_yaml.parent / 'lens.png'):
         drawn = cv2.imread(str(picture))

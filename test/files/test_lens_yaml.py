@@ -18,7 +18,7 @@ from sff_ros.files.lens_yaml import read_lens, write_lens
 FULL = LensCalibration(
     LensTable((10.0, 500.5, 900.0), (0.5, 2.25, 4.5), (0.99, 1.0, 1.02)),
     Intrinsics(640, 480, 1000.5, 1001.5, 320.25, 240.75, (-0.1, 0.02, 0.0, 0.0, 0.0)),
-    play=12.5,
+    backlash=12.5,
     settle_s=0.045,
     lag_s=0.0125,
     field_dpt=-1.25,
@@ -44,7 +44,7 @@ def test_what_is_written_is_read(calibration: LensCalibration, tmp_path: Path) -
 def test_unknown_stays_unknown(tmp_path: Path) -> None:
     write_lens(tmp_path / 'lens.yaml', BARE)
     content = yaml.safe_load((tmp_path / 'lens.yaml').read_text())
-    assert set(content) == {'image_width', 'image_height', 'play', 'field_dpt', 'lens'}
+    assert set(content) == {'image_width', 'image_height', 'backlash', 'field_dpt', 'lens'}
     again = read_lens(tmp_path / 'lens.yaml')
     assert (again.settle_s, again.lag_s, again.residual_dpt, again.optics) == (None,) * 4
     assert not again.intrinsics.is_calibrated
@@ -55,6 +55,7 @@ def test_unknown_stays_unknown(tmp_path: Path) -> None:
     [
         ({'lens': None}, 'a lens calibration lacks lens'),
         ({'setle_s': 1}, "unknown key 'setle_s'; did you mean settle_s?"),
+        ({'play': 20}, "key 'play' is now called backlash"),
         ({'settle_s': 'soon'}, "settle_s must be a number, not 'soon'"),
         ({'lag_s': -1}, 'lag_s of a lens must be finite and >= 0'),
         ({'image_width': 640.5}, 'must be whole numbers, not 640.5 and 480'),

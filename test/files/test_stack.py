@@ -11,6 +11,7 @@ import pytest
 from stack_files import DOME, encode, make_folder, texture
 
 from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CalibrationError, SffError, StackError
 from sff_ros.files import stack as stack_folder
@@ -88,7 +89,7 @@ def test_intrinsics_are_read(tmp_path: Path, yaml: str, expected: Intrinsics) ->
     ('yaml', 'message'),
     [
         ('focus_mm: [1, 2, 3, 4]', "unknown key 'focus_mm'; did you mean focus_m? known: "),
-        ('colour: red', "unknown key 'colour'; known: focus_dpt, focus_m, lens_codes, lens,"),
+        ('colour: red', "unknown key 'colour'; known: focus_dpt, focus_m, lens_codes, pos"),
         ('focus_dpt: [1, 2, 3]', 'focus_dpt has 3 values for 4 pictures'),
         ('focus_dpt: [1, 2, 2, 4]', 'strictly monotonic: focus_dpt[2] is 2 after 2'),
         ('focus_m: [1, 2, 4, 3]', 'strictly monotonic: focus_m[3] is 3 after 4'),
@@ -199,7 +200,7 @@ def test_a_large_stack_is_decoded_when_asked_for(
 
 def sweep(count: int, shape: tuple[int, ...], high: int, step_dpt: float) -> list[Slice]:
     return [
-        Slice(texture(i, shape, high), (i + 1) * step_dpt, 1000 + i, i, count)
+        Slice(texture(i, shape, high), LensState((i + 1) * step_dpt), 1000 + i, i, count)
         for i in range(count)
     ]
 
@@ -253,10 +254,9 @@ def test_write_stack_refuses_what_it_cannot_give_back(tmp_path: Path) -> None:
         write_stack(tmp_path / 'a', slices, Intrinsics(80, 64))
     with pytest.raises(StackError, match='3 slices or more, not 2'):
         write_stack(tmp_path / 'a', slices[:2], Intrinsics(40, 32))
+    odd = replace(slices[3], lens=LensState(2.5))
     with pytest.raises(StackError, match='monotonic'):
-        write_stack(
-            tmp_path / 'a', [*slices[:3], replace(slices[3], focus_dpt=2.5)], Intrinsics(40, 32)
-        )
+        write_stack(tmp_path / 'a', [*slices[:3], odd], Intrinsics(40, 32))
     (tmp_path / 'b').mkdir()
     with pytest.raises(StackError, match='b: exists already'):
         write_stack(tmp_path / 'b', slices, Intrinsics(40, 32))

@@ -16,6 +16,7 @@ from std_msgs.msg import Header
 
 from sff_ros.core.optics.breathing import breathing_warp
 from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.errors import CalibrationError
 from sff_ros.files.stack import write_stack
 from sff_ros.nodes.capture_node import CaptureNode
@@ -50,7 +51,7 @@ def test_round_trip(scale: float) -> None:
     np.testing.assert_allclose(found, warp, atol=1e-9)
     slice_ = sweep(camera())[3]
     got = to_slice(to_image(slice_.image, 'rgb8', Header()), to_focus(slice_, Header()), found)
-    assert got.warp is found
+    assert got.lens.warp is found
 
 
 def test_without_breathing_the_wire_is_as_it_was() -> None:
@@ -174,7 +175,7 @@ def test_an_uncalibrated_lens_is_followed_by_its_pictures(
     start: StartGraph, tmp_path: Path, align: str, focus_dpt: float, used: str
 ) -> None:
     of = camera(0.05)
-    known = [replace(s, warp=None, focus_dpt=s.focus_dpt * focus_dpt) for s in sweep(of)]
+    known = [replace(s, lens=LensState(s.focus_dpt * focus_dpt)) for s in sweep(of)]
     write_stack(tmp_path / 'stack', known, of.intrinsics)
     capture: dict[str, Any] = {
         'camera': 'folder', 'folder.path': str(tmp_path / 'stack'), 'folder.frame_rate': 60.0,

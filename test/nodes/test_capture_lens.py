@@ -1,4 +1,4 @@
-"""What capture_node makes of a lens that is told codes."""
+"""What capture_node makes of a lens that takes codes."""
 
 from __future__ import annotations
 
@@ -53,44 +53,47 @@ def test_a_lens_without_a_calibration_is_swept_in_codes(start: StartGraph) -> No
 
 
 @pytest.mark.parametrize(
-    ('residual_dpt', 'grade'), [(0.004, 'calibrated'), (None, 'approximate'), (0.2, 'approximate')]
+    ('residual_dpt', 'expected'),
+    [(0.004, 'calibrated'), (None, 'approximate'), (0.2, 'approximate')],
 )
-def test_the_grade_is_told_and_metres_follow(
-    start: StartGraph, tmp_path: Path, residual_dpt: float | None, grade: str
+def test_the_status_is_reported_and_metres_follow(
+    start: StartGraph, tmp_path: Path, residual_dpt: float | None, expected: str
 ) -> None:
     file = written(tmp_path, replace(KNOWN, residual_dpt=residual_dpt))
     graph = start(CaptureNode, capture_node={**LENS, 'lens.file': file})
-    said = 'OK' if grade == 'calibrated' else 'lens approximate: metres rest on'
+    said = 'OK' if expected == 'calibrated' else 'lens approximate: metres rest on'
     status = graph.status('capture_node', said, lambda s: said in s.message)
-    assert facts(status)['lens'] == grade
+    assert facts(status)['lens'] == expected
     # The nearest of 1023 codes, each visited more than once.
     focus = np.unique(np.round(focus_of(graph, 12)[:, 0], 4))
     assert focus == pytest.approx(np.linspace(1.0417, 3.5417, 5), abs=0.002)
 
 
-def test_a_gliding_lens_gives_a_slice_a_frame(start: StartGraph, tmp_path: Path) -> None:
-    settings = {**LENS, 'lens.file': written(tmp_path, KNOWN), 'sweep.motion': 'glide'}
+def test_a_moving_lens_gives_a_slice_a_frame(start: StartGraph, tmp_path: Path) -> None:
+    settings = {**LENS, 'lens.file': written(tmp_path, KNOWN), 'sweep.mode': 'continuous'}
     settings['sweep.num_slices'] = 15
     graph = start(CaptureNode, capture_node=settings)
     images = graph.collect(Image, 'stack/image')
-    places = focus_of(graph, 60)
+    joints = focus_of(graph, 60)
     wait(lambda: len(images) >= 60, 'pictures')
-    for sweep in np.unique(places[:, 3])[1:3]:
-        focus = places[places[:, 3] == sweep, 0]
-        assert len(focus) >= 12
+    for sweep in np.unique(joints[:, 3])[1:3]:
+        focus = joints[joints[:, 3] == sweep, 0]
         assert (np.diff(focus) > 0).all() or (np.diff(focus) < 0).all()
     steps_ns = np.diff([stamp_ns(image.header.stamp) for image in images[:60]])
-    # A frame each 10 ms, now and then one late on a busy machine.
-    assert np.median(steps_ns) == pytest.approx(10e6, rel=0.01)
+    # A frame each 10 ms; a busy machine loses some, and those that come are on the same grid.
+    assert steps_ns.min() == 10_000_000
+    assert (steps_ns % 10_000_000 == 0).all()
 
 
-def test_gliding_can_be_switched_on_while_it_runs(start: StartGraph, tmp_path: Path) -> None:
+def test_continuous_sweeps_can_be_switched_on_while_it_runs(
+    start: StartGraph, tmp_path: Path
+) -> None:
     known = written(tmp_path, replace(KNOWN, lag_s=None))
     graph = start(CaptureNode, capture_node={**LENS, 'lens.file': known})
     focus_of(graph, 5)
-    assert graph.set('capture_node', 'sweep.motion', 'glide').successful
+    assert graph.set('capture_node', 'sweep.mode', 'continuous').successful
     graph.says('capture_node', 'the lag of this lens was not measured')
-    assert graph.set('capture_node', 'sweep.motion', 'stop').successful
+    assert graph.set('capture_node', 'sweep.mode', 'step').successful
     focus_of(graph, 5)
 
 

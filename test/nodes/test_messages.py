@@ -15,6 +15,7 @@ from std_msgs.msg import Header
 
 from sff_ros.core.image_encodings import FOREIGN, PLAIN
 from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CalibrationError, StackError
 from sff_ros.nodes import messages
@@ -221,12 +222,17 @@ def test_a_senseless_camera_is_refused(change: dict[str, Any], words: str) -> No
 @pytest.mark.parametrize('field_dpt', [0.0, -1.25])
 def test_slice_round_trip(focus_dpt: float, field_dpt: float) -> None:
     sent = Slice(
-        random(np.uint8, 3), focus_dpt, 1_700_000_000_123_456_789, 3, 15, 42, field_dpt=field_dpt
+        random(np.uint8, 3),
+        LensState(focus_dpt, field_dpt=field_dpt),
+        1_700_000_000_123_456_789,
+        3,
+        15,
+        42,
     )
     header = header_of(stamp_of(sent.stamp_ns), 'lens')
     got = to_slice(to_image(sent.image, 'rgb8', header), to_focus(sent, header))
     np.testing.assert_equal(
-        (got.focus_dpt, got.stamp_ns, got.index, got.count, got.sweep, got.field_dpt),
+        (got.focus_dpt, got.stamp_ns, got.index, got.count, got.sweep, got.lens.field_dpt),
         (sent.focus_dpt, sent.stamp_ns, sent.index, sent.count, sent.sweep, field_dpt),
     )
     np.testing.assert_array_equal(got.image, sent.image)

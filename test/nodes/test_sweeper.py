@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from live_graph import wait
 
-from sff_ros.cameras.focus_camera import FocusRange
+from sff_ros.cameras.reach import Dioptres
 from sff_ros.config.nodes import CaptureConfig, SweepConfig
 from sff_ros.core.optics.intrinsics import Intrinsics
-from sff_ros.core.optics.lens_calibration import Grade
+from sff_ros.core.optics.lens_calibration import CalibrationStatus
+from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CameraError, CameraLostError, StackError
 from sff_ros.nodes import sweeper
@@ -38,22 +39,22 @@ class Device:
 
 
 class FlakyCamera:
-    focus_range = FocusRange(1.0, 3.0)
-    code_range = None
-    positions = None
-    grade: Grade = 'calibrated'
+    reach = Dioptres(1.0, 3.0)
+    calibration_status: CalibrationStatus = 'calibrated'
     optics = None
+    ground_truth_m = None
     intrinsics = Intrinsics(16, 16)
 
     def __init__(self, device: Device) -> None:
         self._device = device
 
-    def capture(self, focus: float) -> Slice:
+    def capture(self, focus: float, index: int = 0, count: int = 1, sweep: int = 0) -> Slice:
         time.sleep(0.001)
         error = self._device.fail()
         if error is not None:
             raise error
-        return Slice(np.zeros((16, 16), np.uint8), focus, time.time_ns())
+        image = np.zeros((16, 16), np.uint8)
+        return Slice(image, LensState(focus), time.time_ns(), index, count, sweep)
 
     def close(self) -> None:
         self._device.closed += 1
@@ -105,21 +106,22 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Bench]]:
 Make = Callable[..., Bench]
 
 
-class GlidingCamera(FlakyCamera):
-    """Loses the third and the last frame when it glides."""
+class MovingCamera(FlakyCamera):
+    """Loses the third and the last frame of a continuous sweep."""
 
-    def glide(self, positions: tuple[float, ...]) -> Generator[Slice, None, None]:
+    def sweep_continuously(
+        self, positions: tuple[float, ...], sweep: int = 0
+    ) -> Generator[Slice, None, None]:
         for index, focus in enumerate(positions):
             if index not in (2, 4):
-                frame = self.capture(focus)
-                yield replace(frame, index=index, count=len(positions))
+                yield self.capture(focus, index, len(positions), sweep)
 
 
-def test_gliding_counts_the_frames_between_as_lost(make: Make) -> None:
+def test_a_continuous_sweep_counts_the_frames_between_as_lost(make: Make) -> None:
     bench = make()
-    bench.device.camera = GlidingCamera
-    motion = replace(bench.config.sweep, motion='glide')
-    bench.config = replace(bench.config, sweep=motion)
+    bench.device.camera = MovingCamera
+    sweep = replace(bench.config.sweep, mode='continuous')
+    bench.config = replace(bench.config, sweep=sweep)
     bench.start()
     wait(lambda: len(bench.sweeps) >= 3, 'three sweeps')
     for number, slices in enumerate(bench.sweeps[:3]):
@@ -127,12 +129,12 @@ def test_gliding_counts_the_frames_between_as_lost(make: Make) -> None:
     assert bench.counted('dropped_slices') >= 6
 
 
-def test_a_camera_that_cannot_glide_says_so(make: Make) -> None:
+def test_a_camera_that_cannot_sweep_continuously_says_so(make: Make) -> None:
     bench = make()
-    bench.config = replace(bench.config, sweep=replace(bench.config.sweep, motion='glide'))
+    bench.config = replace(bench.config, sweep=replace(bench.config.sweep, mode='continuous'))
     bench.start()
     wait(lambda: bench.sweeper.problem, 'a problem')
-    assert 'sweep.motion is glide, which this camera cannot do' in bench.sweeper.problem
+    assert 'sweep.mode is continuous, which this camera cannot do' in bench.sweeper.problem
 
 
 def test_a_camera_that_is_gone_is_opened_anew_at_once(make: Make) -> None:

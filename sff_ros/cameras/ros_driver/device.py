@@ -15,7 +15,7 @@ from sff_ros.cameras.ros_driver.settings import parse_settings
 from sff_ros.cameras.ros_driver.stream import PictureStream, Received
 from sff_ros.config.cameras import RosDriverConfig
 from sff_ros.core.optics.intrinsics import Intrinsics
-from sff_ros.core.optics.lens_table import LensTable
+from sff_ros.core.optics.lens_calibration import LensCalibration
 from sff_ros.errors import CalibrationError, CameraError, ConfigError
 
 MEASURED = 7  # frames that tell the frame rate
@@ -85,9 +85,11 @@ class RosDriverDevice:
         return self._period_ns
 
     @property
-    def nominal(self) -> LensTable | None:
+    def nominal(self) -> LensCalibration | None:
         """Codes -> dioptres by the config; None where it says nothing."""
-        return self._nominal
+        if self._nominal is None:
+            return None
+        return LensCalibration(self._nominal, self.intrinsics)
 
     def now_ns(self) -> int:
         """Return the time on the wall clock, by which drivers stamp."""

@@ -1,4 +1,4 @@
-"""A lens that is told codes, before the simulated optics: with play, inertia and a curve."""
+"""A simulated camera: hardware that does not exist, before a scene whose depth is known."""
 
 from __future__ import annotations
 
@@ -9,96 +9,62 @@ import numpy as np
 
 from sff_ros.cameras.lens_device import CodeRange, Frame
 from sff_ros.cameras.simulated import textures
+from sff_ros.cameras.simulated.actuator import SETTLED, Actuator
 from sff_ros.cameras.simulated.board import board_layers, pose, textured_layers
 from sff_ros.cameras.simulated.frame_clock import FrameClock
 from sff_ros.cameras.simulated.optics import SimulatedOptics
 from sff_ros.config.cameras import SimulatedConfig
 from sff_ros.core.calibration.charuco import Board
+from sff_ros.core.image import FloatMap, Image
 from sff_ros.core.optics.intrinsics import Intrinsics
-from sff_ros.errors import CameraError, CameraLostError, ConfigError
+from sff_ros.core.optics.lens_calibration import LensCalibration
+from sff_ros.core.optics.lens_table import LensTable
+from sff_ros.errors import CameraError, CameraLostError
 
-# (1 + x) exp(-x) = 0.01: a critically damped step is within 1 % after x over its frequency.
-SETTLED = 6.638
-FOCUS_STEP_DPT = 0.002  # pictures are rendered for these; the blur changes by 1/100 px
+# Images of a lens on its way are rendered for these; the blur changes by 1/100 px.
+FOCUS_STEP_DPT = 0.002
 BALL_REACH_PX = 30
-BOARD_PLACES = 8
+BOARD_POSITIONS = 8
 TILTS_DEG = ((25, 0), (0, -25), (-20, 15), (0, 0), (20, 20), (0, 30), (-30, 0), (15, -20))
 # Boards are held a little inside the scene's range, where the sweep goes past them.
 INSIDE = 0.06
 
 
-class Actuator:
-    """A critically damped lens with play: x'' = w^2 (goal - x) - 2 w x'."""
-
-    def __init__(self, place: float, play: float, settle_s: float) -> None:
-        self._half = play / 2
-        self._rate = SETTLED / settle_s if settle_s else math.inf
-        self._goal = self._place = place
-        self._speed = 0.0
-        self._time_ns = 0
-        self._before: tuple[int, float, float, float] = (0, place, 0.0, place)
-
-    def command(self, time_ns: int, code: float) -> None:
-        """Send it elsewhere; times must not step back."""
-        self._before = (self._time_ns, self._place, self._speed, self._goal)
-        self._place, self._speed = self._state(time_ns)
-        self._time_ns = time_ns
-        self._goal = min(max(self._goal, code - self._half), code + self._half)
-
-    def at(self, time_ns: int) -> float:
-        """Return where it is at a time not before the last command but one."""
-        if time_ns < self._time_ns:
-            return _follow(*self._before, self._rate, time_ns)[0]
-        return self._state(time_ns)[0]
-
-    def _state(self, time_ns: int) -> tuple[float, float]:
-        here = (self._time_ns, self._place, self._speed, self._goal)
-        return _follow(*here, self._rate, time_ns)
-
-
-def _follow(
-    start_ns: int, place: float, speed: float, goal: float, rate: float, time_ns: int
-) -> tuple[float, float]:
-    """Return place and speed at a time after the start."""
-    if math.isinf(rate):
-        return goal, 0.0
-    t = max(time_ns - start_ns, 0) * 1e-9
-    away = place - goal
-    push = speed + rate * away
-    decay = math.exp(-rate * t)
-    return goal + (away + push * t) * decay, (speed - rate * push * t) * decay
-
-
 class SimulatedLens:
-    """The simulated optics behind a lens with codes; follows the LensDevice protocol.
+    """The simulated optics behind a lens; follows the LensDevice and KnowsDepth protocols.
 
-    Dioptres grow with the code along a slightly bent line. Nothing of that is told: it takes a
-    calibration to use them.
+    Where config.codes is 0 its codes are dioptres, and it says so. Else dioptres grow with the
+    code along a slightly bent line, with backlash, and it takes a calibration to know them.
 
     Args:
         config: lens, scene, frame rate and faults.
 
+    Attributes:
+        optical: what the images come from.
+
     Raises:
-        ConfigError: the lens takes no codes, or see SimulatedOptics.
+        ConfigError: see SimulatedOptics.
     """
 
     def __init__(self, config: SimulatedConfig) -> None:
-        if config.codes < 1:
-            raise ConfigError(
-                'simulated.codes is 0: the lens takes dioptres and needs no calibration; 1023 '
-                'gives it codes'
-            )
         self._config = config
-        self.optical = SimulatedOptics(config)
-        self.codes = CodeRange(0, config.codes)
-        self.nominal = None
+        self.optical = optical = SimulatedOptics(config)
         self.identity = f'simulated lens {config.seed}'
-        self.intrinsics = Intrinsics(config.width, config.height)
+        self.codes: CodeRange
+        self.nominal: LensCalibration | None
+        if config.codes:
+            self.codes, self.nominal = CodeRange(0, config.codes), None
+            self.intrinsics = Intrinsics(config.width, config.height)
+        else:
+            self.codes = CodeRange(optical.reach.far_dpt, optical.reach.near_dpt, step=0)
+            self.nominal = in_dioptres(optical, config.settle_s)
+            self.intrinsics = optical.intrinsics
         self._clock = FrameClock(config.frame_rate, config.realtime)
         self.period_ns = self._clock.period_ns
         self._rng = np.random.default_rng((config.seed, 2))
         self._lock = threading.Lock()
-        self._actuator = Actuator(config.codes / 2, config.play, config.settle_s)
+        backlash = config.backlash if config.codes else 0.0
+        self._actuator = Actuator(self.codes.low, backlash, config.settle_s)
         self._board = -1
         self._is_open = True
         if config.scene == 'board':
@@ -111,13 +77,16 @@ class SimulatedLens:
         return self._clock.now_ns()
 
     def move(self, code: float) -> None:
-        """Tell the lens where to go.
+        """Command the lens.
 
         Raises:
             CameraError: it is none of `codes`.
         """
         if not math.isfinite(code) or code != self.codes.nearest(code):
-            raise CameraError(f'lens code {code:g} is not a whole number 0 .. {self.codes.high:g}')
+            raise CameraError(
+                f'lens code {code:g} is none of {self.codes.low:g} .. {self.codes.high:g} in '
+                f'steps of {self.codes.step:g}'
+            )
         with self._lock:
             self._actuator.command(self.now_ns(), code)
 
@@ -130,24 +99,34 @@ class SimulatedLens:
         """
         if not self._is_open:
             raise CameraLostError('the simulated camera is closed')
-        stamp_ns = self._clock.expose(not_before_ns)
-        middle_ns = stamp_ns - self._clock.epoch_ns
-        with self._lock:
-            place = self._actuator.at(middle_ns)
-        if self._rng.random() < self._config.drop_rate:
-            raise CameraError(f'the frame at lens code {place:.4g} was lost')
-        focus = round(self.true_dioptres(place) / FOCUS_STEP_DPT) * FOCUS_STEP_DPT
-        image = self.optical.picture(focus, self._shake_px(middle_ns), self._ball_px(middle_ns))
+        start_ns = self._clock.next_start_ns(not_before_ns)
         exposure_ns = self._clock.exposure_ns
-        return Frame(image, middle_ns - exposure_ns // 2, exposure_ns, stamp_ns)
+        middle_ns = start_ns + exposure_ns // 2
+        expected_dpt, is_at_rest = self._focus_at(middle_ns)
+        # Rendered while the frame is waited for, where the lens will not move any more.
+        image = self._render(expected_dpt, middle_ns) if is_at_rest else None
+        stamp_ns = self._clock.finish(start_ns)
+        focus_dpt, _ = self._focus_at(middle_ns)
+        if self._rng.random() < self._config.drop_rate:
+            raise CameraError(f'the frame at {focus_dpt:.4g} dpt was lost')
+        if image is None or focus_dpt != expected_dpt:
+            image = self._render(focus_dpt, middle_ns)
+        return Frame(image, start_ns, exposure_ns, stamp_ns)
 
     def close(self) -> None:
-        """Give no more frames. Closing twice does no harm."""
+        """Give no more frames; idempotent."""
         self._is_open = False
 
-    def true_dioptres(self, place: float) -> float:
-        """Return where the lens focuses at a place, codes: the truth, for tests."""
-        share = place / self._config.codes
+    @property
+    def true_depth_m(self) -> FloatMap:
+        """Depth along Z of the nearest surface that covers half the pixel, (H, W) float32 m."""
+        return self.optical.true_depth_m
+
+    def true_dioptres(self, position_code: float) -> float:
+        """Return where the lens really focuses at a position."""
+        if not self._config.codes:
+            return position_code
+        share = position_code / self._config.codes
         reach = self.optical.reach
         bent = share + 4 * self._config.bend * share * (1 - share)
         return reach.far_dpt + (reach.near_dpt - reach.far_dpt) * bent
@@ -157,7 +136,7 @@ class SimulatedLens:
         self._board += 1
         config = self._config
         far, near = 1 / config.far_m, 1 / config.near_m
-        share = INSIDE + (1 - 2 * INSIDE) * (self._board % BOARD_PLACES) / (BOARD_PLACES - 1)
+        share = INSIDE + (1 - 2 * INSIDE) * (self._board % BOARD_POSITIONS) / (BOARD_POSITIONS - 1)
         distance_m = 1 / (far + share * (near - far))
         tilt = TILTS_DEG[self._board % len(TILTS_DEG)]
         board = Board(square_m=config.square_mm * 1e-3)
@@ -176,6 +155,18 @@ class SimulatedLens:
         texture = np.tile(tile, (*tiles, 1)).astype(np.float32)
         self.optical.show(textured_layers(texture, pixel_m, camera, border, where))
 
+    def _focus_at(self, time_ns: int) -> tuple[float, bool]:
+        """Return where the lens focuses at a time, dioptres, and whether it is at rest."""
+        with self._lock:
+            position_code, goal = self._actuator.at(time_ns), self._actuator.goal
+        here, rest = self.true_dioptres(position_code), self.true_dioptres(goal)
+        if abs(here - rest) < FOCUS_STEP_DPT / 2:
+            return rest, True
+        return round(here / FOCUS_STEP_DPT) * FOCUS_STEP_DPT, False
+
+    def _render(self, focus_dpt: float, time_ns: int) -> Image:
+        return self.optical.picture(focus_dpt, self._shake_px(time_ns), self._ball_px(time_ns))
+
     def _shake_px(self, time_ns: int) -> float:
         turns = self._config.vibration_rate * time_ns * 1e-9
         return self._config.vibration_px * math.sin(2 * math.pi * turns)
@@ -185,3 +176,16 @@ class SimulatedLens:
             return 0
         way = (self._config.ball_speed * time_ns * 1e-9 + BALL_REACH_PX) % (4 * BALL_REACH_PX)
         return round(abs(way - 2 * BALL_REACH_PX) - BALL_REACH_PX)
+
+
+def in_dioptres(optical: SimulatedOptics, settle_s: float) -> LensCalibration:
+    """Return what is known of a lens whose codes are dioptres."""
+    ends = (optical.reach.far_dpt, optical.reach.near_dpt)
+    return LensCalibration(
+        LensTable(ends, ends),
+        optical.intrinsics,
+        settle_s=settle_s,
+        lag_s=2 * settle_s / SETTLED,
+        residual_dpt=0.0,
+        optics=optical.lens,
+    )

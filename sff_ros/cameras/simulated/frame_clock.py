@@ -8,7 +8,7 @@ EXPOSURE = 0.5  # of the frame period
 
 
 class FrameClock:
-    """Frames that start at even intervals, whether or not anybody takes them.
+    """Frames that start at even intervals, whether they are taken or not.
 
     Args:
         frame_rate: frames a second, > 0.
@@ -33,18 +33,21 @@ class FrameClock:
         """Return the time on this clock, ns; only differences mean something."""
         return time.monotonic_ns() if self._realtime else self._virtual_ns
 
-    def expose(self, ready_ns: int) -> int:
-        """Block until the first new frame that starts at ready_ns or later is exposed.
+    def next_start_ns(self, ready_ns: int) -> int:
+        """Return when the first new frame starts that starts at ready_ns or later.
 
-        Args:
-            ready_ns: time on this clock from which a frame is good.
+        No frame is given twice.
+        """
+        frame = -(-(ready_ns - self._start_ns) // self.period_ns)
+        self._last = max(frame, self._last + 1)
+        return self._start_ns + self._last * self.period_ns
+
+    def finish(self, start_ns: int) -> int:
+        """Block until the frame that starts then is exposed.
 
         Returns:
             The time of mid-exposure in the domain of time.time_ns().
         """
-        frame = -(-(ready_ns - self._start_ns) // self.period_ns)
-        self._last = max(frame, self._last + 1)
-        start_ns = self._start_ns + self._last * self.period_ns
         left_ns = start_ns + self.exposure_ns - self.now_ns()
         if not self._realtime:
             self._virtual_ns += max(left_ns, 0)

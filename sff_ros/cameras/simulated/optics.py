@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.cameras.focus_camera import FocusRange
+from sff_ros.cameras.reach import Dioptres
 from sff_ros.cameras.simulated.scene import BALL, build_scene
 from sff_ros.config.cameras import SimulatedConfig
 from sff_ros.core.image import FloatMap
@@ -54,7 +54,8 @@ class SimulatedOptics:
     Attributes:
         lens: as configured.
         reach: what the lens reaches: a tenth of the scene's range beyond either end.
-        reference_dpt: the focus at which `intrinsics` and the truth hold: the middle of the range.
+        reference_dpt: the focus at which `intrinsics` and the ground truth hold: the middle of the
+            range.
 
     Raises:
         ConfigError: the scene is empty or nearer than the lens can focus, or its blur is
@@ -151,7 +152,7 @@ class SimulatedOptics:
     def _radius_px(self, object_dpt: float, focus_dpt: float) -> float:
         return self.lens.blur_diameter_px(object_dpt, focus_dpt) / 2
 
-    def _outside_px(self, scene: FocusRange) -> int:
+    def _outside_px(self, scene: Dioptres) -> int:
         """Return how much of the scene outside the picture can end up in it, px."""
         reach = self.reach
         radius = max(
@@ -241,16 +242,16 @@ def _shifted(picture: NoiseFree, shift_px: float) -> NoiseFree:
     return np.asarray(moved, np.int16)
 
 
-def _scene_range(config: SimulatedConfig) -> FocusRange:
+def _scene_range(config: SimulatedConfig) -> Dioptres:
     """Return the range of the scene, dioptres."""
     if not config.near_m < config.far_m:
         raise ConfigError(
             f'near_m must be less than far_m, not {config.near_m:g} and {config.far_m:g}'
         )
-    return FocusRange(1 / config.far_m, 1 / config.near_m)
+    return Dioptres(1 / config.far_m, 1 / config.near_m)
 
 
-def _reach(scene: FocusRange, config: SimulatedConfig) -> FocusRange:
+def _reach(scene: Dioptres, config: SimulatedConfig) -> Dioptres:
     """Return the range of the lens, dioptres: a little more than the scene's."""
     margin = FOCUS_MARGIN * (scene.near_dpt - scene.far_dpt)
     near = scene.near_dpt + margin
@@ -259,4 +260,4 @@ def _reach(scene: FocusRange, config: SimulatedConfig) -> FocusRange:
             f'near_m {config.near_m:g} is too near for focal_mm {config.focal_mm:g}: the lens '
             f'must reach {1000 / near:.0f} mm, and a lens cannot focus within its focal length'
         )
-    return FocusRange(max(scene.far_dpt - margin, 0.0), near)
+    return Dioptres(max(scene.far_dpt - margin, 0.0), near)

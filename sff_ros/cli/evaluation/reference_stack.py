@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sff_ros.core.image import FloatMap
+from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import FocalStack, Slice
 
 WIDTH, HEIGHT, SLICES = 640, 480, 15
@@ -43,7 +44,8 @@ def known_stack() -> KnownStack:
         grey = _mixed(np.asarray(blurred, np.float32), np.asarray(level, np.float32)) + noise
         picture = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
         rgb = np.repeat(picture[..., None], 3, axis=2)
-        slices.append(Slice(rgb, 1.0 + 0.1 * index, stamp_ns=index, index=index, count=SLICES))
+        lens = LensState(1.0 + 0.1 * index)
+        slices.append(Slice(rgb, lens, stamp_ns=index, index=index, count=SLICES))
     return KnownStack(FocalStack(tuple(slices)), truth)
 
 

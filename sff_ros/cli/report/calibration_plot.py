@@ -32,10 +32,10 @@ def calibration_picture(calibration: LensCalibration, report: LensReport | None)
     panels = [_Plot(codes, dioptres, 'lens code', 'dioptres')]
     if report is not None:
         fit, points = report.fit, report.points
-        free = points.codes - points.side * fit.play / 2
+        free = points.codes - points.side * fit.backlash / 2
         panels[0] = _Plot(
             np.concatenate((codes, free)), np.concatenate((dioptres, points.dioptres)),
-            'lens code, play taken off', 'dioptres',
+            'lens code, backlash taken off', 'dioptres',
         )  # fmt: skip
         panels[0].dots(free[fit.inside], points.dioptres[fit.inside], _POINT)
         panels[0].dots(free[~fit.inside], points.dioptres[~fit.inside], _OUTLIER)

@@ -12,7 +12,7 @@ from sff_ros.core.optics.lens_calibration import LARGEST_RESIDUAL_DPT, LensCalib
 def describe(calibration: LensCalibration) -> list[str]:
     """Return the lines of `sff calibrate show`."""
     k, table = calibration.intrinsics, calibration.table
-    lines = [f'grade: {calibration.grade.upper()}{_why(calibration)}']
+    lines = [f'calibration status: {calibration.status.upper()}{_why(calibration)}']
     lines += [f'camera: {calibration.device}'] if calibration.device else []
     lines.append(_intrinsics(calibration))
     ends = sorted((table.dioptres[0], table.dioptres[-1]))
@@ -28,7 +28,7 @@ def describe(calibration: LensCalibration) -> list[str]:
     else:
         lines.append('breathing: not measured')
     lines.append(f'field curvature: {calibration.field_dpt:+.3f} dpt{_corner(calibration)}')
-    lines.append(f'play: {calibration.play:.2f} codes')
+    lines.append(f'backlash: {calibration.backlash:.2f} codes')
     lines.append(f'settling: {_seconds(calibration.settle_s)}, lag {_seconds(calibration.lag_s)}')
     lines.append('')
     lines.append(f'{"code":>9} {"dioptres":>9} {"metres":>9} {"scale":>8}')

@@ -1,6 +1,6 @@
 """Slices brought into one frame: what focus and an unsteady hand did to the picture, undone.
 
-Where the lens is calibrated, how the picture breathes is known (Slice.warp). What is left between
+Where the lens is calibrated, its breathing is known (LensState.warp). What is left between
 a slice and the one before is looked for in the pictures, on top of that. Both together are one
 resampling, since each one blurs a little, and blur is what is measured.
 """
@@ -124,7 +124,8 @@ class Aligner:
 
     def find(self, slice_: Slice) -> Place:
         """Find where the next slice lies; the sweep goes on from there once it is taken."""
-        known: Warp = slice_.warp if self._breathes and slice_.warp is not None else np.eye(3)
+        breathing = slice_.lens.warp if self._breathes else None
+        known: Warp = np.eye(3) if breathing is None else breathing
         if self._model is None:
             return Place(known, np.eye(3), slice_.stamp_ns)
         levels = tuple(pyramid(slice_.image))
@@ -257,9 +258,10 @@ def align(stack: FocalStack, how: Alignment) -> AlignedStack:
 
 def moved(slice_: Slice, warp: Warp) -> Slice:
     """Return a slice resampled into a frame; `warp` is from px of the frame to px of it."""
-    if slice_.warp is None and is_still(warp):
+    if slice_.lens.warp is None and is_still(warp):
         return slice_
-    return replace(slice_, image=warped(slice_.image, warp), warp=None)
+    lens = replace(slice_.lens, warp=None)
+    return replace(slice_, image=warped(slice_.image, warp), lens=lens)
 
 
 def _reach(warp: Warp, level: Level) -> float:

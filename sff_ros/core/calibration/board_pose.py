@@ -70,18 +70,21 @@ class Poses:
 
 
 def find_poses(
-    views: Sequence[BoardViews], places: Sequence[Floats], breathing: Breathing, board: Board
+    views: Sequence[BoardViews],
+    position_codes: Sequence[Floats],
+    breathing: Breathing,
+    board: Board,
 ) -> Poses:
     """Find the camera and the board's poses together (Zhang, PAMI 2000), at the reference.
 
     Args:
         views: of each sweep.
-        places: of the lens, of each slice of each sweep.
-        breathing: scale against place.
+        position_codes: of the lens, of each slice of each sweep.
+        breathing: scale against position code.
         board: as printed.
 
     Raises:
-        CalibrationError: too few views, or none tilted enough to tell the focal length.
+        CalibrationError: too few views, or none tilted enough to find the focal length.
     """
     if len(views) < FEWEST_VIEWS:
         raise CalibrationError(
@@ -90,7 +93,9 @@ def find_poses(
         )
     width, height = views[0].sweep.size
     middle = ((width - 1) / 2, (height - 1) / 2)
-    corners = [_at_reference(v, p, breathing, middle) for v, p in zip(views, places, strict=True)]
+    corners = [
+        _at_reference(v, p, breathing, middle) for v, p in zip(views, position_codes, strict=True)
+    ]
     solids = [board.points_m(seen.ids).astype(np.float32) for seen in corners]
     flats = [seen.px.astype(np.float32) for seen in corners]
     solved = _solve(solids, flats, (width, height))
@@ -118,13 +123,13 @@ def find_poses(
 
 
 def _at_reference(
-    views: BoardViews, places: Floats, breathing: Breathing, middle: tuple[float, float]
+    views: BoardViews, position_codes: Floats, breathing: Breathing, middle: tuple[float, float]
 ) -> Corners:
-    """Return the median place of each corner that a sweep shows, at the reference."""
+    """Return the median position of each corner that a sweep shows, at the reference."""
     seen: dict[int, list[Points]] = {}
-    for corners, place in zip(views.corners, places.tolist(), strict=True):
+    for corners, position_code in zip(views.corners, position_codes.tolist(), strict=True):
         if corners is not None:
-            px = breathing.to_reference(corners.px, place, middle)
+            px = breathing.to_reference(corners.px, position_code, middle)
             for number, point in zip(corners.ids.tolist(), px, strict=True):
                 seen.setdefault(number, []).append(point)
     ids = np.array(sorted(seen), np.intp)

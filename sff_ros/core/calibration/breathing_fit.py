@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from sff_ros.core.calibration.charuco import FEWEST_CORNERS, Corners, Points
 
-DEGREE = 2  # of the scale's logarithm against the place of the lens
-# A change of scale by less over the whole sweep cannot tell its centre apart from a drift.
+DEGREE = 2  # of the scale's logarithm against the position code of the lens
+# A change of scale by less over the whole sweep cannot distinguish its centre from a drift.
 LEAST_FOR_CENTRE = 0.002
 
 Floats = npt.NDArray[np.float64]
@@ -19,14 +19,14 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Breathing:
-    """The scale of the picture against the place of the lens; 1 at the reference.
+    """The scale of the image against the position code of the lens; 1 at the reference.
 
-    log scale = sum of terms[n] * t^(n + 1), t = (place - reference) / span.
+    log scale = sum of terms[n] * t^(n + 1), t = (position code - reference) / span.
 
     Attributes:
         reference, span: codes.
         terms: (DEGREE,).
-        centre_px: the point that stays, x and y; None where too little moved to tell.
+        centre_px: the point that stays, x and y; None where too little moved to find it.
     """
 
     reference: float
@@ -34,25 +34,29 @@ class Breathing:
     terms: Floats
     centre_px: tuple[float, float] | None
 
-    def scale_at(self, place: Floats | float) -> Floats:
-        """Return the size of the picture at places of the lens over that at the reference."""
-        scale: Floats = np.exp(self._powers(np.asarray(place, float)) @ self.terms)
+    def scale_at(self, position_code: Floats | float) -> Floats:
+        """Return the size of the image at position codes over that at the reference."""
+        scale: Floats = np.exp(self._powers(np.asarray(position_code, float)) @ self.terms)
         return scale
 
-    def to_reference(self, px: Points, place: float, middle: tuple[float, float]) -> Points:
+    def to_reference(
+        self, px: Points, position_code: float, middle: tuple[float, float]
+    ) -> Points:
         """Return where points of a picture are at the reference, (N, 2) px."""
         centre = np.array(self.centre_px or middle)
-        moved: Points = centre + (px - centre) / self.scale_at(place)
+        moved: Points = centre + (px - centre) / self.scale_at(position_code)
         return moved
 
-    def from_reference(self, px: Points, place: float, middle: tuple[float, float]) -> Points:
+    def from_reference(
+        self, px: Points, position_code: float, middle: tuple[float, float]
+    ) -> Points:
         """Return where points at the reference are in a picture, (N, 2) px."""
         centre = np.array(self.centre_px or middle)
-        moved: Points = centre + (px - centre) * self.scale_at(place)
+        moved: Points = centre + (px - centre) * self.scale_at(position_code)
         return moved
 
-    def _powers(self, place: Floats) -> Floats:
-        return powers((place - self.reference) / self.span)
+    def _powers(self, position_code: Floats) -> Floats:
+        return powers((position_code - self.reference) / self.span)
 
 
 def powers(t: Floats) -> Floats:
@@ -70,12 +74,12 @@ def fit_breathing(
     squares of their logarithms; r and the shifts give the centre.
 
     Args:
-        sweeps: places of the lens and what is seen there, of each sweep.
-        reference: place of scale 1, codes.
-        span: over which the scale is to be told, codes.
+        sweeps: position codes of the lens and what is seen there, of each sweep.
+        reference: position code of scale 1.
+        span: over which the scale is to be known, codes.
     """
     rows, growths, shifts, weights = [], [], [], []
-    for places, views in sweeps:
+    for position_codes, views in sweeps:
         seen = [k for k, view in enumerate(views) if view is not None]
         if len(seen) < 2:
             continue
@@ -84,7 +88,7 @@ def fit_breathing(
             growth = _growth(views[base], views[k]) if k != base else None
             if growth is None:
                 continue
-            t = (places[[k, base]] - reference) / span
+            t = (position_codes[[k, base]] - reference) / span
             rows.append(powers(t[0]) - powers(t[1]))
             growths.append(growth[0])
             shifts.append(growth[1])

@@ -80,7 +80,7 @@ class Board:
         return np.asarray(cells[down[:, None], across], np.uint8)
 
     def points_m(self, ids: Ids) -> Points:
-        """Return the places of corners on the board, x right, y down, (N, 3) m, z = 0."""
+        """Return the positions of corners on the board, x right, y down, (N, 3) m, z = 0."""
         row, column = np.divmod(ids, self.columns - 1)
         return self.square_m * np.stack((column + 1.0, row + 1.0, np.zeros(len(ids))), axis=1)
 

@@ -14,7 +14,7 @@ from sff_ros.errors import CalibrationError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CodeSweep:
-    """Pictures of a still scene and what the lens was told for each, settled.
+    """Images of a still scene and what the lens was commanded for each, settled.
 
     Attributes:
         name: what a user knows it by.

@@ -50,7 +50,7 @@ class SharpPoints:
 
 def find_points(
     views: Sequence[BoardViews],
-    places: Sequence[Floats],
+    position_codes: Sequence[Floats],
     breathing: Breathing,
     poses: Poses,
     before: LensFit | None,
@@ -58,17 +58,17 @@ def find_points(
     """Find where each corner of each sweep is sharpest.
 
     Args:
-        views, places: of each sweep.
+        views, position_codes: of each sweep.
         breathing, poses: of the same.
         before: an earlier fit; blur is even in its dioptres, where focus curves are symmetric.
     """
     parts = []
-    for number, (view, place) in enumerate(zip(views, places, strict=True)):
-        curves = _curves(view, place, breathing, poses, number)
-        position, spread = chord_centres(curves, _axis(place, before))
+    for number, (view, axis) in enumerate(zip(views, position_codes, strict=True)):
+        curves = _curves(view, axis, breathing, poses, number)
+        position, spread = chord_centres(curves, _axis(axis, before))
         good = np.isfinite(position)
-        codes = np.interp(position[good], np.arange(len(place)), view.sweep.codes)
-        step = np.interp(position[good], np.arange(len(place)), np.abs(np.gradient(place)))
+        codes = np.interp(position[good], np.arange(len(axis)), view.sweep.codes)
+        step = np.interp(position[good], np.arange(len(axis)), np.abs(np.gradient(axis)))
         count = len(codes)
         parts.append(
             np.stack(
@@ -115,9 +115,9 @@ def chord_centres(curves: npt.NDArray[np.float32], axis: Floats) -> tuple[Floats
             if left is not None and right is not None:
                 middles.append((left + right) / 2)
         if len(middles) >= FEWEST_CHORDS:
-            places = np.interp(np.array(middles) * rising, axis * rising, slices)
-            position[n] = np.median(places)
-            spread[n] = max(float(places.std()) / np.sqrt(len(middles)), SURE)
+            centres = np.interp(np.array(middles) * rising, axis * rising, slices)
+            position[n] = np.median(centres)
+            spread[n] = max(float(centres.std()) / np.sqrt(len(middles)), SURE)
     return position, spread
 
 
@@ -132,11 +132,13 @@ def _crossing(curve: Floats, axis: Floats, level: float) -> float | None:
 
 
 def _curves(
-    view: BoardViews, places: Floats, breathing: Breathing, poses: Poses, number: int
+    view: BoardViews, position_codes: Floats, breathing: Breathing, poses: Poses, number: int
 ) -> npt.NDArray[np.float32]:
     """Return (S, N): how sharp each corner of a sweep is in each slice."""
     corners = poses.corners[number]
-    expected = [breathing.from_reference(corners.px, p, poses.middle) for p in places.tolist()]
+    expected = [
+        breathing.from_reference(corners.px, p, poses.middle) for p in position_codes.tolist()
+    ]
     drift = _drift(view, corners.ids, expected)
     side = max(round(WINDOW * poses.square_px[number]), 3)
     curves = [
@@ -172,6 +174,8 @@ def _contrast(image: Image) -> npt.NDArray[np.float32]:
     return response / np.float32(max(float(to_grey(image).mean()), 1e-6))
 
 
-def _axis(places: Floats, before: LensFit | None) -> Floats:
+def _axis(position_codes: Floats, before: LensFit | None) -> Floats:
     """Return where slices lie, by the dioptres of an earlier fit, carried on beyond its table."""
-    return places if before is None else along(places, before.places, before.dioptres)
+    if before is None:
+        return position_codes
+    return along(position_codes, before.position_codes, before.dioptres)

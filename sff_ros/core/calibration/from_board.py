@@ -20,7 +20,7 @@ from sff_ros.core.optics.lens_calibration import LensCalibration
 from sff_ros.core.optics.lens_table import LensTable
 from sff_ros.errors import CalibrationError
 
-ROUNDS = 2  # the second knows the play, and the dioptres in which focus curves are symmetric
+ROUNDS = 2  # the second knows the backlash, and the dioptres in which focus curves are symmetric
 FEWEST_POINTS = 40
 LEAST_SPAN = 1.3  # of the nearest to the farthest corner, in dioptres
 
@@ -30,11 +30,11 @@ class LensReport:
     """A calibration and what it rests on.
 
     Attributes:
-        calibration: without settling and identity, which a board cannot tell.
+        calibration: without settling and identity, which a board cannot show.
         fit: the table and how well it fits.
         points: what was fitted.
         poses: the board in each sweep.
-        breathing: scale against place.
+        breathing: scale against position code.
         names: of the sweeps that show the board.
         unseen: names of those that do not.
     """
@@ -49,11 +49,11 @@ class LensReport:
 
 
 def calibrate_lens(every: Sequence[BoardViews], board: Board) -> LensReport:
-    """Calibrate a lens: code <-> dioptres, play, breathing, and intrinsics at its reference.
+    """Calibrate a lens: code <-> dioptres, backlash, breathing, and intrinsics at its reference.
 
     Args:
         every: sweeps over the board, which holds still during each; at several distances and
-            tilts, from both sides where the play is to be known.
+            tilts, from both sides where the backlash is to be known.
         board: as printed.
 
     Raises:
@@ -69,16 +69,17 @@ def calibrate_lens(every: Sequence[BoardViews], board: Board) -> LensReport:
         )
     codes = np.concatenate([view.sweep.codes for view in views])
     middle, span = float(codes.min() + codes.max()) / 2, float(np.ptp(codes))
-    play, fit = 0.0, None
+    backlash, fit = 0.0, None
     for _ in range(ROUNDS):
-        places = [view.sweep.codes - view.sweep.side * play / 2 for view in views]
-        seen = [(place, view.corners) for place, view in zip(places, views, strict=True)]
+        position_codes = [view.sweep.codes - view.sweep.side * backlash / 2 for view in views]
+        corners = (view.corners for view in views)
+        seen = list(zip(position_codes, corners, strict=True))
         breathing = fit_breathing(seen, middle, span)
-        poses = find_poses(views, places, breathing, board)
-        points = find_points(views, places, breathing, poses, fit)
+        poses = find_poses(views, position_codes, breathing, board)
+        points = find_points(views, position_codes, breathing, poses, fit)
         _check(points)
         fit = fit_lens(points.dioptres, points.codes, points.side, points.weight, points.off_axis)
-        play = fit.play
+        backlash = fit.backlash
     assert fit is not None
     names = tuple(view.sweep.name for view in views)
     calibration = _calibration(fit, breathing, poses)
@@ -86,17 +87,17 @@ def calibrate_lens(every: Sequence[BoardViews], board: Board) -> LensReport:
 
 
 def _calibration(fit: LensFit, breathing: Breathing, poses: Poses) -> LensCalibration:
-    order = np.argsort(fit.places)
-    places = fit.places[order]
+    order = np.argsort(fit.position_codes)
+    position_codes = fit.position_codes[order]
     table = LensTable(
-        tuple(places.tolist()),
+        tuple(position_codes.tolist()),
         tuple(fit.dioptres[order].tolist()),
-        tuple(breathing.scale_at(places).tolist()),
+        tuple(breathing.scale_at(position_codes).tolist()),
     )
     return LensCalibration(
         table,
         poses.intrinsics,
-        play=fit.play,
+        backlash=fit.backlash,
         field_dpt=fit.field_dpt,
         centre_px=breathing.centre_px,
         residual_dpt=fit.rms_dpt,

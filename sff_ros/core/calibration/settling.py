@@ -1,4 +1,4 @@
-"""How long a lens takes to settle, how far it lags, and its play: from sharpness against time.
+"""How long a lens takes to settle, how far it lags, and its backlash: from sharpness against time.
 
 A still scene with texture is the ruler. Its sharpness against the lens code, taken slowly, says
 where the lens is in any later frame, on a flank where sharpness only rises or only falls.
@@ -22,7 +22,7 @@ NOISE = 3.0  # standard deviations of the last frames that count as settled as w
 STEEP = (0.1, 0.9)  # part of the flank's rise that is used
 FEWEST = 4  # slices of a flank
 LEAST_RISE = 0.15  # of the top: what sharpness must change by along the flank
-SHIFTS = 401  # tried for the play
+SHIFTS = 401  # tried for the backlash
 MEDIAN = 5  # frames
 
 Floats = npt.NDArray[np.float64]
@@ -30,7 +30,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Flank:
-    """The part of a static sweep where sharpness tells the place of the lens.
+    """The part of a static sweep where sharpness gives the position code of the lens.
 
     Attributes:
         codes: (K,) strictly increasing.
@@ -40,8 +40,8 @@ class Flank:
     codes: Floats
     sharpness: Floats
 
-    def places(self, sharpness: Floats) -> Floats:
-        """Return the places that go with sharpnesses, codes; carried on beyond the ends."""
+    def position_codes(self, sharpness: Floats) -> Floats:
+        """Return the position codes that go with sharpnesses; carried on beyond the ends."""
         return along(sharpness, self.sharpness, self.codes)
 
 
@@ -51,7 +51,7 @@ class Settling:
 
     Attributes:
         settle_s: from the command until SETTLED of the step is left.
-        lag_s: how far a steadily led lens is behind: the area between command and response.
+        lag_s: how far a steadily moving lens is behind: the area between command and response.
         time_s: (N,) of the frames, from their command.
         response: (N,) share of the step done by then.
     """
@@ -93,14 +93,14 @@ def find_flank(codes: Floats, sharp: Floats) -> Flank:
             f'{100 * LEAST_RISE:.0f} % are needed: point the camera at something with texture '
             'that is sharp near one end of the lens, and see that the lens moves'
         )
-    # Near its foot and its top sharpness hardly changes and tells little.
+    # Near its foot and its top sharpness hardly changes and says little.
     done = (sharp[start : end + 1] - sharp[start]) / (sharp[end] - sharp[start])
     steep = start + np.flatnonzero((done >= STEEP[0]) & (done <= STEEP[1]))
     kept = steep if len(steep) >= FEWEST else np.arange(start, end + 1)
     return Flank(codes[kept], sharp[kept])
 
 
-def measure_play(up: CodeSweep, down: CodeSweep) -> float:
+def measure_backlash(up: CodeSweep, down: CodeSweep) -> float:
     """Return by how many codes the sweep from above lies below that from below.
 
     Args:
@@ -140,12 +140,12 @@ def _smoothly(x: Floats, xs: Floats, ys: Floats) -> Floats:
     return y
 
 
-def judge_steps(time_s: Floats, place: Floats, start: Floats, goal: Floats) -> Settling:
-    """Find when a lens that was told to step has settled.
+def judge_steps(time_s: Floats, position_code: Floats, start: Floats, goal: Floats) -> Settling:
+    """Find when a lens that was commanded a step has settled.
 
     Args:
         time_s: (N,) mid-exposure of frames after their command, of all steps together.
-        place: (N,) of the lens in each, codes.
+        position_code: (N,) of the lens in each.
         start, goal: (N,) where the lens rested before and after that step, codes.
 
     Raises:
@@ -153,7 +153,7 @@ def judge_steps(time_s: Floats, place: Floats, start: Floats, goal: Floats) -> S
     """
     order = np.argsort(time_s)
     time_s = time_s[order]
-    response = _smooth(((place - start) / (goal - start))[order])
+    response = _smooth(((position_code - start) / (goal - start))[order])
     noise = float(np.std(response[time_s > 0.7 * time_s[-1]]))
     limit = max(SETTLED, NOISE * noise)
     if limit > 0.2:

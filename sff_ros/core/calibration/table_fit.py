@@ -26,18 +26,18 @@ class LensFit:
 
     Attributes:
         dioptres: (K,) knots, increasing.
-        places: (K,) place of the lens at each, codes, strictly monotonic.
-        play: width of the hysteresis, codes; 0 where all points came from one side.
+        position_codes: (K,) of the lens at each, strictly monotonic.
+        backlash: width of the hysteresis, codes; 0 where all points came from one side.
         field_dpt: field curvature, dioptres at tan^2 = 1 off the axis.
-        error_dpt: (N,) of each point: where the table says that it focuses, minus the truth.
+        error_dpt: (N,) of each point: its dioptres by the table, minus those of the board.
         inside: (N,) whether the point had a say.
-        linear: dioptres = linear[0] * place + linear[1].
+        linear: dioptres = linear[0] * position code + linear[1].
         linear_rms_dpt: what is left over by that line.
     """
 
     dioptres: Floats
-    places: Floats
-    play: float
+    position_codes: Floats
+    backlash: float
     field_dpt: float
     error_dpt: Floats
     inside: npt.NDArray[np.bool_]
@@ -57,11 +57,11 @@ def fit_lens(
     weight: Floats,
     off_axis: Floats,
 ) -> LensFit:
-    """Fit code = place(dioptres - field * off_axis) + side * play / 2, robustly.
+    """Fit code = position_code(dioptres - field * off_axis) + side * backlash / 2, robustly.
 
     Distances are known far better than the code of sharpest focus, so the codes are what is
-    fitted: place is linear between even knots, and smooth. The field curvature is what is left
-    over off the axis, taken off until nothing is.
+    fitted: position_code is linear between even knots, and smooth. The field curvature is what is
+    left over off the axis, taken off until nothing is.
 
     Args:
         dioptres: (N,) of each point, from the board's pose.
@@ -88,7 +88,7 @@ def fit_lens(
 def _fit_table(
     dioptres: Floats, codes: Floats, side: npt.NDArray[np.intp], weight: Floats
 ) -> LensFit:
-    """Fit code = place(dioptres) + side * play / 2."""
+    """Fit code = position_code(dioptres) + side * backlash / 2."""
     low, high = float(dioptres.min()), float(dioptres.max())
     knots = np.linspace(low, high, KNOTS)
     both = bool((side > 0).any() and (side < 0).any())
@@ -107,8 +107,8 @@ def _fit_table(
         left = codes - system @ solution
         scale = 1.4826 * float(np.median(np.abs(left))) + 1e-9
         robust = np.maximum(1 - (left / (OUTLIER * scale)) ** 2, 0) ** 2
-    places: Floats = solution[:KNOTS].astype(float)
-    steps = np.diff(places)
+    position_codes: Floats = solution[:KNOTS].astype(float)
+    steps = np.diff(position_codes)
     if not ((steps > 0).all() or (steps < 0).all()):
         raise CalibrationError(
             'the codes of sharpest focus do not grow with the distance: the board moved during a '
@@ -117,14 +117,14 @@ def _fit_table(
     slope = np.diff(knots) / steps
     cell = np.clip(np.searchsorted(knots, dioptres, side='right') - 1, 0, KNOTS - 2)
     inside = robust > 0
-    play = float(solution[KNOTS]) if both else 0.0
-    free = codes - side * play / 2
+    backlash = float(solution[KNOTS]) if both else 0.0
+    free = codes - side * backlash / 2
     line = np.polyfit(free[inside], dioptres[inside], 1)
     rest = dioptres[inside] - np.polyval(line, free[inside])
     return LensFit(
         dioptres=knots,
-        places=places,
-        play=max(play, 0.0),
+        position_codes=position_codes,
+        backlash=max(backlash, 0.0),
         field_dpt=0.0,
         error_dpt=left * slope[cell],
         inside=inside,
@@ -135,6 +135,6 @@ def _fit_table(
 
 def _hats(x: Floats, knots: Floats) -> Floats:
     """Return (N, K) weights of linear interpolation between even knots."""
-    place = (x - knots[0]) / (knots[1] - knots[0])
-    hats: Floats = np.maximum(1 - np.abs(place[:, None] - np.arange(len(knots))), 0)
+    at = (x - knots[0]) / (knots[1] - knots[0])
+    hats: Floats = np.maximum(1 - np.abs(at[:, None] - np.arange(len(knots))), 0)
     return hats

@@ -14,7 +14,7 @@ from sff_ros.core.optics.lens_table import LensTable
 from sff_ros.core.optics.thin_lens import ThinLens
 from sff_ros.errors import CalibrationError
 
-Grade = Literal['calibrated', 'approximate', 'uncalibrated']
+CalibrationStatus = Literal['calibrated', 'approximate', 'uncalibrated']
 # RMS of a calibration's points around its table above which its metres are not to be relied on:
 # at 0.5 m this is 1.25 cm.
 LARGEST_RESIDUAL_DPT = 0.05
@@ -24,19 +24,19 @@ LARGEST_RESIDUAL_DPT = 0.05
 class LensCalibration:
     """One lens on one camera.
 
-    The codes of the table are places of the lens: what it would be told if it had no play. Coming
-    from below, a lens with play stops half of it short of what it is told; from above, half of it
-    beyond.
+    The codes of the table are position codes: what would bring the lens there if it had no
+    backlash. Coming from below, a lens with backlash stops half of it short of the commanded code;
+    from above, half of it beyond.
 
     Attributes:
-        table: code <-> dioptres, and the picture's scale where breathing was measured.
+        table: position code <-> dioptres, and the image's scale where breathing was measured.
         intrinsics: at the focus where the scale is 1; not calibrated where unknown.
-        play: width of the hysteresis, codes, >= 0.
-        settle_s: from a command until the picture holds still, s; None where not measured.
+        backlash: width of the hysteresis, codes, >= 0.
+        settle_s: from a command until the image holds still, s; None where not measured.
         lag_s: how far a steadily moving lens is behind its commands, s; None where not measured.
-        centre_px: the point that stays where it is when the picture breathes, px; None: the
+        centre_px: the point that stays where it is when the image breathes, px; None: the
             principal point.
-        field_dpt: field curvature: how many dioptres nearer than the middle of the picture it
+        field_dpt: field curvature: how many dioptres nearer than the middle of the image it
             focuses at tan^2 = 1 off the axis; 0 where not measured.
         residual_dpt: RMS of the measured points around the table, dioptres; None where the table
             was not measured, as one from a data sheet.
@@ -46,7 +46,7 @@ class LensCalibration:
 
     table: LensTable
     intrinsics: Intrinsics
-    play: float = 0.0
+    backlash: float = 0.0
     settle_s: float | None = None
     lag_s: float | None = None
     centre_px: tuple[float, float] | None = None
@@ -56,26 +56,26 @@ class LensCalibration:
     optics: ThinLens | None = None
 
     def __post_init__(self) -> None:
-        for name in ('play', 'settle_s', 'lag_s', 'residual_dpt'):
+        for name in ('backlash', 'settle_s', 'lag_s', 'residual_dpt'):
             value = getattr(self, name)
             if value is not None and not 0 <= value < float('inf'):
                 raise CalibrationError(f'{name} of a lens must be finite and >= 0, not {value}')
         if not np.isfinite(self.field_dpt):
             raise CalibrationError(f'field_dpt of a lens must be finite, not {self.field_dpt}')
-        if self.play >= self.table.codes[-1] - self.table.codes[0]:
+        if self.backlash >= self.table.codes[-1] - self.table.codes[0]:
             raise CalibrationError(
-                f'play of {self.play:g} codes is more than the table has: '
+                f'backlash of {self.backlash:g} codes is more than the table has: '
                 f'{self.table.codes[0]:g} .. {self.table.codes[-1]:g}'
             )
 
     @property
-    def grade(self) -> Grade:
+    def status(self) -> CalibrationStatus:
         """Whether metres that come from it were measured, and well."""
         measured = self.residual_dpt is not None and self.residual_dpt <= LARGEST_RESIDUAL_DPT
         return 'calibrated' if measured else 'approximate'
 
     def warp_at(self, dioptres: float) -> Warp | None:
-        """Return (3, 3) from px of the reference focus to px of a picture focused elsewhere.
+        """Return (3, 3) from px of the reference focus to px of an image focused elsewhere.
 
         None where breathing was not measured.
 

@@ -14,7 +14,7 @@ class LensTable:
     """A table of lens codes and the dioptres they focus at, linear in between.
 
     Attributes:
-        codes: what the lens is told, strictly increasing.
+        codes: position codes of the lens, strictly increasing.
         dioptres: where it focuses, strictly monotonic, same length.
         scales: size of the picture relative to the reference focus, same length; empty where
             breathing was not measured.

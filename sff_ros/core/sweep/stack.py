@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sff_ros.core.image import Image, check_image
+from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.errors import StackError
 
 MIN_SLICES = 3  # below this a focus curve has no interior peak
@@ -15,41 +16,33 @@ MIN_SLICES = 3  # below this a focus curve has no interior peak
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slice:
-    """One picture of a sweep.
+    """One image of a sweep.
 
     Attributes:
         image: (H, W) grey or (H, W, 3) RGB, uint8 or uint16.
-        focus_dpt: focus distance, dioptres (0 = infinity); NaN where the lens is not calibrated.
+        lens: where the lens was.
         stamp_ns: time at mid-exposure, ns.
         index: 0-based place in the sweep, in the order of time.
         count: how many slices the sweep has.
         sweep: number of the sweep, growing.
-        code: place of the lens: what it was told, less its play where that is known; NaN where
-            it takes dioptres or nobody knows.
-        field_dpt: field curvature: how many dioptres nearer than focus_dpt the picture is sharp
-            at tan^2 = 1 off the optical axis; 0 where not known.
-        warp: (3, 3) from px of the picture at the reference focus to px of this one, where the
-            lens breathes by a known amount; None: as it is.
     """
 
     image: Image
-    focus_dpt: float
+    lens: LensState
     stamp_ns: int
     index: int = 0
     count: int = 1
     sweep: int = 0
-    code: float = np.nan
-    field_dpt: float = 0.0
-    warp: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         check_image(self.image)
-        if np.isinf(self.focus_dpt) or self.focus_dpt < 0:
-            raise StackError(
-                f'focus must be finite dioptres >= 0, or NaN if unknown, not {self.focus_dpt}'
-            )
         if not 0 <= self.index < self.count:
             raise StackError(f'slice index {self.index} is outside 0..{self.count - 1}')
+
+    @property
+    def focus_dpt(self) -> float:
+        """Focus distance of the lens, dioptres; NaN where unknown."""
+        return self.lens.focus_dpt
 
 
 def check_same_kind(first: Slice, other: Slice) -> None:

@@ -14,6 +14,7 @@ from played_driver import CAMERA_ROS, HEIGHT, MOVING, WIDTH, Played, PlayedDrive
 
 from sff_ros.cameras.lens_camera import LensCamera
 from sff_ros.cameras.lens_device import CodeRange
+from sff_ros.cameras.reach import Dioptres
 from sff_ros.cameras.ros_driver.device import RosDriverDevice
 from sff_ros.config.cameras import LensConfig, RosDriverConfig
 from sff_ros.core.optics.intrinsics import Intrinsics
@@ -179,9 +180,8 @@ def test_dioptres_of_a_driver_that_promises_them(play: Play, opened: Open) -> No
     device = opened(CAMERA_ROS_CONFIG)
     assert device.codes == CodeRange(0, 10, 0)
     camera = LensCamera(device, None, LensConfig(settle_s=driver.played.settle_s))
-    assert camera.grade == 'approximate'
-    assert camera.focus_range is not None
-    assert (camera.focus_range.far_dpt, camera.focus_range.near_dpt) == (0, 10)
+    assert camera.calibration_status == 'approximate'
+    assert camera.reach == Dioptres(0, 10)
     for dioptres in (0.0, 2.35, 7.5, 10.0):
         slice_ = camera.capture(dioptres)
         assert slice_.focus_dpt == pytest.approx(dioptres)

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
+from simulated_camera import Simulated
 
 from sff_ros.cameras.simulated import optics as simulated_optics
-from sff_ros.cameras.simulated.camera import SimulatedCamera
 from sff_ros.config.cameras import SimulatedConfig
 from sff_ros.errors import CameraError, ConfigError
 
@@ -18,15 +18,15 @@ SMALL = SimulatedConfig(width=160, height=120, noise=0.0, realtime=False)
 PERIOD_NS = round(1e9 / 30)
 
 
-def open_camera(**changes: Any) -> SimulatedCamera:
-    return SimulatedCamera(dataclasses.replace(SMALL, **changes))
+def open_camera(**changes: Any) -> Simulated:
+    return Simulated(dataclasses.replace(SMALL, **changes))
 
 
-def grey(camera: SimulatedCamera, focus: float) -> npt.NDArray[np.float32]:
+def grey(camera: Simulated, focus: float) -> npt.NDArray[np.float32]:
     return np.asarray(camera.capture(focus).image.mean(axis=2), np.float32)
 
 
-def rays(camera: SimulatedCamera) -> npt.NDArray[np.float64]:
+def rays(camera: Simulated) -> npt.NDArray[np.float64]:
     """Direction of each pixel, (H, W, 3), 1 along Z."""
     k = camera.intrinsics
     v, u = np.indices((k.height, k.width))
@@ -36,7 +36,7 @@ def rays(camera: SimulatedCamera) -> npt.NDArray[np.float64]:
 def test_intrinsics_are_those_of_the_lens_in_the_middle_of_the_scene() -> None:
     camera = open_camera(width=640, height=480)
     k = camera.intrinsics
-    assert camera.reference_dpt == pytest.approx((1 / 0.3 + 1 / 0.8) / 2)
+    assert camera.optical.reference_dpt == pytest.approx((1 / 0.3 + 1 / 0.8) / 2)
     # 8 mm / (1 - 8 mm * 2.29167 dpt) = 8.14941 mm, in pixels of 6.9 um
     assert (k.fx, k.fy) == pytest.approx((1181.07, 1181.07), abs=0.01)
     assert (k.width, k.height, k.cx, k.cy) == (640, 480, 319.5, 239.5)
@@ -45,10 +45,10 @@ def test_intrinsics_are_those_of_the_lens_in_the_middle_of_the_scene() -> None:
 
 def test_lens_reaches_a_tenth_beyond_the_scene() -> None:
     span = 1 / 0.3 - 1 / 0.8
-    reach = open_camera().focus_range
+    reach = open_camera().reach
     assert reach.near_dpt == pytest.approx(1 / 0.3 + span / 10)
     assert reach.far_dpt == pytest.approx(1 / 0.8 - span / 10)
-    assert open_camera(far_m=1000.0).focus_range.far_dpt == 0
+    assert open_camera(far_m=1000.0).reach.far_dpt == 0
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_ball_is_round() -> None:
 
 def test_every_surface_is_sharpest_at_its_own_depth() -> None:
     camera = open_camera(width=640, height=480)
-    reach = camera.focus_range
+    reach = camera.reach
     focus = np.linspace(reach.far_dpt, reach.near_dpt, 41)
     stack = np.array(
         [np.square(cv2.Laplacian(grey(camera, f), cv2.CV_32F)) for f in focus.tolist()]
@@ -194,20 +194,20 @@ def measured_scale(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
 def test_breathing_scales_the_picture_about_its_centre(breathing: float) -> None:
     still = open_camera(width=640, height=480)
     breathes = open_camera(width=640, height=480, breathing=breathing)
-    reach = still.focus_range
-    assert breathes.scale_at(reach.near_dpt) == pytest.approx(1 + breathing / 2)
-    assert breathes.scale_at(reach.far_dpt) == pytest.approx(1 - breathing / 2)
+    reach = still.reach
+    assert breathes.optical.scale_at(reach.near_dpt) == pytest.approx(1 + breathing / 2)
+    assert breathes.optical.scale_at(reach.far_dpt) == pytest.approx(1 - breathing / 2)
     for focus in (reach.far_dpt, 2.0, reach.near_dpt):
         measured = measured_scale(grey(still, focus), grey(breathes, focus))
-        assert measured == pytest.approx(breathes.scale_at(focus), abs=3e-4)
-    reference = still.reference_dpt
+        assert measured == pytest.approx(breathes.optical.scale_at(focus), abs=3e-4)
+    reference = still.optical.reference_dpt
     np.testing.assert_allclose(grey(still, reference), grey(breathes, reference), atol=1)
 
 
 @pytest.mark.parametrize(
     ('settle_s', 'periods'),
     [
-        # A frame ends half a period after its start; only then is the lens told to move.
+        # A frame ends half a period after its start; only then is the lens commanded.
         (0.0, 1),
         (0.4 / 30, 1),
         (0.6 / 30, 2),

@@ -12,6 +12,7 @@ from rendered import HEIGHT, WIDTH, even, plane, render
 
 from sff_ros.core.alignment.aligner import Aligner, Alignment, Place, align, as_alignment
 from sff_ros.core.image import Image, Warp
+from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.errors import ConfigError
 
@@ -40,7 +41,7 @@ def breathing(growth: float, drift_px: float = 0.0) -> tuple[list[Image], list[W
 def stack_of(pictures: Sequence[Image]) -> FocalStack:
     count = len(pictures)
     return FocalStack(
-        tuple(Slice(image, float(k), k, k, count) for k, image in enumerate(pictures))
+        tuple(Slice(image, LensState(float(k)), k, k, count) for k, image in enumerate(pictures))
     )
 
 
@@ -104,7 +105,10 @@ def calibrated(growth: float, drift_px: float = 0.0) -> tuple[FocalStack, list[W
     _, known = breathing(growth)
     slices = stack_of(pictures).slices
     return FocalStack(
-        tuple(replace(slice_, warp=warp) for slice_, warp in zip(slices, known, strict=True))
+        tuple(
+            replace(slice_, lens=replace(slice_.lens, warp=warp))
+            for slice_, warp in zip(slices, known, strict=True)
+        )
     ), warps
 
 
@@ -122,7 +126,7 @@ def test_what_is_calibrated_needs_no_search(how: Alignment) -> None:
     assert max(apart(a, b) for a, b in zip(aligned.warps, warps, strict=True)) < 1e-6
     assert all(step.refused for step in aligned.steps)
     assert len(aligned.steps) == (14 if how == 'auto' else 0)
-    assert all(slice_.warp is None for slice_ in aligned.stack.slices)
+    assert all(slice_.lens.warp is None for slice_ in aligned.stack.slices)
 
 
 def test_what_is_left_is_found_on_top_of_the_calibration() -> None:

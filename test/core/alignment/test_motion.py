@@ -48,14 +48,14 @@ def test_flicker_is_no_motion() -> None:
 
 def test_breathing_that_was_undone_is_no_motion() -> None:
     slices = sweep(camera(0.05, *VGA))
-    motion = watch([warped(s.image, s.warp) for s in slices if s.warp is not None])
+    motion = watch([warped(s.image, s.lens.warp) for s in slices if s.lens.warp is not None])
     assert motion.moving < 0.002
     assert motion.camera_px < 0.3
 
 
 def test_breathing_that_was_not_undone_moves_the_corners() -> None:
     slices = sweep(camera(0.05, *VGA))
-    scales = [s.warp[0, 0] for s in slices if s.warp is not None]
+    scales = [s.lens.warp[0, 0] for s in slices if s.lens.warp is not None]
     corner_px = np.hypot(320, 240) * (scales[-1] / scales[0] - 1)
     motion = watch([slice_.image for slice_ in slices])
     assert motion.camera_px == pytest.approx(corner_px, rel=0.2)

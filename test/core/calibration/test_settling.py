@@ -1,4 +1,4 @@
-"""Settling, lag and play from sharpness."""
+"""Settling, lag and backlash from sharpness."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def test_the_longest_flank_tells_the_place(peak: float) -> None:
     # From a tenth to nine tenths of the way up to the peak at 700, or down from that at 100.
     assert (flank.codes[0], flank.codes[-1]) == ((300, 600) if rising else (200, 550))
     inside = np.array([flank.codes[1] + 7, flank.codes[-2] - 13])
-    places = flank.places(np.interp(inside, CODES, sharp))
-    np.testing.assert_allclose(places, inside, atol=1e-6)
+    found = flank.position_codes(np.interp(inside, CODES, sharp))
+    np.testing.assert_allclose(found, inside, atol=1e-6)
 
 
 def test_a_scene_without_texture_is_refused() -> None:

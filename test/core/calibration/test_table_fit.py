@@ -22,28 +22,28 @@ def code_of(dioptres: Floats) -> Floats:
 
 
 def points(
-    play: float, noise: float, seed: int = 0
+    backlash: float, noise: float, seed: int = 0
 ) -> tuple[Floats, Floats, npt.NDArray[np.intp]]:
     rng = np.random.default_rng(seed)
     dioptres = np.concatenate(
         [rng.uniform(d - 0.1, d + 0.1, 40) for d in np.linspace(0.8, 3.4, 8)]
     )
     side = np.where(rng.random(len(dioptres)) < 0.5, 1, -1)
-    codes = code_of(dioptres) + side * play / 2 + rng.normal(0, noise, len(dioptres))
+    codes = code_of(dioptres) + side * backlash / 2 + rng.normal(0, noise, len(dioptres))
     return dioptres, codes, side
 
 
 def worst_dpt(fit: LensFit) -> float:
     d = np.linspace(fit.dioptres[0], fit.dioptres[-1], 200)
-    found = np.interp(code_of(d), fit.places, fit.dioptres)
+    found = np.interp(code_of(d), fit.position_codes, fit.dioptres)
     return float(np.abs(found - d).max())
 
 
-@pytest.mark.parametrize(('play', 'noise'), [(0.0, 0.0), (24.0, 0.0), (24.0, 4.0)])
-def test_table_and_play_come_back(play: float, noise: float) -> None:
-    dioptres, codes, side = points(play, noise)
+@pytest.mark.parametrize(('backlash', 'noise'), [(0.0, 0.0), (24.0, 0.0), (24.0, 4.0)])
+def test_table_and_backlash_come_back(backlash: float, noise: float) -> None:
+    dioptres, codes, side = points(backlash, noise)
     fit = fit_lens(dioptres, codes, side, np.ones(len(codes)), NOWHERE)
-    assert fit.play == pytest.approx(play, abs=0.1 + 0.4 * noise)
+    assert fit.backlash == pytest.approx(backlash, abs=0.1 + 0.4 * noise)
     assert worst_dpt(fit) < 0.006 + 0.006 * noise
     slope = 1 / np.diff(code_of(np.array([2.0, 2.001])))[0] * 0.001
     assert fit.rms_dpt == pytest.approx(noise * slope, rel=0.2, abs=0.002)
@@ -59,13 +59,13 @@ def test_outliers_have_no_say_and_are_named() -> None:
     assert not fit.inside[wrong].any()
     assert fit.inside[~wrong].mean() > 0.97
     assert worst_dpt(fit) < worst_dpt(clean) + 0.004
-    assert fit.play == pytest.approx(10, abs=1.5)
+    assert fit.backlash == pytest.approx(10, abs=1.5)
 
 
-def test_play_is_unknown_from_one_side() -> None:
+def test_backlash_is_unknown_from_one_side() -> None:
     dioptres, codes, side = points(0.0, 1.0)
     fit = fit_lens(dioptres, codes, np.ones_like(side), np.ones(len(codes)), NOWHERE)
-    assert fit.play == 0
+    assert fit.backlash == 0
 
 
 def test_a_line_is_told_from_a_bend() -> None:
@@ -80,12 +80,12 @@ def test_a_line_is_told_from_a_bend() -> None:
 def test_falling_codes_are_as_good() -> None:
     dioptres, codes, side = points(8.0, 0.0)
     fit = fit_lens(dioptres, 1023 - codes, side, np.ones(len(codes)), NOWHERE)
-    assert (np.diff(fit.places) < 0).all()
+    assert (np.diff(fit.position_codes) < 0).all()
     # The side is that of the codes, which are turned around.
-    assert fit.play == pytest.approx(0, abs=0.1)
+    assert fit.backlash == pytest.approx(0, abs=0.1)
     assert fit_lens(
         dioptres, 1023 - codes, -side, np.ones(len(codes)), NOWHERE
-    ).play == pytest.approx(8, abs=0.1)
+    ).backlash == pytest.approx(8, abs=0.1)
 
 
 @pytest.mark.parametrize('field_dpt', [0.0, 4.0, -2.5])

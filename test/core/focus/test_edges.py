@@ -13,6 +13,7 @@ from sff_ros.core.focus.edges import REACH, sharpen_edges
 from sff_ros.core.focus.estimate import FocusEstimate
 from sff_ros.core.image import Image
 from sff_ros.core.optics.rendering import Layer, render, split_layer
+from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.errors import StackError
 from sff_ros.inference.peak import PeakBackend
@@ -141,7 +142,9 @@ def radius_at(focus: float, depth: float) -> float:
 
 def estimate(light: list[Map], gain: float = 1.0) -> FocusEstimate:
     slices = tuple(
-        Slice(np.clip(np.rint(gain * grey), 0, 255).astype(np.uint8), np.nan, i, i, len(light))
+        Slice(
+            np.clip(np.rint(gain * grey), 0, 255).astype(np.uint8), LensState(), i, i, len(light)
+        )
         for i, grey in enumerate(light)
     )
     return ShapeFromFocus(PeakBackend()).estimate(FocalStack(slices)).estimate

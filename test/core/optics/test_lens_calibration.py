@@ -17,11 +17,11 @@ CAMERA = Intrinsics(640, 480, 1000.0, 1000.0, 320.0, 240.0)
 
 
 @pytest.mark.parametrize(
-    ('residual_dpt', 'grade'),
+    ('residual_dpt', 'status'),
     [(None, 'approximate'), (0.004, 'calibrated'), (0.05, 'calibrated'), (0.051, 'approximate')],
 )
-def test_grade(residual_dpt: float | None, grade: str) -> None:
-    assert LensCalibration(TABLE, CAMERA, residual_dpt=residual_dpt).grade == grade
+def test_status(residual_dpt: float | None, status: str) -> None:
+    assert LensCalibration(TABLE, CAMERA, residual_dpt=residual_dpt).status == status
 
 
 @pytest.mark.parametrize(('centre', 'fixed'), [(None, (320, 240)), ((300.0, 250.0), (300, 250))])
@@ -45,9 +45,9 @@ def test_what_was_not_measured_is_not_made_up() -> None:
 @pytest.mark.parametrize(
     ('wrong', 'message'),
     [
-        ({'play': -1.0}, 'play of a lens must be finite and >= 0, not -1'),
+        ({'backlash': -1.0}, 'backlash of a lens must be finite and >= 0, not -1'),
         ({'settle_s': float('nan')}, 'settle_s of a lens must be finite'),
-        ({'play': 100.0}, 'play of 100 codes is more than the table has: 0 .. 100'),
+        ({'backlash': 100.0}, 'backlash of 100 codes is more than the table has: 0 .. 100'),
     ],
 )
 def test_nonsense_is_refused(wrong: dict[str, Any], message: str) -> None:

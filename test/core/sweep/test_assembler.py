@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sff_ros.core.sweep.assembler import StackAssembler
+from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.errors import StackError
 
@@ -20,7 +21,7 @@ def make(sweep: int, index: int, count: int = COUNT, **changes: Any) -> Slice:
     stamp = (sweep * COUNT + index + 1) * PERIOD_NS
     return Slice(
         image=changes.get('image', np.zeros((16, 16), np.uint8)),
-        focus_dpt=changes.get('focus_dpt', float(step)),
+        lens=LensState(changes.get('focus_dpt', float(step))),
         stamp_ns=changes.get('stamp_ns', stamp),
         index=index,
         count=count,

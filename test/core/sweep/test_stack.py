@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import FocalStack, Slice, check_focus, mid_sweep_ns
 from sff_ros.errors import StackError
 
@@ -17,14 +18,14 @@ def picture(shape: tuple[int, ...] = (16, 20), dtype: type = np.uint8) -> npt.ND
 
 
 def slice_at(index: int, focus: float, count: int = 5, **changes: Any) -> Slice:
-    return Slice(changes.get('image', picture()), focus, 10 * index, index, count)
+    return Slice(changes.get('image', picture()), LensState(focus), 10 * index, index, count)
 
 
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
 @pytest.mark.parametrize('shape', [(16, 16), (16, 17, 3), (480, 640)])
 def test_pictures_that_are_slices(shape: tuple[int, ...], dtype: type) -> None:
     image = picture(shape, dtype)
-    assert Slice(image, 1.0, 0).image is image
+    assert Slice(image, LensState(1.0), 0).image is image
 
 
 @pytest.mark.parametrize(
@@ -42,19 +43,19 @@ def test_pictures_that_are_slices(shape: tuple[int, ...], dtype: type) -> None:
 )
 def test_what_is_no_picture_is_refused(shape: tuple[int, ...], dtype: type, message: str) -> None:
     with pytest.raises(StackError, match=message):
-        Slice(picture(shape, dtype), 1.0, 0)
+        Slice(picture(shape, dtype), LensState(1.0), 0)
 
 
 @pytest.mark.parametrize('focus', [INF, -INF, -0.1])
 def test_impossible_focus_is_refused(focus: float) -> None:
     with pytest.raises(StackError, match='finite dioptres >= 0, or NaN'):
-        Slice(picture(), focus, 0)
+        Slice(picture(), LensState(focus), 0)
 
 
 @pytest.mark.parametrize(('index', 'count'), [(-1, 5), (5, 5), (0, 0)])
 def test_index_outside_the_sweep_is_refused(index: int, count: int) -> None:
     with pytest.raises(StackError, match=f'slice index {index} is outside 0..{count - 1}'):
-        Slice(picture(), 1.0, 0, index, count)
+        Slice(picture(), LensState(1.0), 0, index, count)
 
 
 @pytest.mark.parametrize(

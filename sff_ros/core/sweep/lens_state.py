@@ -1,0 +1,39 @@
+"""What is known of the lens while one image was exposed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from sff_ros.core.image import Warp
+from sff_ros.errors import StackError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LensState:
+    """Where the lens was, and what that does to the image. The default knows nothing.
+
+    Attributes:
+        focus_dpt: focus distance, dioptres (0 = infinity); NaN where the lens is not calibrated.
+        code: what the lens was commanded; NaN where unknown, or where it has no codes.
+        position_code: where the lens was, as the code that would bring it there if it had no
+            backlash; NaN where the backlash is unknown.
+        warp: (3, 3) from px of the image at the reference focus to px of this one, where the
+            lens breathes by a known amount; None: as it is.
+        field_dpt: field curvature: how many dioptres nearer than focus_dpt the image is sharp at
+            tan^2 = 1 off the optical axis; 0 where unknown.
+    """
+
+    focus_dpt: float = math.nan
+    code: float = math.nan
+    position_code: float = math.nan
+    warp: Warp | None = None
+    field_dpt: float = 0.0
+
+    def __post_init__(self) -> None:
+        if math.isinf(self.focus_dpt) or self.focus_dpt < 0:
+            raise StackError(
+                f'focus must be finite dioptres >= 0, or NaN if unknown, not {self.focus_dpt}'
+            )
+        if not math.isfinite(self.field_dpt):
+            raise StackError(f'field curvature must be finite dioptres, not {self.field_dpt}')
