@@ -114,6 +114,26 @@ def room_of(path: str) -> str:
     return next((room for n in (2, 1) if (room := '/'.join(parts[:n])) in ROOMS), parts[0])
 
 
+# What runs in the process of a node, where threads of others may multiply at the same time.
+# Calibration is a command of its own, and what it computes is checked against the residuals.
+NO_BLAS = ('core/*', 'files/*', 'cameras/*', 'inference/*', 'nodes/*', '*pipeline.py')
+HAS_BLAS = 'core/calibration/*'
+BLAS_CALLS = {
+    *('matmul', 'dot', 'vdot', 'inner', 'tensordot', 'correlate', 'convolve', 'cov', 'corrcoef'),
+    *('inv', 'pinv', 'solve_triangular', 'lstsq', 'svd', 'eig', 'eigh', 'det', 'cond', 'polyfit'),
+    *(
+        'matrix_rank',
+        'qr',
+        'cholesky',
+        'multi_dot',
+        'matrix_power',
+        'gemm',
+        'SVDecomp',
+        'PCACompute',
+    ),
+}
+
+
 def is_listed(pairs: Sequence[tuple[str, str]], file: str, module: str) -> bool:
     """Return whether a pair of file pattern and module matches an import."""
     return any(fnmatch(file, who) and f'{module}.'.startswith(f'{what}.') for who, what in pairs)
@@ -161,6 +181,19 @@ def call_breaches(file: str, tree: ast.AST) -> Iterator[str]:
             yield f'{file}:{node.lineno}: core must not call {name}'
 
 
+def blas_breaches(file: str, tree: ast.AST) -> Iterator[str]:
+    """Yield products that NumPy hands to BLAS, where they become depth (core/homography.py)."""
+    if not any(fnmatch(file, pattern) for pattern in NO_BLAS) or fnmatch(file, HAS_BLAS):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.BinOp, ast.AugAssign)) and isinstance(node.op, ast.MatMult):
+            yield f'{file}:{node.lineno}: `@` may call BLAS'
+        elif isinstance(node, ast.Attribute) and node.attr in BLAS_CALLS:
+            yield f'{file}:{node.lineno}: {node.attr} may call BLAS'
+        elif isinstance(node, ast.keyword) and node.arg == 'optimize':
+            yield f'{file}:{node.lineno}: einsum with optimize may call BLAS'
+
+
 def length_breaches(file: str, source: str, tree: ast.AST) -> Iterator[str]:
     """Yield files and functions that are too long."""
     if len(source.splitlines()) > MAX_FILE_LINES:
@@ -175,7 +208,7 @@ def breaches(file: str, source: str) -> list[str]:
     """Return every breach of the house rules in a file of sff_ros, with its line."""
     tree = ast.parse(source)
     found = [*import_breaches(file, tree), *package_breaches(file, tree)]
-    found += call_breaches(file, tree)
+    found += [*call_breaches(file, tree), *blas_breaches(file, tree)]
     found += length_breaches(file, source, tree)
     if file.split('/')[-1] in ('utils.py', 'util.py', 'helpers.py', 'common.py'):
         found.append(f'{file}: name a file after its one idea')
