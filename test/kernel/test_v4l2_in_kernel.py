@@ -46,7 +46,6 @@ def guest_tests() -> list[str]:
 @pytest.fixture(scope='module')
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, dict[str, list[str]]]:
     """Run the guest once; return how it went, and {test: what went wrong in each of its cases}."""
-    pytest.importorskip('linuxpy')
     folder = tmp_path_factory.mktemp('job')
     try:
         qemu, kernel = find_qemu(), find_kernel()

@@ -6,15 +6,13 @@ import errno
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
+from sff_ros.cameras.v4l2 import abi, ioctl
 from sff_ros.cameras.v4l2.formats import FOURCC, Layout, Offer, choose, grouped
 from sff_ros.cameras.v4l2.node import RefusedError, VideoNode
 from sff_ros.cameras.v4l2.search import explain_busy
 from sff_ros.config.cameras import V4l2Config
 from sff_ros.errors import CameraError
-
-_DISCRETE = 1  # V4L2_FRMSIZE_TYPE_DISCRETE and V4L2_FRMIVAL_TYPE_DISCRETE
 
 
 def set_mode(node: VideoNode, config: V4l2Config) -> tuple[Layout, int | None]:
@@ -53,10 +51,10 @@ def offered_names(node: VideoNode) -> list[str]:
     return [name for name in FOURCC if fourcc(name) in codes]
 
 
-def _formats(node: VideoNode) -> Iterator[Any]:
+def _formats(node: VideoNode) -> Iterator[abi.FormatDescription]:
     """Yield the kernel's description of every format, ours or not."""
-    kind = int(node.raw.BufType.VIDEO_CAPTURE)
-    return node.enumerate('ENUM_FMT', 'v4l2_fmtdesc', type=kind)
+    asked = abi.FormatDescription(type=abi.V4L2_BUF_TYPE_VIDEO_CAPTURE)
+    return node.enumerate(ioctl.VIDIOC_ENUM_FMT, asked)
 
 
 def fourcc(name: str) -> int:
@@ -66,9 +64,9 @@ def fourcc(name: str) -> int:
 
 def has_size(node: VideoNode, name: str, width: int, height: int) -> bool:
     """Tell whether a camera has a size in a format, without changing anything."""
-    request = _format(node, name, width, height)
+    request = _format(name, width, height)
     try:
-        pixels = node.call('TRY_FMT', request).fmt.pix
+        pixels = node.call(ioctl.VIDIOC_TRY_FMT, request).fmt.pix
     except RefusedError:
         return False
     return (pixels.pixelformat, pixels.width, pixels.height) == (fourcc(name), width, height)
@@ -78,25 +76,26 @@ def _rates(
     node: VideoNode, name: str, width: int, height: int
 ) -> tuple[tuple[Fraction, ...], bool]:
     """Return the frame rates at a size, ascending, and whether those between will do as well."""
-    fields = {'pixel_format': fourcc(name), 'width': width, 'height': height}
+    asked = abi.FrameInterval(pixel_format=fourcc(name), width=width, height=height)
     rates: set[Fraction] = set()
-    for answer in node.enumerate('ENUM_FRAMEINTERVALS', 'v4l2_frmivalenum', **fields):
-        if answer.type != _DISCRETE:
+    for answer in node.enumerate(ioctl.VIDIOC_ENUM_FRAMEINTERVALS, asked):
+        if answer.type != abi.V4L2_FRMIVAL_TYPE_DISCRETE:
             ends = answer.stepwise.min, answer.stepwise.max
             return tuple(sorted(_rate(end) for end in ends)), True
         rates.add(_rate(answer.discrete))
     return tuple(sorted(rates)), False
 
 
-def _rate(interval: Any) -> Fraction:
+def _rate(interval: abi.Fraction) -> Fraction:
     return Fraction(interval.denominator, max(interval.numerator, 1))
 
 
 def _sizes(node: VideoNode, name: str) -> str:
     """Return the sizes of a format in words."""
     words = []
-    for answer in node.enumerate('ENUM_FRAMESIZES', 'v4l2_frmsizeenum', pixel_format=fourcc(name)):
-        if answer.type == _DISCRETE:
+    asked = abi.FrameSize(pixel_format=fourcc(name))
+    for answer in node.enumerate(ioctl.VIDIOC_ENUM_FRAMESIZES, asked):
+        if answer.type == abi.V4L2_FRMSIZE_TYPE_DISCRETE:
             words.append(f'{answer.discrete.width}x{answer.discrete.height}')
         else:
             s = answer.stepwise
@@ -104,25 +103,25 @@ def _sizes(node: VideoNode, name: str) -> str:
     return ', '.join(words) or 'sizes that it does not list'
 
 
-def _format(node: VideoNode, name: str, width: int, height: int) -> Any:
+def _format(name: str, width: int, height: int) -> abi.Format:
     """Return a request for a format."""
-    request = node.raw.v4l2_format(type=int(node.raw.BufType.VIDEO_CAPTURE))
+    request = abi.Format(type=abi.V4L2_BUF_TYPE_VIDEO_CAPTURE)
     pixels = request.fmt.pix
     pixels.width, pixels.height, pixels.pixelformat = width, height, fourcc(name)
-    pixels.field = int(node.raw.Field.NONE)
+    pixels.field = abi.V4L2_FIELD_NONE
     return request
 
 
-def _set_format(node: VideoNode, name: str, config: V4l2Config) -> Any:
+def _set_format(node: VideoNode, name: str, config: V4l2Config) -> abi.PixelFormat:
     """Set a format that was offered; return what the driver made of it."""
-    request = _format(node, name, config.width, config.height)
+    request = _format(name, config.width, config.height)
     try:
-        pixels = node.call('S_FMT', request).fmt.pix
+        pixels: abi.PixelFormat = node.call(ioctl.VIDIOC_S_FMT, request).fmt.pix
     except RefusedError as err:
         if err.code == errno.EBUSY:
             raise CameraError(explain_busy(node.path)) from err
         raise
-    if pixels.field not in (node.raw.Field.ANY, node.raw.Field.NONE):
+    if pixels.field not in (abi.V4L2_FIELD_ANY, abi.V4L2_FIELD_NONE):
         raise CameraError(f'{node.path} gives interlaced pictures, rows of two times: not usable')
     if (pixels.width, pixels.height) != (config.width, config.height):
         raise CameraError(
@@ -134,15 +133,15 @@ def _set_format(node: VideoNode, name: str, config: V4l2Config) -> Any:
 
 def _set_rate(node: VideoNode, rate: Fraction, at_least: float) -> int | None:
     """Ask for a frame rate; return the time from frame to frame, ns, None if it is not told."""
-    request = node.raw.v4l2_streamparm(type=int(node.raw.BufType.VIDEO_CAPTURE))
+    request = abi.StreamParameters(type=abi.V4L2_BUF_TYPE_VIDEO_CAPTURE)
     request.parm.capture.timeperframe.numerator = rate.denominator
     request.parm.capture.timeperframe.denominator = rate.numerator
     try:
-        capture = node.call('S_PARM', request).parm.capture
+        capture = node.call(ioctl.VIDIOC_S_PARM, request).parm.capture
     except RefusedError:
         return None  # a sensor behind a bridge: its rate is set elsewhere
     interval = capture.timeperframe
-    if not capture.capability & node.raw.Capability.TIMEPERFRAME or not interval.numerator:
+    if not capture.capability & abi.V4L2_CAP_TIMEPERFRAME or not interval.numerator:
         return None
     given = Fraction(interval.denominator, interval.numerator)
     if given < at_least * 0.99:

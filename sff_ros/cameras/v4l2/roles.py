@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from sff_ros.cameras.v4l2 import abi, ioctl
 from sff_ros.cameras.v4l2.node import Control, RefusedError, VideoNode
 from sff_ros.cameras.v4l2.search import list_cameras
 from sff_ros.errors import CameraError
 
 
-def check_captures(node: VideoNode) -> Any:
+def check_captures(node: VideoNode) -> abi.Capability:
     """Return what a driver says of its device.
 
     Raises:
         CameraError: it is no camera that streams.
     """
     try:
-        about = node.call('QUERYCAP', node.raw.v4l2_capability())
+        about = node.call(ioctl.VIDIOC_QUERYCAP, abi.Capability())
     except RefusedError as err:
         raise CameraError(
             f'v4l2.device {node.path!r} is no V4L2 device; {list_cameras()}'
         ) from err
-    can = node.raw.Capability
-    has = about.device_caps if about.capabilities & can.DEVICE_CAPS else about.capabilities
-    if not has & can.VIDEO_CAPTURE or not has & can.STREAMING:
+    has = about.capabilities
+    if has & abi.V4L2_CAP_DEVICE_CAPS:
+        has = about.device_caps
+    if not has & abi.V4L2_CAP_VIDEO_CAPTURE or not has & abi.V4L2_CAP_STREAMING:
         several = ' (planes in memory of their own are not supported)'
-        why = several if has & can.VIDEO_CAPTURE_MPLANE else ''
+        why = several if has & abi.V4L2_CAP_VIDEO_CAPTURE_MPLANE else ''
         raise CameraError(
             f'v4l2.device {node.path!r} ({about.card.decode()}) gives no pictures{why}; '
             f'{list_cameras()}'

@@ -11,10 +11,10 @@ import select
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from sff_ros.cameras.v4l2 import abi, ioctl
 from sff_ros.cameras.v4l2.formats import Bytes
 from sff_ros.cameras.v4l2.node import RefusedError, VideoNode
 from sff_ros.cameras.v4l2.search import explain_busy
@@ -58,7 +58,6 @@ class Stream:
     def __init__(self, node: VideoNode) -> None:
         self._has_stamps = True
         self._node = node
-        self._raw = node.raw
         self._poll = select.poll()
         self._poll.register(node.fileno(), select.POLLIN)
         self._empty_ns = time.monotonic_ns()
@@ -66,8 +65,8 @@ class Stream:
         try:
             self._maps = [self._map(index) for index in range(count)]
             for index in range(count):
-                self._node.call('QBUF', self._buffer(index))
-            self._switch('STREAMON')
+                self._node.call(ioctl.VIDIOC_QBUF, _buffer(index))
+            self._switch(ioctl.VIDIOC_STREAMON)
         except BaseException:
             self.close()
             raise
@@ -87,9 +86,10 @@ class Stream:
         if answer is None:
             yield None
             return
-        flags = self._raw.BufferFlag
-        is_monotonic = answer.flags & flags.TIMESTAMP_MASK == flags.TIMESTAMP_MONOTONIC
-        stamp_ns = answer.timestamp.secs * 10**9 + answer.timestamp.usecs * 1000
+        clock = answer.flags & abi.V4L2_BUF_FLAG_TIMESTAMP_MASK
+        source = answer.flags & abi.V4L2_BUF_FLAG_TSTAMP_SRC_MASK
+        is_monotonic = clock == abi.V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC
+        stamp_ns = answer.timestamp.tv_sec * 10**9 + answer.timestamp.tv_usec * 1000
         self._note_stamps(is_monotonic)
         data = np.frombuffer(self._maps[answer.index], np.uint8)[: answer.bytesused]
         try:
@@ -97,17 +97,16 @@ class Stream:
                 data,
                 sequence=answer.sequence,
                 stamp_ns=stamp_ns if is_monotonic else self._empty_ns,
-                is_start=is_monotonic
-                and answer.flags & flags.TSTAMP_SRC_MASK == flags.TSTAMP_SRC_SOE,
-                is_damaged=bool(answer.flags & flags.ERROR),
+                is_start=is_monotonic and source == abi.V4L2_BUF_FLAG_TSTAMP_SRC_SOE,
+                is_damaged=bool(answer.flags & abi.V4L2_BUF_FLAG_ERROR),
             )
         finally:
-            self._node.call('QBUF', self._buffer(answer.index))
+            self._node.call(ioctl.VIDIOC_QBUF, _buffer(answer.index))
 
     def close(self) -> None:
         """Stop and give the memory back."""
         with contextlib.suppress(CameraError):
-            self._switch('STREAMOFF')
+            self._switch(ioctl.VIDIOC_STREAMOFF)
         for memory in getattr(self, '_maps', ()):
             with contextlib.suppress(BufferError):  # somebody looks at it still: freed after that
                 memory.close()
@@ -124,7 +123,7 @@ class Stream:
             )
         self._has_stamps = is_monotonic
 
-    def _dequeue(self, timeout_ns: int) -> Any:
+    def _dequeue(self, timeout_ns: int) -> abi.Buffer | None:
         """Return the oldest frame, as the kernel describes it; None: none came."""
         deadline_ns = time.monotonic_ns() + timeout_ns
         while True:
@@ -139,7 +138,7 @@ class Stream:
             if events[0][1] & _LOST or not events[0][1] & select.POLLIN:
                 raise CameraLostError(f'{self._node.path} is gone or has failed: open it anew')
             try:
-                return self._node.call('DQBUF', self._buffer(0))
+                return self._node.call(ioctl.VIDIOC_DQBUF, _buffer(0))
             except RefusedError as err:
                 if err.code == errno.EPIPE:
                     raise CameraLostError(f'{self._node.path} has ended: {err}') from err
@@ -148,26 +147,24 @@ class Stream:
 
     def _request(self, count: int) -> int:
         """Ask the driver for buffers; return how many it has."""
-        memory = int(self._raw.Memory.MMAP)
-        kind = int(self._raw.BufType.VIDEO_CAPTURE)
-        request = self._raw.v4l2_requestbuffers(count=count, type=kind, memory=memory)
+        kind, memory = abi.V4L2_BUF_TYPE_VIDEO_CAPTURE, abi.V4L2_MEMORY_MMAP
+        asked = abi.RequestBuffers(count=count, type=kind, memory=memory)
         try:
-            return int(self._node.call('REQBUFS', request).count)
+            return int(self._node.call(ioctl.VIDIOC_REQBUFS, asked).count)
         except RefusedError as err:
             if err.code == errno.EBUSY:
                 raise CameraError(explain_busy(self._node.path)) from err
             raise
 
     def _map(self, index: int) -> mmap.mmap:
-        answer = self._node.call('QUERYBUF', self._buffer(index))
+        answer = self._node.call(ioctl.VIDIOC_QUERYBUF, _buffer(index))
         return mmap.mmap(self._node.fileno(), answer.length, offset=answer.m.offset)
 
-    def _buffer(self, index: int) -> Any:
-        return self._raw.v4l2_buffer(
-            index=index,
-            type=int(self._raw.BufType.VIDEO_CAPTURE),
-            memory=int(self._raw.Memory.MMAP),
-        )
+    def _switch(self, request: ioctl.Request[ctypes.c_int]) -> None:
+        self._node.call(request, ctypes.c_int(abi.V4L2_BUF_TYPE_VIDEO_CAPTURE))
 
-    def _switch(self, request: str) -> None:
-        self._node.call(request, ctypes.c_int(int(self._raw.BufType.VIDEO_CAPTURE)))
+
+def _buffer(index: int) -> abi.Buffer:
+    """Return what names a buffer to the driver."""
+    kind, memory = abi.V4L2_BUF_TYPE_VIDEO_CAPTURE, abi.V4L2_MEMORY_MMAP
+    return abi.Buffer(index=index, type=kind, memory=memory)
