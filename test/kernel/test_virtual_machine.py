@@ -1,4 +1,4 @@
-"""Jobs that do not end well: they are reported, and nothing hangs."""
+"""Jobs that fail are reported, and nothing hangs."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def test_how_a_job_ends(
     assert outcome.seconds < timeout_s + 5
 
 
-def test_another_processor_is_none_for_us(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_processor_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, 'machine', lambda: 'aarch64')
     with pytest.raises(CannotRunError, match='for x86_64, not aarch64'):
         find_qemu()
 
 
-def test_a_user_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_names_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, 'machine', lambda: 'x86_64')
     monkeypatch.setattr(os, 'geteuid', lambda: 1000)
     monkeypatch.setattr(shutil, 'which', lambda program: None)
@@ -56,7 +56,7 @@ def test_without_apt_there_is_no_kernel(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert list((tmp_path / 'sff_ros').iterdir()) == []
 
 
-def test_an_empty_apt_is_filled_by_root_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_package_lists_are_updated_by_root_only(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[str] = []
 
     def call(*command: str, **_: object) -> str:

@@ -1,13 +1,13 @@
 """The part of the kernel's V4L2 interface that this driver uses: structures and constants.
 
-Written from the documentation of the interface (docs.kernel.org/userspace-api/media/v4l) and held
-against its headers (linux/videodev2.h, linux/v4l2-controls.h) by test_abi.py. Constants and fields
-have the kernel's names. What this driver does not use is padding, in fields that begin with _.
-The requests are in ioctl.py.
+Written from the documentation of the interface (docs.kernel.org/userspace-api/media/v4l);
+test_abi.py compares it with the headers linux/videodev2.h and linux/v4l2-controls.h. Constants and
+fields have the kernel's names. What this driver does not use is padding, in fields that begin with
+an underscore. The requests are in ioctl.py.
 
 The interface is the same on every processor but for the size of a C long and of a pointer. On a
-32-bit processor a `long` has 32 bits in struct timeval, too: kernels of 32 bits take that layout
-beside the one whose time has 64 bits, and CLOCK_MONOTONIC does not outgrow it in 68 years.
+32-bit processor a `long` has 32 bits in struct timeval, too: 32-bit kernels accept that layout
+beside the one with a 64-bit time, and CLOCK_MONOTONIC takes 68 years to overflow it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ V4L2_FIELD_NONE = 1  # not interlaced
 V4L2_FRMSIZE_TYPE_DISCRETE = 1
 V4L2_FRMIVAL_TYPE_DISCRETE = 1
 
-# Flags of a buffer. The clock of its stamp and the instant it stands for are fields of their own.
+# Flags of a buffer; two bit fields hold the clock and the source of its time stamp.
 V4L2_BUF_FLAG_ERROR = 0x00000040  # the data may be damaged; streaming goes on
 V4L2_BUF_FLAG_TIMESTAMP_MASK = 0x0000E000
 V4L2_BUF_FLAG_TIMESTAMP_MONOTONIC = 0x00002000
@@ -55,7 +55,7 @@ V4L2_CID_FOCUS_AUTO = 0x009A090C  # 0 or 1
 
 
 class Capability(ctypes.Structure):
-    """struct v4l2_capability: what a device is called and can do. Texts end at their first 0."""
+    """struct v4l2_capability: name and abilities of a device. Texts end at their first 0."""
 
     _fields_ = (
         ('driver', c_char * 16),
@@ -89,7 +89,7 @@ class PixelFormat(ctypes.Structure):
         ('height', c_uint32),  # px
         ('pixelformat', c_uint32),  # four characters, the first in the lowest byte
         ('field', c_uint32),  # V4L2_FIELD_*
-        ('bytesperline', c_uint32),  # bytes from row to row; some drivers leave it 0
+        ('bytesperline', c_uint32),  # bytes from row to row; 0 from some drivers
         ('_sizeimage', c_uint32),
         ('_colours', c_uint32 * 6),
     )
@@ -107,7 +107,7 @@ class _FormatUnion(ctypes.Union):
 
 
 class Format(ctypes.Structure):
-    """struct v4l2_format: the format that is set, or to be tried or set."""
+    """struct v4l2_format: a format to try or to set, then the one that is set."""
 
     _fields_ = (
         ('type', c_uint32),  # V4L2_BUF_TYPE_*
@@ -135,7 +135,7 @@ class StepwiseFrameSize(ctypes.Structure):
 
 
 class _FrameSizeUnion(ctypes.Union):
-    """The nameless member of struct v4l2_frmsizeenum."""
+    """The anonymous member of struct v4l2_frmsizeenum."""
 
     _fields_ = (('discrete', DiscreteFrameSize), ('stepwise', StepwiseFrameSize))
 
@@ -147,7 +147,7 @@ class FrameSize(ctypes.Structure):
     _fields_ = (
         ('index', c_uint32),  # 0, 1, 2 ...
         ('pixel_format', c_uint32),
-        ('type', c_uint32),  # V4L2_FRMSIZE_TYPE_*: which member of the union counts
+        ('type', c_uint32),  # V4L2_FRMSIZE_TYPE_*: which member of the union is used
         ('_size', _FrameSizeUnion),
         ('_reserved', c_uint32 * 2),
     )
@@ -166,7 +166,7 @@ class StepwiseInterval(ctypes.Structure):
 
 
 class _IntervalUnion(ctypes.Union):
-    """The nameless member of struct v4l2_frmivalenum."""
+    """The anonymous member of struct v4l2_frmivalenum."""
 
     _fields_ = (('discrete', Fraction), ('stepwise', StepwiseInterval))
 
@@ -180,7 +180,7 @@ class FrameInterval(ctypes.Structure):
         ('pixel_format', c_uint32),
         ('width', c_uint32),  # px
         ('height', c_uint32),  # px
-        ('type', c_uint32),  # V4L2_FRMIVAL_TYPE_*: which member of the union counts
+        ('type', c_uint32),  # V4L2_FRMIVAL_TYPE_*: which member of the union is used
         ('_interval', _IntervalUnion),
         ('_reserved', c_uint32 * 2),
     )
@@ -213,7 +213,7 @@ class StreamParameters(ctypes.Structure):
 
 
 class RequestBuffers(ctypes.Structure):
-    """struct v4l2_requestbuffers: how many buffers a driver is to hold."""
+    """struct v4l2_requestbuffers: number of buffers in the queue of a driver."""
 
     _fields_ = (
         ('count', c_uint32),  # asked for, then granted; 0 frees them
@@ -247,7 +247,7 @@ class Buffer(ctypes.Structure):
         ('bytesused', c_uint32),
         ('flags', c_uint32),  # V4L2_BUF_FLAG_*
         ('_field', c_uint32),
-        ('timestamp', TimeValue),  # on the clock that the flags name
+        ('timestamp', TimeValue),  # see V4L2_BUF_FLAG_TIMESTAMP_MASK
         ('_timecode', c_uint32 * 4),
         ('sequence', c_uint32),  # number of the frame; lost ones are counted
         ('memory', c_uint32),  # V4L2_MEMORY_*

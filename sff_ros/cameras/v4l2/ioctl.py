@@ -1,4 +1,4 @@
-"""The requests that a V4L2 driver answers, and the system call that sends one."""
+"""The ioctl requests of V4L2 that this driver uses, and the call that sends one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar('T')
 
 @dataclass(frozen=True, slots=True)
 class Request(Generic[T]):
-    """What a driver is asked for.
+    """An ioctl request.
 
     Attributes:
         name: the kernel's.

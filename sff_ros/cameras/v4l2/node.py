@@ -1,4 +1,4 @@
-"""One open device node of the kernel's video system, and the requests it answers."""
+"""An open V4L2 device node and the requests to it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Control:
     Attributes:
         id: number of the control, the same on every device.
         name: as v4l2-ctl writes it, such as focus_absolute.
-        low, high, step: its values.
+        low, high, step: its range, in units of the control.
         is_writable: whether it can be set at all.
     """
 
@@ -57,13 +57,13 @@ class VideoNode:
         path: as given.
 
     Raises:
-        CameraError: it cannot be opened; says what to do.
+        CameraError: it cannot be opened; explains why, and what to do.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
         try:
-            # A read that cannot be waited for is asked for by poll.
+            # Non-blocking: the stream waits by poll, which has a timeout.
             self._fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as err:
             raise CameraError(explain_open(path, err)) from err
@@ -83,7 +83,7 @@ class VideoNode:
 
         Raises:
             CameraLostError: the device is gone.
-            RefusedError: the driver does not do it.
+            RefusedError: the driver rejects the request.
         """
         try:
             return ioctl.call(self.fileno(), request, argument)
@@ -93,11 +93,11 @@ class VideoNode:
             raise RefusedError(f'{self.path} refuses {err.strerror}', err.errno or 0) from err
 
     def enumerate(self, request: ioctl.Request[S], asked: S) -> Iterator[S]:
-        """Yield the answers to a request that numbers its answers; none where it knows none.
+        """Yield every answer to a request that enumerates; none if it is not supported.
 
         Args:
             request: whose argument has an `index`.
-            asked: its other fields; stays as it is.
+            asked: its other fields; not changed.
         """
         for index in range(1024):
             argument = request.argument.from_buffer_copy(asked)
@@ -110,7 +110,7 @@ class VideoNode:
                 raise
 
     def controls(self) -> tuple[Control, ...]:
-        """Return the controls that it has, in the driver's order."""
+        """Return its controls, in the order of the driver."""
         found: list[Control] = []
         number = 0
         while True:
@@ -137,18 +137,18 @@ class VideoNode:
         """Set a control.
 
         Raises:
-            CameraError: the driver does not take it.
+            CameraError: the driver rejects the value.
         """
         try:
             self.call(ioctl.VIDIOC_S_CTRL, abi.ControlValue(control.id, value))
         except RefusedError as err:
             raise CameraError(
-                f'{self.path} does not take {control.name} = {value} '
+                f'{self.path} rejects {control.name} = {value} '
                 f'({control.low} .. {control.high}): {os.strerror(err.code)}'
             ) from err
 
     def close(self) -> None:
-        """Close it. Twice does no harm."""
+        """Close it. Idempotent."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)

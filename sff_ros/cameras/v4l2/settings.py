@@ -1,4 +1,4 @@
-"""What a camera does by itself: switched off for a sweep, and put back as it was found."""
+"""Automatic settings of a camera: switched off for a sweep, restored afterwards."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from sff_ros.cameras.v4l2 import abi
 from sff_ros.cameras.v4l2.node import Control, VideoNode
 from sff_ros.errors import CameraError
 
-# Number of a control -> its value. What would move the lens or stretch a frame is off before the
-# first frame; exposure first, since dynamic frame rate is a part of it.
+# Control id -> value. Controls that move the lens or lengthen frames are off before the first
+# frame.
 FOCUS = {abi.V4L2_CID_FOCUS_AUTO: 0}
 PACE = {abi.V4L2_CID_EXPOSURE_AUTO_PRIORITY: 0}
-# What adapts to the scene: its value when it is off, and what it drives.
+# Controls that adapt to the scene -> (value when off, controls that they drive).
 ADAPTIVE = {
     abi.V4L2_CID_EXPOSURE_AUTO: (
         abi.V4L2_EXPOSURE_MANUAL,
@@ -32,11 +32,11 @@ _EXPOSURE_UNIT_US = 100  # of EXPOSURE_ABSOLUTE
 
 
 class Settings:
-    """The settings of one node that a sweep changes, as they were found.
+    """The settings of one node that a sweep changes, and their original values.
 
     Args:
-        node: stays the caller's.
-        lens: the control that moves the lens, where it is this node's.
+        node: not closed here.
+        lens: the control that moves the lens, if this node has it.
     """
 
     def __init__(self, node: VideoNode, lens: Control | None) -> None:
@@ -49,57 +49,57 @@ class Settings:
         self._found = {c: node.read(c) for c in (*self._by_id.values(), *last)}
 
     def is_adapting(self) -> bool:
-        """Tell whether exposure, gain or white balance are automatic."""
+        """Return whether exposure, gain or white balance is automatic."""
         return any(self._is_on(number) for number in ADAPTIVE)
 
     def freeze(self) -> None:
-        """Keep exposure, gain and white balance where they are."""
+        """Hold exposure, gain and white balance at their present values."""
         for number, (off, driven) in ADAPTIVE.items():
             if self._is_on(number):
                 controls = [self._by_id[d] for d in driven if d in self._by_id]
                 values = [(control, self._node.read(control)) for control in controls]
                 self.set(number, off)
-                # Some cameras fall back to the last value that was set by hand.
+                # Some cameras return to the last manual value.
                 for control, value in values:
                     self._node.write(control, value)
 
     def set_exposure(self, exposure_us: int) -> None:
-        """Expose every frame for a fixed time, us, to the nearest 100.
+        """Set a fixed exposure time, us, rounded to 100.
 
         Raises:
-            CameraError: the camera cannot, or not as long or short.
+            CameraError: the camera has no such control, or the time is out of its range.
         """
         control = self._by_id.get(abi.V4L2_CID_EXPOSURE_ABSOLUTE)
         if control is None:
             raise CameraError(
-                f'v4l2.exposure_us is {exposure_us}, but {self._node.path} has no control for '
-                'it: take 0'
+                f'v4l2.exposure_us is {exposure_us}, but {self._node.path} has no exposure '
+                'control: set it to 0'
             )
         value = round(exposure_us / _EXPOSURE_UNIT_US)
         if not control.low <= value <= control.high:
             low, high = control.low * _EXPOSURE_UNIT_US, control.high * _EXPOSURE_UNIT_US
             raise CameraError(
-                f'v4l2.exposure_us is {exposure_us}; {self._node.path} takes {low} .. {high} us'
+                f'v4l2.exposure_us is {exposure_us}; {self._node.path} accepts {low} .. {high} us'
             )
         self.set(abi.V4L2_CID_EXPOSURE_AUTO, abi.V4L2_EXPOSURE_MANUAL)
         self._node.write(control, value)
 
     def exposure_ns(self) -> int | None:
-        """Return how long a frame is exposed; None where the camera does not tell."""
+        """Return the exposure time, ns; None if the camera does not report it."""
         control = self._by_id.get(abi.V4L2_CID_EXPOSURE_ABSOLUTE)
         if control is None:
             return None
         return self._node.read(control) * _EXPOSURE_UNIT_US * 1000
 
-    def put_back(self) -> None:
-        """Set everything as it was found, what was automatic last."""
+    def restore(self) -> None:
+        """Set every original value; automatic settings last."""
         for control, value in reversed(self._found.items()):
             with contextlib.suppress(CameraError):  # the device may be gone
                 if self._node.read(control) != value:
                     self._node.write(control, value)
 
     def set(self, number: int, value: int) -> None:
-        """Set a control by its number, where the device has it."""
+        """Set a control by its id, if the device has it."""
         control = self._by_id.get(number)
         if control is not None and self._node.read(control) != value:
             self._node.write(control, value)
@@ -110,15 +110,15 @@ class Settings:
 
 
 def hold_still(node: VideoNode, lens: Control | None, undo: contextlib.ExitStack) -> Settings:
-    """Switch off what would move the lens, or expose longer than a frame.
+    """Switch off what moves the lens, or exposes for longer than a frame period.
 
     Args:
-        node: stays the caller's.
-        lens: the control that moves the lens, where it is this node's.
-        undo: puts everything back, whatever is changed from here on.
+        node: not closed here.
+        lens: the control that moves the lens, if this node has it.
+        undo: restores every setting that is changed from here on.
     """
     found = Settings(node, lens)
-    undo.callback(found.put_back)
+    undo.callback(found.restore)
     for number, off in (*FOCUS.items(), *PACE.items()):
         found.set(number, off)
     return found

@@ -1,4 +1,4 @@
-"""Frames in the memory of the driver: four buffers that go round."""
+"""Frames in the memory of the driver: a queue of four buffers."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _LOST = select.POLLHUP | select.POLLNVAL
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Buffer:
-    """One frame as the driver gives it; its memory is the driver's again afterwards.
+    """One frame; its memory belongs to the driver and is reused after Stream.take.
 
     Attributes:
-        data: (N,) the bytes that were used.
+        data: (N,) the bytes that the driver used.
         sequence: number of the frame; lost ones are counted.
-        stamp_ns: on CLOCK_MONOTONIC; where the driver has another clock, a time at which the
-            frame was not there yet.
-        is_start: whether the stamp is when the exposure began; else when the frame was there.
-        is_damaged: the driver says so.
+        stamp_ns: on CLOCK_MONOTONIC; if the driver uses another clock, a time before the
+            frame arrived.
+        is_start: whether the stamp is the start of the exposure; else the end of the frame.
+        is_damaged: as reported by the driver.
     """
 
     data: Bytes
@@ -46,13 +46,13 @@ class Buffer:
 
 
 class Stream:
-    """The frames of a camera whose format is set; runs from the start.
+    """The frames of a camera whose format is set; streams from construction on.
 
     Args:
-        node: of the camera; stays the caller's.
+        node: of the camera; not closed here.
 
     Raises:
-        CameraError: it has no memory to map, or another program has it.
+        CameraError: it has no memory to map, or another program uses it.
     """
 
     def __init__(self, node: VideoNode) -> None:
@@ -61,9 +61,11 @@ class Stream:
         self._poll = select.poll()
         self._poll.register(node.fileno(), select.POLLIN)
         self._empty_ns = time.monotonic_ns()
+        self._maps: list[mmap.mmap] = []
         count = self._request(BUFFERS)
         try:
-            self._maps = [self._map(index) for index in range(count)]
+            for index in range(count):
+                self._maps.append(self._map(index))
             for index in range(count):
                 self._node.call(ioctl.VIDIOC_QBUF, _buffer(index))
             self._switch(ioctl.VIDIOC_STREAMON)
@@ -73,10 +75,10 @@ class Stream:
 
     @contextlib.contextmanager
     def take(self, timeout_ns: int) -> Iterator[Buffer | None]:
-        """Give the oldest frame that was not taken, for as long as the context lasts.
+        """Yield the oldest frame of the queue; it is valid within the context only.
 
         Args:
-            timeout_ns: how long to wait for one; None is given when it is over.
+            timeout_ns: how long to wait for one; then None is yielded.
 
         Raises:
             CameraLostError: the device is gone.
@@ -104,49 +106,51 @@ class Stream:
             self._node.call(ioctl.VIDIOC_QBUF, _buffer(answer.index))
 
     def close(self) -> None:
-        """Stop and give the memory back."""
+        """Stop streaming and free the buffers."""
         with contextlib.suppress(CameraError):
             self._switch(ioctl.VIDIOC_STREAMOFF)
-        for memory in getattr(self, '_maps', ()):
-            with contextlib.suppress(BufferError):  # somebody looks at it still: freed after that
+        for memory in self._maps:
+            with contextlib.suppress(BufferError):  # an array still refers to it, and frees it
                 memory.close()
         with contextlib.suppress(CameraError):
             self._request(0)
 
     def _note_stamps(self, is_monotonic: bool) -> None:
-        """Say once that a driver does not stamp its frames."""
+        """Warn once that a driver does not stamp its frames."""
         if self._has_stamps and not is_monotonic:
             _LOG.warning(
-                '%s does not stamp frames on CLOCK_MONOTONIC: their arrival decides, which costs '
-                'a frame more after each move of the lens',
+                '%s does not stamp frames on CLOCK_MONOTONIC: their arrival times are used, which '
+                'costs one more frame after each move of the lens',
                 self._node.path,
             )
         self._has_stamps = is_monotonic
 
     def _dequeue(self, timeout_ns: int) -> abi.Buffer | None:
-        """Return the oldest frame, as the kernel describes it; None: none came."""
+        """Return the description of the oldest frame; None if none arrived in time."""
         deadline_ns = time.monotonic_ns() + timeout_ns
         while True:
             events = self._poll.poll(0)
             if not events:
-                # Whatever comes from here on was not there yet.
+                # Every later frame arrives after this time.
                 self._empty_ns = time.monotonic_ns()
                 left_ms = -((self._empty_ns - deadline_ns) // 10**6)
                 events = self._poll.poll(max(left_ms, 0))
             if not events:
                 return None
             if events[0][1] & _LOST or not events[0][1] & select.POLLIN:
-                raise CameraLostError(f'{self._node.path} is gone or has failed: open it anew')
+                raise CameraLostError(f'{self._node.path} is gone or has failed: reopen it')
             try:
                 return self._node.call(ioctl.VIDIOC_DQBUF, _buffer(0))
             except RefusedError as err:
                 if err.code == errno.EPIPE:
-                    raise CameraLostError(f'{self._node.path} has ended: {err}') from err
+                    raise CameraLostError(
+                        f'{self._node.path} has stopped streaming: {err}'
+                    ) from err
                 if err.code != errno.EAGAIN:
                     raise
 
     def _request(self, count: int) -> int:
-        """Ask the driver for buffers; return how many it has."""
+        """Request a number of buffers; return how many were granted."""
         kind, memory = abi.V4L2_BUF_TYPE_VIDEO_CAPTURE, abi.V4L2_MEMORY_MMAP
         asked = abi.RequestBuffers(count=count, type=kind, memory=memory)
         try:
@@ -165,6 +169,6 @@ class Stream:
 
 
 def _buffer(index: int) -> abi.Buffer:
-    """Return what names a buffer to the driver."""
+    """Return the description of a buffer that requests refer to it by."""
     kind, memory = abi.V4L2_BUF_TYPE_VIDEO_CAPTURE, abi.V4L2_MEMORY_MMAP
     return abi.Buffer(index=index, type=kind, memory=memory)

@@ -106,7 +106,7 @@ def test_layouts_and_numbers_are_those_of_the_table() -> None:
     assert this_machine() == table(8 * ctypes.sizeof(ctypes.c_void_p))
 
 
-def test_a_processor_of_32_bits_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_layouts_on_32_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     # Of the C types in use only these depend on the processor.
     for name, kind in (('c_long', 'c_int32'), ('c_ulong', 'c_uint32'), ('c_void_p', 'c_uint32')):
         monkeypatch.setattr(ctypes, name, getattr(ctypes, kind))
@@ -123,7 +123,7 @@ def compile_c(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]
     """Return a function that runs the C compiler on a text."""
     gcc = shutil.which('gcc')
     if gcc is None:
-        pytest.skip('no gcc to ask the headers with')
+        pytest.skip('no gcc')
 
     def run(text: str, *options: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / 'abi.c').write_text(text)
@@ -140,7 +140,7 @@ def test_the_headers_of_this_machine_agree(
 ) -> None:
     tried = compile_c(C_START, '-fsyntax-only')
     if tried.returncode:
-        pytest.skip(f'no headers to ask: {tried.stderr.splitlines()[0]}')
+        pytest.skip(f'no headers: {tried.stderr.splitlines()[0]}')
     scalars = set(names_of_scalars())
     prints = []
     for name in this_machine():

@@ -1,4 +1,4 @@
-"""Cameras that answer in odd ways when they are asked for a format, size and rate."""
+"""Cameras that answer requests for a format, size and rate in unusual ways."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Bridge:
 
     Args:
         refuse: name of a request -> errno.
-        field, stride, interval: what it makes of a format and a rate.
+        field, stride, interval: what it sets instead of the requested format and rate.
         can: its capabilities.
     """
 
@@ -84,7 +84,7 @@ class Bridge:
         (Bridge(interval=(0, 0)), 1280, None),
     ],
 )
-def test_what_is_made_of_the_answer(
+def test_layout_and_period_follow_the_driver(
     opened: Open, camera: Bridge, stride: int, period_ns: int | None
 ) -> None:
     assert set_mode(opened(camera), CONFIG) == (Layout('YUYV', 640, 480, stride), period_ns)
@@ -93,15 +93,15 @@ def test_what_is_made_of_the_answer(
 @pytest.mark.parametrize(
     ('camera', 'config', 'message'),
     [
-        (Bridge(field=4), CONFIG, '^video0 gives interlaced pictures'),
-        (Bridge(interval=(1, 25)), CONFIG, 'frame_rate is 30 Hz, video0 gives 25 Hz here'),
+        (Bridge(field=4), CONFIG, '^video0 delivers interlaced images'),
+        (Bridge(interval=(1, 25)), CONFIG, 'frame_rate is 30 Hz; video0 delivers 25 Hz'),
         (Bridge(refuse={'S_FMT': errno.EBUSY}), CONFIG, '^video0 is busy'),
         (Bridge(), V4l2Config(width=1600), r'1600x480 is not .*; YUYV: 64x48 \.\. 1280x960'),
         (Bridge(), V4l2Config(frame_rate=61.0), r'61 Hz is not reached .*; YUYV: 5 \.\. 60 Hz'),
         (Bridge(), V4l2Config(pixel_format='GREY'), "'GREY' is not offered at this size; YUYV"),
     ],
 )
-def test_why_a_mode_cannot_be_had(
+def test_an_impossible_mode_is_explained(
     opened: Open, camera: Bridge, config: V4l2Config, message: str
 ) -> None:
     with pytest.raises(CameraError, match=message):
@@ -111,11 +111,13 @@ def test_why_a_mode_cannot_be_had(
 @pytest.mark.parametrize(
     ('can', 'message'),
     [
-        (META | STREAMING, r"'video0' \(bridge\) gives no pictures; "),
-        (CAPTURE, r'gives no pictures; '),
-        (PLANES | STREAMING, r'memory of their own are not supported\); '),
+        (META | STREAMING, r"'video0' \(bridge\) does not stream images; "),
+        (CAPTURE, r'does not stream images; '),
+        (PLANES | STREAMING, r'multi-planar formats are not supported\); '),
     ],
 )
-def test_what_is_no_camera_for_us(opened: Open, can: int, message: str) -> None:
+def test_devices_that_do_not_stream_images_are_refused(
+    opened: Open, can: int, message: str
+) -> None:
     with pytest.raises(CameraError, match=message):
         check_captures(opened(Bridge(can=can)))

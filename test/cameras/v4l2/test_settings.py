@@ -1,4 +1,4 @@
-"""A webcam's automatic settings: off for a sweep, then as they were."""
+"""Automatic settings of a webcam: off for a sweep, then restored."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LIMITS['FOCUS_ABSOLUTE'] = (0, 250, 5)
 
 
 class Webcam:
-    """The controls of a webcam, which adapts unless that is switched off.
+    """The controls of a webcam that adapts until its automatic settings are switched off.
 
     Args:
         values: of its controls, by their name without V4L2_CID_.
@@ -68,7 +68,7 @@ class Webcam:
         self.values[name] = value
         self.written.append((name, value))
         if (name, value) == ('EXPOSURE_AUTO', abi.V4L2_EXPOSURE_MANUAL):
-            self.values['EXPOSURE_ABSOLUTE'] = 250  # what was last set by hand
+            self.values['EXPOSURE_ABSOLUTE'] = 250  # the last manual value
 
 
 FOUND = {
@@ -82,7 +82,7 @@ FOUND = {
 }
 
 
-def test_all_that_adapts_stops_where_it_is_and_comes_back(opened: Open) -> None:
+def test_automatic_settings_are_held_and_restored(opened: Open) -> None:
     camera = Webcam(**FOUND)
     with contextlib.ExitStack() as undo:
         settings = hold_still(opened(camera), LENS, undo)
@@ -99,16 +99,16 @@ def test_all_that_adapts_stops_where_it_is_and_comes_back(opened: Open) -> None:
         camera.values['FOCUS_ABSOLUTE'] = 200
         camera.written.clear()
     assert camera.values == FOUND
-    # By hand first: an automatism that is on again would not take them.
+    # Manual values first: they are read-only while the automatic setting is on.
     names = [name for name, _ in camera.written]
     assert names[0] == 'FOCUS_ABSOLUTE'
     assert names.index('EXPOSURE_ABSOLUTE') < names.index('EXPOSURE_AUTO')
     assert names.index('FOCUS_ABSOLUTE') < names.index('FOCUS_AUTO')
 
 
-def test_what_is_manual_already_is_not_touched(opened: Open) -> None:
-    by_hand = FOUND | {'FOCUS_AUTO': 0, 'EXPOSURE_AUTO_PRIORITY': 0, 'EXPOSURE_AUTO': 1}
-    camera = Webcam(**(by_hand | {'AUTO_WHITE_BALANCE': 0}))
+def test_manual_settings_are_not_touched(opened: Open) -> None:
+    manual = FOUND | {'FOCUS_AUTO': 0, 'EXPOSURE_AUTO_PRIORITY': 0, 'EXPOSURE_AUTO': 1}
+    camera = Webcam(**(manual | {'AUTO_WHITE_BALANCE': 0}))
     with contextlib.ExitStack() as undo:
         settings = hold_still(opened(camera), LENS, undo)
         assert not settings.is_adapting()
@@ -116,7 +116,7 @@ def test_what_is_manual_already_is_not_touched(opened: Open) -> None:
     assert camera.written == []
 
 
-def test_exposure_can_be_given(opened: Open) -> None:
+def test_a_fixed_exposure_is_set(opened: Open) -> None:
     camera = Webcam(**FOUND)
     with contextlib.ExitStack() as undo:
         settings = hold_still(opened(camera), LENS, undo)
@@ -130,12 +130,12 @@ def test_exposure_can_be_given(opened: Open) -> None:
 @pytest.mark.parametrize(
     ('values', 'exposure_us', 'message'),
     [
-        (FOUND, 200, r'exposure_us is 200; video0 takes 300 \.\. 204700 us'),
-        (FOUND, 300_000, r'exposure_us is 300000; video0 takes 300 \.\. 204700 us'),
-        ({'FOCUS_ABSOLUTE': 1}, 300, 'exposure_us is 300, but video0 has no control for it'),
+        (FOUND, 200, r'exposure_us is 200; video0 accepts 300 \.\. 204700 us'),
+        (FOUND, 300_000, r'exposure_us is 300000; video0 accepts 300 \.\. 204700 us'),
+        ({'FOCUS_ABSOLUTE': 1}, 300, 'exposure_us is 300, but video0 has no exposure control'),
     ],
 )
-def test_an_exposure_that_it_cannot_is_refused(
+def test_an_impossible_exposure_is_refused(
     opened: Open, values: dict[str, int], exposure_us: int, message: str
 ) -> None:
     camera = Webcam(**values)
@@ -146,7 +146,7 @@ def test_an_exposure_that_it_cannot_is_refused(
     assert camera.values == values
 
 
-def test_a_camera_without_any_of_it_is_fine(opened: Open) -> None:
+def test_a_camera_needs_no_automatic_settings(opened: Open) -> None:
     camera = Webcam(FOCUS_ABSOLUTE=30)
     with contextlib.ExitStack() as undo:
         settings = hold_still(opened(camera), LENS, undo)
@@ -156,7 +156,7 @@ def test_a_camera_without_any_of_it_is_fine(opened: Open) -> None:
     assert camera.written == [('FOCUS_ABSOLUTE', 30)]
 
 
-def test_putting_back_to_a_camera_that_is_gone_is_no_error(opened: Open) -> None:
+def test_restoring_a_camera_that_is_gone_is_no_error(opened: Open) -> None:
     camera = Webcam(**FOUND)
     with contextlib.ExitStack() as undo:
         hold_still(opened(camera), LENS, undo)
@@ -166,26 +166,26 @@ def test_putting_back_to_a_camera_that_is_gone_is_no_error(opened: Open) -> None
 
 def test_the_lens_is_found_by_name(opened: Open) -> None:
     node = opened(Webcam(**FOUND))
-    assert find_lens(node, 'focus_absolute', is_apart=False) == LENS
-    there = (
+    assert find_lens(node, 'focus_absolute', is_separate=False) == LENS
+    available = (
         'it has: auto_white_balance, white_balance_temperature, exposure_auto, exposure_absolute'
     )
-    with pytest.raises(CameraError, match=rf"'zoom' is not .*; {there}.*v4l2\.focus_device"):
-        find_lens(node, 'zoom', is_apart=False)
+    with pytest.raises(CameraError, match=rf"'zoom' is not .*; {available}.*v4l2\.focus_device"):
+        find_lens(node, 'zoom', is_separate=False)
     with pytest.raises(CameraError, match=r'focus_absolute, focus_auto$'):
-        find_lens(node, 'zoom', is_apart=True)
+        find_lens(node, 'zoom', is_separate=True)
 
 
-def test_a_value_that_the_driver_does_not_take(opened: Open) -> None:
+def test_a_value_that_the_driver_rejects(opened: Open) -> None:
     node = opened(Webcam(FOCUS_ABSOLUTE=30))
-    message = r'focus_absolute = -1 \(0 \.\. 250\): Numerical result out of range'
+    message = r'video0 rejects focus_absolute = -1 \(0 \.\. 250\): Numerical result out of range'
     with pytest.raises(CameraError, match=message):
         node.write(LENS, -1)
     assert node.read(LENS) == 30
 
 
-class Odd:
-    """A heading, a control that is off, one that can be read only, and one below 0."""
+class Mixed:
+    """A heading, a disabled control, a read-only one, and one with a negative range."""
 
     rows = (
         (1, b'User Controls', TITLE, 0, 0, 0),
@@ -204,8 +204,8 @@ class Odd:
         raise refused(errno.EINVAL)
 
 
-def test_what_is_no_control_is_left_out(opened: Open) -> None:
-    assert opened(Odd()).controls() == (
+def test_headings_and_disabled_controls_are_left_out(opened: Open) -> None:
+    assert opened(Mixed()).controls() == (
         Control(6, 'temperature_sensor', -40, 125, 1, is_writable=False),
         Control(9, 'focus_absolute', -1024, -1, 1),
     )

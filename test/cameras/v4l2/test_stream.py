@@ -1,4 +1,4 @@
-"""Buffers of a driver that stamps frames, of one that does not, and of one that fails."""
+"""The buffer queue of a driver that stamps frames, of one that does not, and of one that fails."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ SIZE = 4096
 
 
 class Driver:
-    """A driver that fills a buffer when asked to; a byte in a pipe shows poll that one is ready.
+    """A driver that fills buffers on request; the node is a pipe, which wakes poll.
 
     Args:
-        path: of the node to be.
+        path: of the node, which is created.
 
     Attributes:
         mapped: offset of the memory that was mapped of each buffer.
@@ -108,7 +108,7 @@ def take(stream: Stream) -> Buffer:
         return buffer
 
 
-def test_buffers_go_round(driver: Driver, node: VideoNode) -> None:
+def test_buffers_are_queued_again(driver: Driver, node: VideoNode) -> None:
     stream = Stream(node)
     assert driver.queued == [0, 1, 2, 3] == list(range(BUFFERS))
     assert driver.mapped == [0, SIZE, 2 * SIZE, 3 * SIZE]
@@ -143,7 +143,7 @@ def test_flags(
     stream.close()
 
 
-def test_without_stamps_a_frame_is_as_old_as_it_may_be(
+def test_without_stamps_a_frame_has_the_earliest_possible_time(
     driver: Driver, node: VideoNode, caplog: pytest.LogCaptureFixture
 ) -> None:
     start_ns = time.monotonic_ns()
@@ -154,7 +154,7 @@ def test_without_stamps_a_frame_is_as_old_as_it_may_be(
     for _ in range(2):
         driver.fill(10**18, 0)
     time.sleep(0.02)
-    # Both came at some time after nothing was there, however late they are taken.
+    # Both arrived some time after the queue was last seen empty, however late they are taken.
     for _ in range(2):
         assert start_ns < take(stream).stamp_ns <= empty_ns
     assert [record.getMessage()[:29] for record in caplog.records] == [
@@ -163,12 +163,12 @@ def test_without_stamps_a_frame_is_as_old_as_it_may_be(
     stream.close()
 
 
-def test_silence_lasts_as_long_as_asked_for(driver: Driver, node: VideoNode) -> None:
+def test_none_comes_after_the_timeout(driver: Driver, node: VideoNode) -> None:
     stream = Stream(node)
     start_ns = time.monotonic_ns()
     with stream.take(50_000_000) as buffer:
         assert buffer is None
-    assert 50_000_000 <= time.monotonic_ns() - start_ns < 10**9
+    assert time.monotonic_ns() - start_ns >= 50_000_000
     stream.close()
 
 
@@ -187,13 +187,13 @@ def test_a_driver_that_fails(
     stream.close()
 
 
-def test_memory_that_another_program_has(driver: Driver, node: VideoNode) -> None:
+def test_a_camera_that_another_program_uses_is_busy(driver: Driver, node: VideoNode) -> None:
     driver.refuse['REQBUFS'] = errno.EBUSY
     with pytest.raises(CameraError, match=r'^video0 is busy'):
         Stream(node)
 
 
-def test_a_stream_that_does_not_start_is_given_back(driver: Driver, node: VideoNode) -> None:
+def test_a_stream_that_does_not_start_is_stopped(driver: Driver, node: VideoNode) -> None:
     driver.is_on = True
     driver.refuse['STREAMON'] = errno.EIO
     with pytest.raises(RefusedError):
@@ -221,7 +221,7 @@ def test_controls_are_named_as_v4l2_ctl_does(title: bytes, expected: str) -> Non
         (errno.EINVAL, RefusedError),
     ],
 )
-def test_a_device_that_is_gone_is_told_from_one_that_refuses(
+def test_a_lost_device_and_a_refused_request_raise_different_errors(
     code: int, error: type[CameraError], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
