@@ -15,9 +15,10 @@ from virtual_machine import CannotRunError, find_kernel, find_qemu, run_job
 @pytest.mark.parametrize(
     ('script', 'timeout_s', 'problem', 'printed'),
     [
-        ('echo c >/proc/sysrq-trigger; sleep 100', 60, 'went down before the job ended', 'sysrq'),
-        ('echo up >/dev/ttyS0; sleep 100', 12, 'was switched off after 12 s', 'up'),
-        ('echo up >/dev/ttyS0', 60, '', 'up'),
+        ('echo c >/proc/sysrq-trigger; sleep 100', 240, 'went down before the job ended', 'sysrq'),
+        # Before it is up: how long that takes depends on the host.
+        ('sleep 100', 2, 'was switched off after 2 s', ''),
+        ('echo up >/dev/ttyS0', 240, '', 'up'),
     ],
 )
 def test_how_a_job_ends(
@@ -31,7 +32,7 @@ def test_how_a_job_ends(
     assert problem in outcome.problem
     assert bool(problem) == bool(outcome.problem)
     assert printed in outcome.console
-    assert outcome.seconds < timeout_s + 5
+    assert outcome.seconds < timeout_s + 30  # a busy host takes a while to end a process
 
 
 def test_another_processor_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
