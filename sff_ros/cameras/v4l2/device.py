@@ -9,7 +9,7 @@ from pathlib import Path
 from sff_ros.cameras.lens_device import CodeRange, Frame
 from sff_ros.cameras.v4l2.formats import decode
 from sff_ros.cameras.v4l2.modes import set_mode
-from sff_ros.cameras.v4l2.node import VideoNode
+from sff_ros.cameras.v4l2.node import VideoNode, text_of
 from sff_ros.cameras.v4l2.roles import check_captures, find_lens
 from sff_ros.cameras.v4l2.search import find_device, identify
 from sff_ros.cameras.v4l2.settings import Settings, hold_still
@@ -60,8 +60,8 @@ class V4l2Device:
         self._period_ns = period_ns or measured_period(self._stream, path, config.frame_rate)
         self._adapt(found, config)
         self._exposure_ns = self._exposure(found, config)
-        self._begins = stamps_begin(about.driver.decode())
-        self._identity = identify(path, about.card.decode(), about.bus_info.decode())
+        self._begins = stamps_begin(text_of(about.driver))
+        self._identity = identify(path, text_of(about.card), text_of(about.bus_info))
 
     def _exposure(self, found: Settings, config: V4l2Config) -> int:
         """Return the exposure time, ns; if unknown, its upper bound, the frame period."""

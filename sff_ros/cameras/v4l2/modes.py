@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from sff_ros.cameras.v4l2 import abi, ioctl
 from sff_ros.cameras.v4l2.formats import FOURCC, Layout, Offer, choose, grouped
-from sff_ros.cameras.v4l2.node import RefusedError, VideoNode
+from sff_ros.cameras.v4l2.node import RefusedError, VideoNode, text_of
 from sff_ros.cameras.v4l2.search import explain_busy
 from sff_ros.config.cameras import V4l2Config
 from sff_ros.errors import CameraError
@@ -31,7 +31,7 @@ def set_mode(node: VideoNode, config: V4l2Config) -> tuple[Layout, int | None]:
         if has_size(node, name, config.width, config.height)
     ]
     if not offers:
-        other = ', '.join(answer.description.decode() for answer in _formats(node)) or 'none'
+        other = ', '.join(text_of(answer.description) for answer in _formats(node)) or 'none'
         raise CameraError(
             f'v4l2.width x height {config.width}x{config.height} is not offered by {node.path}; '
             + (grouped((name, _sizes(node, name)) for name in names) or f'its formats: {other}')

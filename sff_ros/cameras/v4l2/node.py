@@ -154,6 +154,11 @@ class VideoNode:
             os.close(fd)
 
 
+def text_of(name: bytes) -> str:
+    """Return a name from a driver; U+FFFD stands for what is not UTF-8."""
+    return name.decode(errors='replace')
+
+
 def plain_name(title: bytes) -> str:
     """Return a control's title as v4l2-ctl writes it: b'Focus, Absolute' is focus_absolute."""
-    return re.sub('[^a-z0-9]+', '_', title.decode(errors='replace').lower()).strip('_')
+    return re.sub('[^a-z0-9]+', '_', text_of(title).lower()).strip('_')

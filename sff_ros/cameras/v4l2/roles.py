@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sff_ros.cameras.v4l2 import abi, ioctl
-from sff_ros.cameras.v4l2.node import Control, RefusedError, VideoNode
+from sff_ros.cameras.v4l2.node import Control, RefusedError, VideoNode, text_of
 from sff_ros.cameras.v4l2.search import list_cameras
 from sff_ros.errors import CameraError
 
@@ -27,7 +27,7 @@ def check_captures(node: VideoNode) -> abi.Capability:
         planes = ' (multi-planar formats are not supported)'
         why = planes if has & abi.V4L2_CAP_VIDEO_CAPTURE_MPLANE else ''
         raise CameraError(
-            f'v4l2.device {node.path!r} ({about.card.decode()}) does not stream images{why}; '
+            f'v4l2.device {node.path!r} ({text_of(about.card)}) does not stream images{why}; '
             f'{list_cameras()}'
         )
     return about

@@ -148,6 +148,8 @@ class Stream:
                     ) from err
                 if err.code != errno.EAGAIN:
                     raise
+                if time.monotonic_ns() > deadline_ns:
+                    return None
 
     def _request(self, count: int) -> int:
         """Request a number of buffers; return how many were granted."""

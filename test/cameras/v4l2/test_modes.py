@@ -27,7 +27,7 @@ class Bridge:
     Args:
         refuse: name of a request -> errno.
         field, stride, interval: what it sets instead of the requested format and rate.
-        can: its capabilities.
+        can, card: its capabilities and name.
     """
 
     def __init__(
@@ -37,9 +37,11 @@ class Bridge:
         stride: int = 1280,
         interval: tuple[int, int] = (1, 30),
         can: int = CAPTURE | STREAMING,
+        card: bytes = b'bridge',
     ) -> None:
         self.refuse = refuse or {}
-        self.field, self.stride, self.interval, self.can = field, stride, interval, can
+        self.field, self.stride, self.interval = field, stride, interval
+        self.can, self.card = can, card
 
     def answer(self, request: str, argument: Any) -> None:
         if request in self.refuse:
@@ -55,7 +57,7 @@ class Bridge:
             capture.capability = abi.V4L2_CAP_TIMEPERFRAME
             capture.timeperframe.numerator, capture.timeperframe.denominator = self.interval
         elif request == 'QUERYCAP':
-            argument.card, argument.device_caps = b'bridge', self.can
+            argument.card, argument.device_caps = self.card, self.can
             argument.capabilities = abi.V4L2_CAP_DEVICE_CAPS
 
     def _list(self, request: str, argument: Any) -> None:
@@ -121,3 +123,56 @@ def test_devices_that_do_not_stream_images_are_refused(
 ) -> None:
     with pytest.raises(CameraError, match=message):
         check_captures(opened(Bridge(can=can)))
+
+
+def test_a_name_that_is_not_utf_8_is_still_a_name(opened: Open) -> None:
+    with pytest.raises(CameraError, match=r'\(Cam\ufffdra\) does not stream images'):
+        check_captures(opened(Bridge(can=META, card=b'Cam\xe9ra')))
+
+
+class Webcam:
+    """A camera with two formats, whose sizes and rates are lists."""
+
+    def __init__(self) -> None:
+        self.sizes = {'YUYV': ((640, 480), (320, 240)), 'MJPG': ((640, 480), (1280, 720))}
+        self.rates = {640: (30, 15), 320: (30,), 1280: (60, 30)}
+
+    def answer(self, request: str, argument: Any) -> None:
+        if request == 'TRY_FMT':
+            pixels = argument.fmt.pix
+            offered = self._sizes_of(pixels.pixelformat)
+            if (pixels.width, pixels.height) not in offered:
+                pixels.width, pixels.height = offered[0]
+            return
+        entries: list[Any] = []
+        if request == 'ENUM_FMT':
+            entries = [fourcc(name) for name in self.sizes]
+        elif request == 'ENUM_FRAMESIZES':
+            entries = list(self._sizes_of(argument.pixel_format))
+        elif request == 'ENUM_FRAMEINTERVALS':
+            entries = list(self.rates[argument.width])
+        if argument.index >= len(entries):
+            raise refused(errno.EINVAL)
+        entry = entries[argument.index]
+        if request == 'ENUM_FMT':
+            argument.pixelformat = entry
+        elif request == 'ENUM_FRAMESIZES':
+            argument.type, argument.discrete = 1, entry
+        else:
+            argument.type, argument.discrete = 1, (1, entry)
+
+    def _sizes_of(self, code: int) -> tuple[tuple[int, int], ...]:
+        return next(sizes for name, sizes in self.sizes.items() if fourcc(name) == code)
+
+
+@pytest.mark.parametrize(
+    ('config', 'message'),
+    [
+        (V4l2Config(width=333, height=240), '; YUYV: 640x480, 320x240; MJPG: 640x480, 1280x720$'),
+        (V4l2Config(frame_rate=31.0), 'is not reached at this size; YUYV, MJPG: 15, 30 Hz$'),
+        (V4l2Config(width=1280, height=720, pixel_format='YUYV'), '; MJPG: 30, 60 Hz$'),
+    ],
+)
+def test_lists_of_sizes_and_rates_are_read(opened: Open, config: V4l2Config, message: str) -> None:
+    with pytest.raises(CameraError, match=message):
+        set_mode(opened(Webcam()), config)

@@ -187,6 +187,17 @@ def test_a_driver_that_fails(
     stream.close()
 
 
+def test_a_buffer_that_is_not_ready_after_all(driver: Driver, node: VideoNode) -> None:
+    stream = Stream(node)
+    driver.fill(0, MONOTONIC)
+    driver.refuse['DQBUF'] = errno.EAGAIN  # poll reports a frame for ever
+    with stream.take(20_000_000) as buffer:
+        assert buffer is None
+    del driver.refuse['DQBUF']
+    assert len(take(stream).data) == SIZE
+    stream.close()
+
+
 def test_a_camera_that_another_program_uses_is_busy(driver: Driver, node: VideoNode) -> None:
     driver.refuse['REQBUFS'] = errno.EBUSY
     with pytest.raises(CameraError, match=r'^video0 is busy'):
