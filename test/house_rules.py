@@ -64,7 +64,7 @@ NEVER = (
     ('nodes/*', 'sff_ros.core.optics.rendering'),
 )
 
-# Third-party package (pattern) -> the only files of sff_ros that may import it (patterns).
+# Package (pattern) -> the only files of sff_ros that may import it (patterns).
 ROS_FILES = ('nodes/*', 'cameras/ros_driver/*')
 PACKAGES = {
     'rclpy': ROS_FILES,
@@ -83,7 +83,7 @@ PACKAGES = {
     'tensorrt_rtx': ('inference/tensorrt/*',),
     'polygraphy': ('inference/tensorrt/*',),
     'cuda': ('inference/tensorrt/program.py',),
-    'linuxpy': ('cameras/v4l2/*',),
+    'ctypes': ('cameras/v4l2/*',),
 }
 
 CORE_PACKAGES = ('numpy', 'cv2', 'sff_ros')
