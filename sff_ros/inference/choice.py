@@ -82,6 +82,18 @@ def open_backend(name: str, model: str = '') -> DepthBackend:
     return choose_backend(name, model).backend
 
 
+def open_standby(model: str = '') -> DepthBackend:
+    """Load what serves while an engine is built: ONNX Runtime, else the classical backend.
+
+    Args:
+        model: as for choose_backend.
+    """
+    try:
+        return open_backend('onnx', model)
+    except ModelError:
+        return open_backend('peak')
+
+
 def _candidates(name: str, model: str) -> list[str]:
     """Return whom to ask, in order."""
     if name != AUTO and name not in BACKENDS:

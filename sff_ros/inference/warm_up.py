@@ -13,7 +13,6 @@ from sff_ros.core.focus.measure import FocusVolume, Responses
 from sff_ros.core.image import Image
 from sff_ros.errors import ModelError
 from sff_ros.inference.backend import DepthBackend, ModelSpec
-from sff_ros.inference.choice import open_backend
 
 Size = tuple[int, int]  # height and width of a picture, px
 Progress = Callable[[str, float], None]  # what is being done, and which share of it is, 0..1
@@ -192,25 +191,19 @@ class BackgroundBackend:
         self._log(f'{self._fast.spec.name} failed, {self._standby.spec.name} serves: {err}')
 
 
-def in_background(backend: DepthBackend, log: Log, model: str = '') -> DepthBackend:
-    """Return a backend that lets nobody wait for a build; most are so by themselves.
+def in_background(
+    backend: DepthBackend, open_standby: Callable[[], DepthBackend], log: Log
+) -> DepthBackend:
+    """Return a backend that never blocks on an engine build; most already are.
 
     Args:
-        log: told of the start and the end of each build.
-        model: the file that `backend` runs, if not the one that comes with the package: the
-            standby runs it too, where it can.
+        backend: what is to serve.
+        open_standby: loads what serves meanwhile; called only if `backend` has to be built.
+        log: receives the start and the end of each build.
     """
     if not isinstance(backend, BuiltBackend):
         return backend
-    return BackgroundBackend(backend, _standby(model), log)
-
-
-def _standby(model: str) -> DepthBackend:
-    """Load ONNX Runtime with the same model; where that is impossible the classical backend."""
-    try:
-        return open_backend('onnx', model)
-    except ModelError:
-        return open_backend('peak')
+    return BackgroundBackend(backend, open_standby(), log)
 
 
 def _text(size: Size | None) -> str:

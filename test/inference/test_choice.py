@@ -12,7 +12,14 @@ from sff_ros.config.nodes import InferenceConfig
 from sff_ros.config.schema import walk
 from sff_ros.errors import ModelError
 from sff_ros.inference.backend import ModelSpec
-from sff_ros.inference.choice import AUTO, BACKENDS, Choice, choose_backend, open_backend
+from sff_ros.inference.choice import (
+    AUTO,
+    BACKENDS,
+    Choice,
+    choose_backend,
+    open_backend,
+    open_standby,
+)
 from sff_ros.inference.peak import PeakBackend
 from sff_ros.inference.shipped import models_near, shipped_model
 
@@ -88,6 +95,16 @@ def test_a_model_in_the_home_folder_is_found(
 ) -> None:
     monkeypatch.setenv('HOME', str(network_file.parent))
     assert open_backend('onnx', f'~/{network_file.name}').spec.name.startswith('onnx')
+
+
+@pytest.mark.usefixtures('nothing_installed')
+def test_without_onnxruntime_the_classical_backend_stands_in() -> None:
+    assert open_standby().spec.name == 'peak'
+    assert open_standby('mine.onnx').spec.name == 'peak'
+
+
+def test_onnxruntime_stands_in_with_the_same_model(network_file: Path) -> None:
+    assert open_standby(str(network_file)).spec == open_backend('onnx', str(network_file)).spec
 
 
 def test_a_choice_in_words() -> None:

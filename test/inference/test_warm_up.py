@@ -152,14 +152,21 @@ def test_a_builder_keeps_the_share_between_0_and_1() -> None:
 
 
 def test_a_backend_that_needs_no_build_stays_as_it_is() -> None:
+    def never() -> PeakBackend:
+        raise AssertionError('a standby was loaded without need')
+
     peak = PeakBackend()
-    assert in_background(peak, lambda _: None) is peak
+    assert in_background(peak, never, lambda _: None) is peak
+
+
+def test_a_backend_that_must_be_built_gets_the_standby_it_is_given() -> None:
     slow = Slow()
-    wrapped = in_background(slow, lambda _: None)
-    assert isinstance(wrapped, BackgroundBackend)
-    wrapped.measure(SMALL)
-    assert wrapped.spec.name in ('onnx', 'peak')
-    slow.let.set()
+    backend = in_background(slow, PeakBackend, lambda _: None)
+    assert isinstance(backend, BackgroundBackend)
+    backend.measure(SMALL)
+    assert backend.spec.name == 'peak'
+    finish(backend, slow)
+    assert backend.spec.name == 'slow'
 
 
 def test_a_standby_that_measures_otherwise_is_refused() -> None:
