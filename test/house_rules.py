@@ -77,7 +77,7 @@ PACKAGES = {
     'sensor_msgs_py': ('nodes/messages.py',),
     'torch': ('network/*', 'training/*', 'inference/torch.py'),
     'onnx': ('network/export.py', 'network/fp16.py'),
-    'onnxruntime': ('inference/onnx.py', 'network/export.py'),
+    'onnxruntime': ('inference/onnx.py', 'inference/onnx_file.py', 'network/export.py'),
     'safetensors': ('network/*',),
     'tensorrt': ('inference/tensorrt/*',),
     'tensorrt_rtx': ('inference/tensorrt/*',),

@@ -17,8 +17,10 @@ from sff_ros import __version__
 from sff_ros.cli.engine import show_progress
 from sff_ros.cli.evaluation.backend_check import RUNS, Trial, try_backend
 from sff_ros.cli.evaluation.reference_stack import HEIGHT, SLICES, WIDTH, KnownStack, known_stack
+from sff_ros.core.model_card import MEASURE, NETWORK
 from sff_ros.errors import ModelError
 from sff_ros.inference.choice import BACKENDS
+from sff_ros.inference.onnx_file import read_graph
 from sff_ros.inference.shipped import shipped_model
 from sff_ros.inference.tensorrt.build import load_library
 from sff_ros.inference.tensorrt.engine_cache import EngineCache
@@ -30,7 +32,13 @@ Every backend that loads runs on a built-in stack of known depth and is compared
 in ONNX Runtime. Exit code 1: something that is installed does not work. What is not installed,
 or needs a GPU that is not there, is only named.
 """
-SHIPPED = ('fast_gru.onnx', 'fast_gru_fp16.onnx', 'ddl.onnx', 'fast_gru.safetensors')
+# File -> the graph that it holds; empty: weights alone.
+SHIPPED = {
+    'fast_gru.onnx': NETWORK,
+    'fast_gru_fp16.onnx': NETWORK,
+    'ddl.onnx': MEASURE,
+    'fast_gru.safetensors': '',
+}
 REFERENCE = 'onnx'
 
 
@@ -105,11 +113,12 @@ def _check_models() -> list[str]:
     """Print the models that came with the package; return what is wrong with them."""
     faults = []
     print('models')
-    for name in SHIPPED:
+    for name, graph in SHIPPED.items():
         try:
-            content = shipped_model(name).read_bytes()
+            path = shipped_model(name)
+            content = read_graph(path, graph).content if graph else path.read_bytes()
         except (ModelError, OSError) as err:
-            print(f'  {name:<22} missing')
+            print(f'  {name:<22} missing or damaged')
             faults.append(str(err))
             continue
         digest = hashlib.sha256(content).hexdigest()
@@ -120,7 +129,7 @@ def _check_models() -> list[str]:
 
 
 def _folder() -> Path:
-    return shipped_model(SHIPPED[0]).parent
+    return shipped_model('fast_gru.onnx').parent
 
 
 def _line(trial: Trial) -> str:

@@ -16,6 +16,7 @@ fast_gru.safetensors of an earlier export. DIR receives
   fast_gru.onnx         the network, for the backends onnx and tensorrt
   fast_gru_fp16.onnx    the same with convolutions in fp16, for the backend tensorrt
   ddl.onnx              the focus measure of one slice, for the backend tensorrt
+  *.onnx.json           what each of these graphs is; keep it beside the graph
   fast_gru.safetensors  the weights alone, for the backend torch
 Each graph is compared with PyTorch first; files of these names are replaced only after that.
 """

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from sff_ros import __version__
 from sff_ros.core.focus.canonical import EVIDENCE_CHANNELS, POSITIONS
 from sff_ros.core.focus.measure import DILATIONS, POOLING, measure_contrast
-from sff_ros.core.model_card import MEASURE, NETWORK, ModelCard
+from sff_ros.core.model_card import MEASURE, NETWORK, ModelCard, to_sidecar
 from sff_ros.errors import ModelError
 from sff_ros.network.ddl_graph import Contrast
 from sff_ros.network.fast_gru import SIZE_MULTIPLE, FastGru, confidence
@@ -56,7 +56,8 @@ class RunTime(nn.Module):
 def export_model(network: FastGru, folder: Path) -> tuple[Path, ...]:
     """Write the files of models/: a file changes whole or not at all.
 
-    They are fast_gru.onnx, fast_gru_fp16.onnx, ddl.onnx and fast_gru.safetensors.
+    They are fast_gru.onnx, fast_gru_fp16.onnx, ddl.onnx, the card of each as NAME.onnx.json, and
+    fast_gru.safetensors.
 
     Each graph is checked, and run beside PyTorch on another size than it was traced with, before
     the first file of the folder is touched.
@@ -101,7 +102,7 @@ def _write_network(network: nn.Module, card: ModelCard, path: Path) -> None:
     feed = dict(zip(axes, inputs, strict=False))
     _compare(path, feed, expected, TOLERANCE)
     half = path.with_name(f'{NETWORK}_fp16.onnx')
-    half.write_bytes(to_half(onnx.load(str(path))).SerializeToString())
+    _write_graph(to_half(onnx.load(str(path))), replace(card, precision='fp16'), half)
     _compare(half, feed, expected, HALF_TOLERANCE)
 
 
@@ -143,7 +144,14 @@ def _write(
     _name_axes(graph, axes)
     onnx.helper.set_model_props(graph, card.to_metadata())
     _check(graph)
-    path.write_bytes(graph.SerializeToString())
+    _write_graph(graph, card, path)
+
+
+def _write_graph(graph: onnx.ModelProto, card: ModelCard, path: Path) -> None:
+    """Write a graph, and its card beside it for who cannot read the metadata within."""
+    content = graph.SerializeToString()
+    path.write_bytes(content)
+    path.with_name(f'{path.name}.json').write_text(to_sidecar(card, content), encoding='utf-8')
 
 
 def _folded(traced: Path) -> onnx.ModelProto:
