@@ -13,6 +13,7 @@ from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.shipped import shipped_model
 
 AUTO = 'auto'
+CHECKPOINTS = ('.pt', '.pth')  # weights as PyTorch saves them, which no backend runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,11 @@ def _candidates(name: str, model: str) -> list[str]:
     if name != AUTO and name not in BACKENDS:
         raise ModelError(f'backend {name!r} is unknown; one of {AUTO}, {", ".join(BACKENDS)}')
     suffix = Path(model).suffix
+    if suffix in CHECKPOINTS:
+        raise ModelError(
+            f'{model}: is a checkpoint, no model; `sff export` makes a model of one of '
+            "`sff train`, and `sff predict` runs those of the paper's network"
+        )
     asked = list(BACKENDS) if name == AUTO else [name]
     fit = [one for one in asked if not model or (suffix and BACKENDS[one].suffix == suffix)]
     if fit:

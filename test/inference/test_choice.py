@@ -74,7 +74,13 @@ def test_a_missing_shipped_model_is_a_reason(monkeypatch: pytest.MonkeyPatch) ->
         ('peak', '/x/a.onnx', 'backend peak runs no model, but model is /x/a.onnx'),
         ('torch', '/x/a.onnx', '/x/a.onnx: backend torch runs .safetensors files'),
         ('onnx', 'a.safetensors', 'a.safetensors: backend onnx runs .onnx files'),
-        (AUTO, 'a.pt', 'a.pt: backend auto runs .onnx or .safetensors files'),
+        (AUTO, 'a.bin', 'a.bin: backend auto runs .onnx or .safetensors files'),
+        (
+            AUTO,
+            'ckpt_FT.pth',
+            'ckpt_FT.pth: is a checkpoint, no model; `sff export` makes a model of one of '
+            "`sff train`, and `sff predict` runs those of the paper's network",
+        ),
         (AUTO, 'models', 'models: backend auto runs .onnx or .safetensors files'),
     ],
 )
