@@ -18,7 +18,7 @@ from sff_ros.core.image import FloatMap, Image
 from sff_ros.core.model_card import ModelCard
 from sff_ros.core.sweep.stack import MIN_SLICES
 from sff_ros.errors import ModelError
-from sff_ros.inference.backend import ModelSpec
+from sff_ros.inference.backend import ModelSpec, finite_estimate, finite_responses
 
 Measure = Callable[[Image], Responses]
 
@@ -78,20 +78,21 @@ class CanonicalNetwork:
 
     def measure(self, image: Image) -> Responses:
         """Return the contrast of one slice, (4, ceil(H / 2), ceil(W / 2)) float32 >= 0."""
-        return self._measure(image)
+        return finite_responses(self.spec.name, self._measure(image))
 
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
         """Estimate position and confidence: the classical evidence, corrected by the network."""
         _check(volume)
         evidence = gather_evidence(volume, _POOL.map)
-        position, confidence = self._run(to_canonical(volume, evidence, context))
-        if not (np.isfinite(position).all() and np.isfinite(confidence).all()):
-            raise ModelError(f'{self.spec.name}: the network answered NaN or Inf')
-        slices = from_canonical(position, volume.axis)
+        # Checked twice: NaN of the network would end in an index, and what follows may fail, too.
+        answer = FocusEstimate(*self._run(to_canonical(volume, evidence, context)))
+        answer = finite_estimate(f'{self.spec.name}: network', answer)
+        slices = from_canonical(answer.position, volume.axis)
         slices = polish(slices, volume, evidence)
         # Where no curve at all says anything, even the network can only guess.
         known = evidence.dense.information.any()
-        return FocusEstimate(slices, np.clip(confidence, 0, 1 if known else 0))
+        confidence = np.clip(answer.confidence, 0, 1 if known else 0)
+        return finite_estimate(self.spec.name, FocusEstimate(slices, confidence))
 
     def _run(self, sweep: CanonicalSweep) -> tuple[FloatMap, FloatMap]:
         """Pad to what the network takes, run it, and cut to the slices' size."""

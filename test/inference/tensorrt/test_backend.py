@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import gc
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import fake_engine
 import numpy as np
 import pytest
-from fake_cuda import Code, FakeCuda
+from fake_cuda import Code
+from fake_tensorrt import MEASURE, NETWORK, Machine
 from rendered import plane, render
 
 from sff_ros.core.focus.all_in_focus import RunningAllInFocus
 from sff_ros.core.focus.measure import FocusVolume, measure_contrast
-from sff_ros.core.model_card import ModelCard
 from sff_ros.errors import ModelError
 from sff_ros.inference.network_backend import CanonicalNetwork
 from sff_ros.inference.onnx_file import Graph
-from sff_ros.inference.tensorrt import backend as tensorrt
 from sff_ros.inference.tensorrt.backend import (
     Device,
     TensorRtBackend,
@@ -29,48 +26,9 @@ from sff_ros.inference.tensorrt.backend import (
     engine_key,
     network_shapes,
 )
-from sff_ros.inference.tensorrt.engine_cache import EngineCache
-from sff_ros.inference.tensorrt.program import Gpu, LoadedEngine
+from sff_ros.inference.tensorrt.program import Gpu
 
 SIZE = (40, 48)  # of which 40 is no multiple of 16
-NETWORK = Graph(b'the network', ModelCard('fast_gru', 15, 2, 16, 'ab' * 32, '1', 'fp16'))
-MEASURE = Graph(b'the measure', ModelCard('ddl', 15, 2, 2, '', '1'))
-
-
-OPERATIONS = {NETWORK.content: 'fast_gru', MEASURE.content: 'ddl'}
-
-
-class Machine:
-    """A GPU with a TensorRT that keeps what it built and loaded."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-        self.cuda = FakeCuda()
-        self.built: list[bytes] = []
-        self.loaded: list[fake_engine.Plan] = []
-        self.build_error: ModelError | None = None
-        library = SimpleNamespace(__name__='tensorrt', __version__='10.3.0')
-        self.device = Device(library, self.cuda, Gpu('Orin', (8, 7), '12.6'))
-        self.cache = EngineCache(folder)
-        monkeypatch.setattr(tensorrt, 'build_engine', self.build_engine)
-        monkeypatch.setattr(tensorrt, 'load_engine', self.load_engine)
-
-    def open(self, measuring: Graph | None = None) -> TensorRtBackend:
-        return TensorRtBackend(self.device, NETWORK, measuring, self.cache)
-
-    def build_engine(
-        self, trt: Any, graph: bytes, shapes: Any, on_share: Callable[[float], None]
-    ) -> bytes:
-        if self.build_error is not None:
-            raise self.build_error
-        self.built.append(graph)
-        on_share(0.5)
-        library = self.device.library
-        return fake_engine.plan_of(OPERATIONS[graph], library, graph, shapes).to_bytes()
-
-    def load_engine(self, trt: Any, plan: bytes) -> LoadedEngine:
-        assert trt is self.device.trt
-        self.loaded.append(fake_engine.Plan.from_bytes(plan))
-        return fake_engine.load_plan(self.cuda, self.device.library, plan)
 
 
 @pytest.fixture
