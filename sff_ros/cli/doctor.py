@@ -1,4 +1,4 @@
-"""`sff doctor`: what is installed, what works, how well and how fast."""
+"""`sff doctor`: what is installed, what works, how accurate and how fast it is."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from sff_ros.inference.tensorrt.build import load_library
 from sff_ros.inference.tensorrt.engine_cache import EngineCache
 from sff_ros.inference.tensorrt.program import find_gpu, load_cudart
 
-HELP = 'Check this installation: what is there, what works, how well and how fast.'
+HELP = 'Check this installation: what is there, what works, how accurate and how fast it is.'
 EPILOG = """\
 Every backend that loads runs on a built-in stack of known depth and is compared with the network
 in ONNX Runtime. Exit code 1: something that is installed does not work. What is not installed,
-or needs a GPU that is not there, is only named.
+or needs a missing GPU, is listed and no fault.
 """
 # File -> the graph that it holds; empty: weights alone.
 SHIPPED = {
@@ -43,11 +43,11 @@ REFERENCE = 'onnx'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare that `sff doctor` has no arguments."""
+    """Declare no arguments: `sff doctor` has none."""
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run `sff doctor`; it returns 1 where something does not work."""
+    """Run `sff doctor`; return 1 if something does not work."""
     print(f'sff {__version__}')
     for name, found in facts():
         print(f'  {name:<10} {found}')
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def facts() -> Iterable[tuple[str, str]]:
-    """Yield name and state of what the package stands on."""
+    """Yield name and state of everything that the package depends on."""
     yield 'python', f'{platform.python_version()}, {platform.system()} {platform.machine()}'
     yield 'numpy', np.__version__
     yield 'opencv', cv2.__version__
@@ -81,7 +81,7 @@ def facts() -> Iterable[tuple[str, str]]:
 
 
 def try_all(known: KnownStack) -> list[Trial]:
-    """Try every backend; the one that others are compared with comes first."""
+    """Try every backend, first the one that the others are compared with."""
     first = try_backend(REFERENCE, known, None, show_progress())
     others = [
         try_backend(name, known, None if name == 'peak' else first.position, show_progress())
@@ -101,16 +101,16 @@ def _tensorrt() -> str:
     return f'{library.__name__} {library.__version__}'
 
 
-def _or_reason(tell: Callable[[], str]) -> str:
-    """Return what is told, or why there is nothing to tell."""
+def _or_reason(describe: Callable[[], str]) -> str:
+    """Return a description, or why there is none."""
     try:
-        return tell()
+        return describe()
     except ModelError as err:
         return f'none: {err}'
 
 
 def _check_models() -> list[str]:
-    """Print the models that came with the package; return what is wrong with them."""
+    """Print the models that come with the package; return what is wrong with them."""
     faults = []
     print('models')
     for name, graph in SHIPPED.items():

@@ -1,4 +1,4 @@
-"""What a model file says of itself: in its metadata, and in a JSON file beside an ONNX graph."""
+"""The description of a model: in its metadata, and in a JSON file beside an ONNX graph."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ModelCard:
         name: of the graph, e.g. 'fast_gru'.
         positions: positions of the canonical sweep that it takes.
         pooling: side of the blocks that its focus responses are averaged over, px.
-        size_multiple: height and width of a picture must be multiples of this, px.
+        size_multiple: height and width of an image must be multiples of this, px.
         sha256: digest of the weights; empty where there are none.
         version: of the package that wrote it.
         precision: that it computes in, 'fp32' or 'fp16'.
@@ -61,7 +61,7 @@ def to_sidecar(card: ModelCard, graph: bytes) -> str:
 
 
 def read_sidecar(text: str, graph: bytes, name: str) -> ModelCard:
-    """Return the card that lies beside an ONNX file.
+    """Return the card in the text beside an ONNX file.
 
     Args:
         text: as of to_sidecar.

@@ -21,7 +21,7 @@ class ModelSpec:
     Attributes:
         name: backend and model, e.g. 'peak'.
         slices: positions the model works on inside; 0 = as many as the sweep has.
-        size_multiple: pictures are padded to a multiple of this, px; 1: any size as it is.
+        size_multiple: images are padded to a multiple of this, px; 1: any size as it is.
         sha256: digest of the weights; empty where there are none.
         precision: 'fp32', 'fp16'.
         pooling: side of the blocks that `measure` averages over, px.
@@ -54,7 +54,7 @@ class DepthBackend(Protocol):
 
         Args:
             volume: the responses of all slices of one sweep.
-            context: (H, W) or (H, W, 3) running all-in-focus picture of the sweep.
+            context: (H, W) or (H, W, 3) all-in-focus image of the sweep so far.
 
         Raises:
             ModelError: the volume does not fit the model, the model cannot run, or an answer is

@@ -51,7 +51,7 @@ def read_graph(path: Path, name: str) -> Graph:
 
 
 def sidecar_path(path: Path) -> Path:
-    """Return where the card of an ONNX file lies: NAME.onnx.json."""
+    """Return the path of an ONNX file's card: NAME.onnx.json."""
     return path.with_name(f'{path.name}.json')
 
 

@@ -10,16 +10,16 @@ from sff_ros.inference.backend import ModelSpec, finite_estimate, finite_respons
 
 
 class PeakBackend:
-    """Finds the peak of each pixel's focus curve; see core/focus_peak.py for how."""
+    """Finds the peak of each pixel's focus curve; see core/focus/peak.py."""
 
     spec = ModelSpec(
         name='peak', slices=0, size_multiple=1, sha256='', precision='fp32', pooling=POOLING
     )
 
     def measure(self, image: Image) -> Responses:
-        """Return the contrast of one slice, (4, ceil(H / 2), ceil(W / 2)) float32 >= 0."""
+        """Return the DDL responses of one slice, (4, ceil(H / 2), ceil(W / 2)) float32 >= 0."""
         return finite_responses(self.spec.name, measure_contrast(image, POOLING))
 
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
-        """Estimate position and confidence from both; holds no state between sweeps."""
+        """Estimate position and confidence; keeps no state between sweeps."""
         return finite_estimate(self.spec.name, estimate_peak(volume, context))
