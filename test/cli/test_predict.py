@@ -53,9 +53,9 @@ def test_the_network_predicts_and_nothing_metric_is_written(
         f"{out}: prediction.tiff in the units of the checkpoint's data set, prediction.png\n"
     )
     # In colour: the lowest values are blue, the highest red (the image is enlarged ten times).
-    picture = read_picture(out / 'prediction.png').astype(int)[5:320:10, 5:400:10]
+    image = read_picture(out / 'prediction.png').astype(int)[5:320:10, 5:400:10]
     low, high = np.percentile(expected, (5, 95))
-    blueness = picture[..., 2] - picture[..., 0]
+    blueness = image[..., 2] - image[..., 0]
     assert blueness[expected < low].mean() > 20
     assert blueness[expected > high].mean() < -100
 

@@ -40,10 +40,10 @@ def model() -> Any:
 def sweep() -> dict[str, Array]:
     """Return the network's inputs for a rendered slope over the whole sweep."""
     context, responses = RunningAllInFocus(), []
-    for picture in render(plane(-1, 15)):
-        responses.append(measure_contrast(picture, 2))
-        context.add(picture, responses[-1])
-    size = (picture.shape[0], picture.shape[1])
+    for image in render(plane(-1, 15)):
+        responses.append(measure_contrast(image, 2))
+        context.add(image, responses[-1])
+    size = (image.shape[0], image.shape[1])
     volume = FocusVolume(np.stack(responses), np.arange(15.0), size, 2)
     canonical = to_canonical(volume, gather_evidence(volume), context.image)
     return {
@@ -118,30 +118,30 @@ def test_it_answers_as_the_fp32_graph(model: Any, inputs: dict[str, Array]) -> N
 
 
 def test_the_trunks_are_fp16_and_the_rest_is_not(model: Any) -> None:
-    half = to_fp16(model)
-    kinds = types(half)
+    fp16 = to_fp16(model)
+    kinds = types(fp16)
     by_operator: dict[str, set[int]] = {}
-    for node in half.graph.node:
+    for node in fp16.graph.node:
         by_operator.setdefault(node.op_type, set()).add(kinds[node.output[0]])
     for operator in ('Conv', 'Sigmoid', 'Tanh'):
         assert by_operator[operator] == {HALF}, operator
     for operator in ('Softmax', 'Exp', 'Log', 'Div', 'ReduceMean', 'ReduceSum', 'Abs', 'Clip'):
         assert by_operator.get(operator, {FLOAT}) == {FLOAT}, operator
-    for tensor in (*half.graph.input, *half.graph.output):
+    for tensor in (*fp16.graph.input, *fp16.graph.output):
         assert tensor.type.tensor_type.elem_type == FLOAT
-    for node in half.graph.node:  # strongly typed: no operator mixes the two
+    for node in fp16.graph.node:  # strongly typed: no operator mixes the two
         if node.op_type in ('Add', 'Sub', 'Mul', 'Concat', 'Conv'):
             assert len({kinds[name] for name in node.input}) == 1, node.name
 
 
 def test_it_is_the_same_every_time_and_says_what_it_is(model: Any) -> None:
-    half = to_fp16(model)
-    assert to_fp16(model).SerializeToString() == half.SerializeToString()
+    fp16 = to_fp16(model)
+    assert to_fp16(model).SerializeToString() == fp16.SerializeToString()
     before = {entry.key: entry.value for entry in model.metadata_props}
-    after = {entry.key: entry.value for entry in half.metadata_props}
+    after = {entry.key: entry.value for entry in fp16.metadata_props}
     assert after == {**before, 'precision': 'fp16'}
-    assert half.ByteSize() < 0.6 * model.ByteSize()
-    assert [i.name for i in half.graph.input] == ['responses', 'evidence', 'context']
+    assert fp16.ByteSize() < 0.6 * model.ByteSize()
+    assert [i.name for i in fp16.graph.input] == ['responses', 'evidence', 'context']
 
 
 def small(weight: float, halved: bool = False) -> Any:
@@ -166,9 +166,9 @@ def small(weight: float, halved: bool = False) -> Any:
 
 @pytest.mark.parametrize('halved', [False, True])
 def test_a_result_that_is_used_inside_as_well_keeps_name_and_type(halved: bool) -> None:
-    half = to_fp16(small(0.1, halved))
+    fp16 = to_fp16(small(0.1, halved))
     x = np.full((1, 1, 2, 2), 3, np.float32)
-    y, z = run(half, {'x': x})
+    y, z = run(fp16, {'x': x})
     rounded = np.float32(np.float16(np.float16(0.1) * np.float16(3)))
     assert y.dtype == z.dtype == np.float32
     np.testing.assert_allclose(y, rounded, rtol=1e-3)

@@ -101,7 +101,7 @@ def test_an_engine_is_built_once_for_all_runs_and_processes(machine: Machine) ->
     assert [engine.loaded for engine in backend.engines + again.engines] == [False, True]
 
 
-def test_a_size_that_nobody_built_is_built_on_the_spot(
+def test_a_size_that_was_not_built_is_built_at_its_first_image(
     machine: Machine, caplog: pytest.LogCaptureFixture
 ) -> None:
     backend = machine.open()
@@ -132,9 +132,9 @@ def test_a_size_that_the_graph_cannot_pool_is_measured_by_the_host(machine: Mach
 
 
 def test_progress_runs_from_0_to_1_over_both_engines(machine: Machine) -> None:
-    told: list[tuple[str, float]] = []
-    machine.open(MEASURE).build(SIZE, lambda what, share: told.append((what, share)))
-    assert [(what, round(share, 3)) for what, share in told] == [
+    reports: list[tuple[str, float]] = []
+    machine.open(MEASURE).build(SIZE, lambda what, share: reports.append((what, share)))
+    assert [(what, round(share, 3)) for what, share in reports] == [
         ('fast_gru', 0.0), ('fast_gru', 0.45), ('fast_gru', 0.9),
         ('ddl', 0.9), ('ddl', 0.95), ('ddl', 1.0),
     ]  # fmt: skip
