@@ -23,6 +23,7 @@ from sff_ros.inference.backend import DepthBackend, ModelSpec
 from sff_ros.inference.network_backend import CanonicalNetwork
 from sff_ros.inference.peak import PeakBackend
 from sff_ros.inference.shipped import shipped_model
+from sff_ros.inference.warm_up import BackgroundBackend
 from sff_ros.pipeline import ShapeFromFocus
 
 Maps = npt.NDArray[np.float32]
@@ -139,3 +140,20 @@ def test_engines_of_tensorrt(
     where = 'tensorrt' if output == 'responses' else 'tensorrt: network'
     with pytest.raises(ModelError, match=f'^{where}: {stage}: 1 of 3072 values are NaN or Inf$'):
         sweep(backend)
+
+
+def test_an_engine_that_answers_nan_leaves_the_standby_serving(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def not_finite(inputs: Any) -> dict[str, Maps]:
+        return {name: spoil(maps, np.nan) for name, maps in fake_engine.fast_gru(inputs).items()}
+
+    monkeypatch.setitem(fake_engine.OPERATIONS, 'fast_gru', not_finite)
+    fast = Machine(monkeypatch, tmp_path).open()
+    fast.build(SIZE, lambda what, share: None)
+    backend = BackgroundBackend(fast, PeakBackend(), lambda _: None)
+    sweep(backend)
+    assert backend.spec.name == 'peak'
+    assert str(backend.state) == (
+        'failed: tensorrt: network: slice position: 1 of 3072 values are NaN or Inf'
+    )
