@@ -40,7 +40,7 @@ def test_the_stack_is_the_same_every_time_and_sharp_where_it_says(known: KnownSt
     assert images[0].shape == (HEIGHT, WIDTH, 3)
     for mine, other in zip(images, again.stack.slices, strict=True):
         np.testing.assert_array_equal(mine, other.image)
-    boards = known.truth[HEIGHT // 2 :]
+    boards = known.ground_truth[HEIGHT // 2 :]
     assert np.unique(boards).tolist() == pytest.approx([3.0, 7.2, 11.5])
     for left, sharpest in ((20, 3), (230, 7)):  # boards at 3 and 7.2
         part = [image[260:460, left : left + 180, 0].astype(float) for image in images]
@@ -49,10 +49,10 @@ def test_the_stack_is_the_same_every_time_and_sharp_where_it_says(known: KnownSt
 
 
 def test_the_classical_backend_passes(known: KnownStack) -> None:
-    trial = try_backend('peak', known, known.truth, silent)
+    trial = try_backend('peak', known, known.ground_truth, silent)
     assert trial.loaded
     assert trial.wrong < 0.12
-    assert trial.unlike == trial.wrong  # the truth was its reference
+    assert trial.unlike == trial.wrong  # the ground truth was its reference
     assert trial.latency_s > 0
     assert trial.what == 'peak fp32'
 
