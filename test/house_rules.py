@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 
 MAX_FILE_LINES = 300
@@ -77,7 +77,7 @@ PACKAGES = {
     'sensor_msgs_py': ('nodes/messages.py',),
     'torch': ('network/*', 'training/*', 'inference/torch.py'),
     'onnx': ('network/export.py', 'network/fp16.py'),
-    'onnxruntime': ('inference/onnx.py', 'network/export.py'),
+    'onnxruntime': ('inference/onnx.py', 'inference/onnx_file.py', 'network/export.py'),
     'safetensors': ('network/*',),
     'tensorrt': ('inference/tensorrt/*',),
     'tensorrt_rtx': ('inference/tensorrt/*',),
@@ -106,6 +106,49 @@ def imported_modules(tree: ast.AST) -> Iterator[tuple[int, str]]:
         elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 yield node.lineno, f'{"." * node.level}{node.module or ""}.{alias.name}'
+
+
+def imports_of(tree: ast.AST, modules: Collection[str]) -> set[str]:
+    """Return the modules of the package that a file imports, also late and by name.
+
+    A string that is the name of a module counts as an import: it is what import_module is given,
+    directly or from a table.
+
+    Args:
+        tree: of the file.
+        modules: dotted names of all modules of the package.
+    """
+    named = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    # `from a import b` imports a, and a.b where that is a module.
+    dotted = {name for _, module in imported_modules(tree) for name in (module, _parent(module))}
+    return {name for name in dotted | named if isinstance(name, str) and name in modules}
+
+
+def import_cycle(sources: Mapping[str, str]) -> list[str]:
+    """Return modules of which each imports the next and the last the first; empty: none.
+
+    Args:
+        sources: text of each file of sff_ros, e.g. 'core/sweep/stack.py'.
+    """
+    trees = {_module_of(file): ast.parse(text) for file, text in sources.items()}
+    graph = {name: imports_of(tree, trees.keys()) - {name} for name, tree in trees.items()}
+    # Leaves are taken off until none is left: then every module that remains imports another.
+    while leaves := {name for name, imports in graph.items() if not imports}:
+        graph = {name: imports - leaves for name, imports in graph.items() if name not in leaves}
+    path: list[str] = [min(graph)] if graph else []
+    while path and path[-1] not in path[:-1]:
+        path.append(min(graph[path[-1]]))
+    return path[path.index(path[-1]) + 1 :] if path else []
+
+
+def _module_of(file: str) -> str:
+    """Return 'sff_ros.core.sweep' of 'core/sweep/__init__.py'."""
+    parts = ('sff_ros', *file.removesuffix('.py').split('/'))
+    return '.'.join(part for part in parts if part != '__init__')
+
+
+def _parent(module: str) -> str:
+    return module.rpartition('.')[0]
 
 
 def room_of(path: str) -> str:

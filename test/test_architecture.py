@@ -7,7 +7,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from house_rules import MAX_FILE_LINES, MAX_FUNCTION_LINES, breaches, length_breaches
+from house_rules import (
+    MAX_FILE_LINES,
+    MAX_FUNCTION_LINES,
+    breaches,
+    import_cycle,
+    length_breaches,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -23,6 +29,28 @@ def test_package_keeps_the_rules() -> None:
     assert {'core/sweep/stack.py', 'nodes/messages.py'} <= files.keys()
     found = [breach for file, text in sorted(files.items()) for breach in breaches(file, text)]
     assert not found, '\n'.join(found)
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    assert import_cycle(sources('sff_ros')) == []
+
+
+@pytest.mark.parametrize(
+    'back',
+    [
+        'import sff_ros.a',
+        'from sff_ros import a',
+        'from sff_ros.a import name',
+        'def late():\n    from sff_ros.a import name',
+        "import_module('sff_ros.a')",
+        "TABLE = {'a': Entry('sff_ros.a', 'open')}",
+    ],
+)
+def test_a_cycle_is_found_however_it_is_closed(back: str) -> None:
+    files = {'__init__.py': '', 'a.py': 'import sff_ros.room.b', 'room/b.py': 'import sff_ros.c'}
+    assert import_cycle({**files, 'c.py': ''}) == []
+    found = import_cycle({**files, 'c.py': back, 'd.py': 'import sff_ros.a'})
+    assert sorted(found) == ['sff_ros.a', 'sff_ros.c', 'sff_ros.room.b']
 
 
 @pytest.mark.parametrize('folder', ['test', 'launch', 'benchmarks'])
