@@ -1,7 +1,6 @@
 """Draw what each stage of the method makes of a stack: the figures of docs/method.md.
 
 python benchmarks/method_figures.py STACK [--weights FILE] [--out DIR]
-
 Needs PyTorch, safetensors and matplotlib. STACK: images as for `sff depth`, cut to 16 px.
 """
 
@@ -21,9 +20,10 @@ import torch
 from sff_ros.cli.report.scale_bar import Scale, add_scale, draw_text, text_size
 from sff_ros.core.focus.all_in_focus import RunningAllInFocus, compose
 from sff_ros.core.focus.canonical import POSITIONS, canonical_places, from_canonical, to_canonical
-from sff_ros.core.focus.curve_fit import FALL, extend, fit_curves
+from sff_ros.core.focus.curve_fit import fit_curves
 from sff_ros.core.focus.measure import DILATIONS, POOLING, FocusVolume, measure_contrast
 from sff_ros.core.focus.peak import MEDIUM, Evidence, gather_evidence
+from sff_ros.core.focus.template_bank import FALL, extend
 from sff_ros.core.image import FloatMap, RgbImage, to_grey
 from sff_ros.files.stack import read_stack
 from sff_ros.inference.shipped import shipped_model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 
 MAX_FILE_LINES = 300
@@ -64,7 +64,7 @@ NEVER = (
     ('nodes/*', 'sff_ros.core.optics.rendering'),
 )
 
-# Third-party package (pattern) -> the only files of sff_ros that may import it (patterns).
+# Package (pattern) -> the only files of sff_ros that may import it (patterns).
 ROS_FILES = ('nodes/*', 'cameras/ros_driver/*')
 PACKAGES = {
     'rclpy': ROS_FILES,
@@ -77,13 +77,13 @@ PACKAGES = {
     'sensor_msgs_py': ('nodes/messages.py',),
     'torch': ('network/*', 'training/*', 'inference/torch.py'),
     'onnx': ('network/export.py', 'network/fp16.py'),
-    'onnxruntime': ('inference/onnx.py', 'network/export.py'),
+    'onnxruntime': ('inference/onnx.py', 'inference/onnx_file.py', 'network/export.py'),
     'safetensors': ('network/*',),
     'tensorrt': ('inference/tensorrt/*',),
     'tensorrt_rtx': ('inference/tensorrt/*',),
     'polygraphy': ('inference/tensorrt/*',),
     'cuda': ('inference/tensorrt/program.py',),
-    'linuxpy': ('cameras/v4l2/*',),
+    'ctypes': ('cameras/v4l2/*',),
 }
 
 CORE_PACKAGES = ('numpy', 'cv2', 'sff_ros')
@@ -108,10 +108,73 @@ def imported_modules(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 yield node.lineno, f'{"." * node.level}{node.module or ""}.{alias.name}'
 
 
+def imports_of(tree: ast.AST, modules: Collection[str]) -> set[str]:
+    """Return the modules of the package that a file imports, also late and by name.
+
+    A string that is the name of a module counts as an import: it is what import_module is given,
+    directly or from a table.
+
+    Args:
+        tree: of the file.
+        modules: dotted names of all modules of the package.
+    """
+    named = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    # `from a import b` imports a, and a.b where that is a module.
+    dotted = {name for _, module in imported_modules(tree) for name in (module, _parent(module))}
+    return {name for name in dotted | named if isinstance(name, str) and name in modules}
+
+
+def import_cycle(sources: Mapping[str, str]) -> list[str]:
+    """Return modules of which each imports the next and the last the first; empty: none.
+
+    Args:
+        sources: text of each file of sff_ros, e.g. 'core/sweep/stack.py'.
+    """
+    trees = {_module_of(file): ast.parse(text) for file, text in sources.items()}
+    graph = {name: imports_of(tree, trees.keys()) - {name} for name, tree in trees.items()}
+    # Leaves are taken off until none is left: then every module that remains imports another.
+    while leaves := {name for name, imports in graph.items() if not imports}:
+        graph = {name: imports - leaves for name, imports in graph.items() if name not in leaves}
+    path: list[str] = [min(graph)] if graph else []
+    while path and path[-1] not in path[:-1]:
+        path.append(min(graph[path[-1]]))
+    return path[path.index(path[-1]) + 1 :] if path else []
+
+
+def _module_of(file: str) -> str:
+    """Return 'sff_ros.core.sweep' of 'core/sweep/__init__.py'."""
+    parts = ('sff_ros', *file.removesuffix('.py').split('/'))
+    return '.'.join(part for part in parts if part != '__init__')
+
+
+def _parent(module: str) -> str:
+    return module.rpartition('.')[0]
+
+
 def room_of(path: str) -> str:
     """Return the room of 'core/sweep/stack.py', or of a module 'core/sweep/stack'."""
     parts = path.removesuffix('.py').split('/')
     return next((room for n in (2, 1) if (room := '/'.join(parts[:n])) in ROOMS), parts[0])
+
+
+# What runs in the process of a node, where threads of others may multiply at the same time.
+# Calibration is a command of its own, and what it computes is checked against the residuals.
+NO_BLAS = ('core/*', 'files/*', 'cameras/*', 'inference/*', 'nodes/*', '*pipeline.py')
+HAS_BLAS = 'core/calibration/*'
+BLAS_CALLS = {
+    *('matmul', 'dot', 'vdot', 'inner', 'tensordot', 'correlate', 'convolve', 'cov', 'corrcoef'),
+    *('inv', 'pinv', 'solve_triangular', 'lstsq', 'svd', 'eig', 'eigh', 'det', 'cond', 'polyfit'),
+    *(
+        'matrix_rank',
+        'qr',
+        'cholesky',
+        'multi_dot',
+        'matrix_power',
+        'gemm',
+        'SVDecomp',
+        'PCACompute',
+    ),
+}
 
 
 def is_listed(pairs: Sequence[tuple[str, str]], file: str, module: str) -> bool:
@@ -161,6 +224,19 @@ def call_breaches(file: str, tree: ast.AST) -> Iterator[str]:
             yield f'{file}:{node.lineno}: core must not call {name}'
 
 
+def blas_breaches(file: str, tree: ast.AST) -> Iterator[str]:
+    """Yield products that NumPy hands to BLAS, where they become depth (core/homography.py)."""
+    if not any(fnmatch(file, pattern) for pattern in NO_BLAS) or fnmatch(file, HAS_BLAS):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.BinOp, ast.AugAssign)) and isinstance(node.op, ast.MatMult):
+            yield f'{file}:{node.lineno}: `@` may call BLAS'
+        elif isinstance(node, ast.Attribute) and node.attr in BLAS_CALLS:
+            yield f'{file}:{node.lineno}: {node.attr} may call BLAS'
+        elif isinstance(node, ast.keyword) and node.arg == 'optimize':
+            yield f'{file}:{node.lineno}: einsum with optimize may call BLAS'
+
+
 def length_breaches(file: str, source: str, tree: ast.AST) -> Iterator[str]:
     """Yield files and functions that are too long."""
     if len(source.splitlines()) > MAX_FILE_LINES:
@@ -175,7 +251,7 @@ def breaches(file: str, source: str) -> list[str]:
     """Return every breach of the house rules in a file of sff_ros, with its line."""
     tree = ast.parse(source)
     found = [*import_breaches(file, tree), *package_breaches(file, tree)]
-    found += call_breaches(file, tree)
+    found += [*call_breaches(file, tree), *blas_breaches(file, tree)]
     found += length_breaches(file, source, tree)
     if file.split('/')[-1] in ('utils.py', 'util.py', 'helpers.py', 'common.py'):
         found.append(f'{file}: name a file after its one idea')

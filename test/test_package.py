@@ -32,7 +32,6 @@ ROSDEP_KEYS = {
 OPTIONAL = {
     *('onnx', 'onnxruntime', 'rviz2', 'safetensors', 'tensorrt', 'torch'),
     *('matplotlib', 'skimage', 'tqdm'),  # training
-    'linuxpy',
 }
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from sff_ros.cli.predict import predict_folder
 from sff_ros.cli.report.images import confidence_picture, depth_picture, position_picture
 from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.alignment.aligner import MODELS, Alignment, align, as_alignment
@@ -49,15 +48,6 @@ DIR receives
                      pale where it is not sure
   cloud.ply          coloured points in metres; only where focus and camera_matrix are known
 Everything is written, or nothing. Files of these names from an earlier run are replaced.
-
-With --model the paper's network predicts instead, in PyTorch (pip install torch), and DIR
-receives only
-  prediction.tiff    float32 in the units of the data set that the checkpoint was trained on
-                     (ckpt_FT.pth: disparity, px; ckpt_FoD.pth: metres of its scenes); geometry
-                     of the pictures
-  prediction.png     prediction.tiff in colour
-These units are no metres of your lens: so there is no depth.tiff, cloud.ply or all_in_focus.png,
-and stack.yaml is not looked at for more than its errors.
 """
 
 OUTPUTS = (
@@ -105,16 +95,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--model',
-        metavar='CHECKPOINT',
-        type=Path,
-        help="predict by the paper's network with its authors' weights, e.g. ckpt_FT.pth",
+        metavar='FILE',
+        default='',
+        help='a network of `sff export`, .onnx or .safetensors (default: the one that comes with '
+        'the package)',
     )
-    parser.add_argument(
-        '--iterations',
-        metavar='N',
-        type=int,
-        help='refinements of --model, 1 or more (default: 32, as it was trained)',
-    )
+    # Not an option any more, but named in the error.
+    parser.add_argument('--iterations', help=argparse.SUPPRESS)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -125,12 +112,11 @@ def run(args: argparse.Namespace) -> int:
         OSError: DIR cannot be written.
     """
     out = checked_out(args.out, args.folder)
-    _check_model(args)
-    if args.model is not None:
-        return predict_folder(args.folder, out, args.model, args.iterations)
+    if args.iterations is not None:
+        raise ConfigError("--iterations is of the paper's network, which `sff predict` runs")
     limit = DepthConfig(min_confidence=args.min_confidence).min_confidence
     stack = _open(args.folder, args.camera_info)
-    choice = choose_backend(args.backend)
+    choice = choose_backend(args.backend, args.model)
     if args.backend == AUTO:
         print(f'backend: {choice}', file=sys.stderr)
     focus_map = _estimate(choice.backend, stack.focal_stack(), as_alignment(args.align))
@@ -168,28 +154,6 @@ def _estimate(backend: DepthBackend, stack: FocalStack, how: Alignment) -> Focus
     estimate = focus_map.estimate
     confidence = estimate.confidence * aligned.covered
     return replace(focus_map, estimate=replace(estimate, confidence=confidence))
-
-
-def _check_model(args: argparse.Namespace) -> None:
-    """Refuse options that would be ignored with --model, or without it.
-
-    Raises:
-        ConfigError: there is one, or --iterations is less than 1.
-    """
-    if args.model is None:
-        if args.iterations is not None:
-            raise ConfigError('--iterations means nothing without --model')
-        return
-    if args.iterations is not None and args.iterations < 1:
-        raise ConfigError(f'--iterations is {args.iterations}; allowed: 1 or more')
-    given = {
-        '--backend': args.backend != AUTO,
-        '--align': args.align != 'auto',
-        '--camera-info': args.camera_info is not None,
-        '--min-confidence': args.min_confidence != DepthConfig().min_confidence,
-    }
-    for option in (name for name, is_given in given.items() if is_given):
-        raise ConfigError(f'{option} means nothing with --model, which writes no depth in metres')
 
 
 def _open(folder: Path, camera_info: Path | None) -> RecordedStack:

@@ -21,7 +21,7 @@ from sff_ros.core.image import Warp
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import SffError, StackError
-from sff_ros.inference.choice import Choice, choose_backend
+from sff_ros.inference.choice import Choice, choose_backend, open_standby
 from sff_ros.inference.warm_up import BackgroundBackend, in_background
 from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report
 from sff_ros.nodes.exact_sync import StampMatcher, stamp_of
@@ -115,7 +115,8 @@ class InferenceNode(LifecycleNode):
         """Load the backend; one whose engine must be built has a slower one serve meanwhile."""
         config = self._config
         choice = choose_backend(config.backend, config.model)
-        backend = in_background(choice.backend, self.get_logger().info, config.model)
+        standby = partial(open_standby, config.model)
+        backend = in_background(choice.backend, standby, self.get_logger().info)
         return replace(choice, backend=backend)
 
     def _use(self, choice: Choice) -> None:

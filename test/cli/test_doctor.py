@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from sff_ros.core.image import Image
 from sff_ros.errors import ModelError
 from sff_ros.inference.choice import Choice
 from sff_ros.inference.peak import PeakBackend
+from sff_ros.inference.shipped import shipped_model
 
 
 @pytest.fixture(scope='module')
@@ -37,7 +40,7 @@ def test_the_stack_is_the_same_every_time_and_sharp_where_it_says(known: KnownSt
     assert images[0].shape == (HEIGHT, WIDTH, 3)
     for mine, other in zip(images, again.stack.slices, strict=True):
         np.testing.assert_array_equal(mine, other.image)
-    boards = known.truth[HEIGHT // 2 :]
+    boards = known.ground_truth[HEIGHT // 2 :]
     assert np.unique(boards).tolist() == pytest.approx([3.0, 7.2, 11.5])
     for left, sharpest in ((20, 3), (230, 7)):  # boards at 3 and 7.2
         part = [image[260:460, left : left + 180, 0].astype(float) for image in images]
@@ -46,10 +49,10 @@ def test_the_stack_is_the_same_every_time_and_sharp_where_it_says(known: KnownSt
 
 
 def test_the_classical_backend_passes(known: KnownStack) -> None:
-    trial = try_backend('peak', known, known.truth, silent)
+    trial = try_backend('peak', known, known.ground_truth, silent)
     assert trial.loaded
     assert trial.wrong < 0.12
-    assert trial.unlike == trial.wrong  # the truth was its reference
+    assert trial.unlike == trial.wrong  # the ground truth was its reference
     assert trial.latency_s > 0
     assert trial.what == 'peak fp32'
 
@@ -152,3 +155,20 @@ def test_a_missing_model_is_a_fault(
     faults = doctor._check_models()
     assert faults == [f'{name} is not in /somewhere' for name in doctor.SHIPPED]
     assert capsys.readouterr().out.count('missing') == 4
+
+
+def test_a_damaged_graph_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    models = shipped_model('ddl.onnx').parent
+    for file in (name + more for name in doctor.SHIPPED for more in ('', '.json')):
+        if (models / file).is_file():
+            shutil.copy(models / file, tmp_path)
+    monkeypatch.setattr(doctor, 'shipped_model', lambda name: tmp_path / name)
+    assert doctor._check_models() == []
+    (tmp_path / 'ddl.onnx').write_bytes((models / 'ddl.onnx').read_bytes()[:-1])
+    assert doctor._check_models() == [
+        f'{tmp_path}/ddl.onnx.json: describes another ONNX file than the one beside it, or that '
+        'is damaged'
+    ]
+    assert capsys.readouterr().out.count('missing or damaged') == 1

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from sff_ros.cameras.simulated import textures
 from sff_ros.core.calibration.charuco import Board
+from sff_ros.core.homography import inverse, product
 from sff_ros.core.image import FloatMap
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.optics.rendering import Layer
@@ -35,7 +36,7 @@ def pose(
     for axis, turn in enumerate(turns.tolist()):
         vector = np.zeros(3)
         vector[axis] = turn
-        rotation = np.asarray(cv2.Rodrigues(vector)[0], float) @ rotation
+        rotation = product(np.asarray(cv2.Rodrigues(vector)[0], float), rotation)
     return rotation, np.array([0, 0, distance_m])
 
 
@@ -92,7 +93,7 @@ def plane_layer(
     # Sample k of a pixel lies at (k + 0.5) / n - 0.5 of it.
     offset = n * border_px + (n - 1) / 2
     to_samples = np.array([[n, 0, offset], [0, n, offset], [0, 0, 1.0]])
-    homography = to_samples @ camera.matrix @ to_camera @ to_plane
+    homography = product(to_samples, camera.matrix, to_camera, to_plane)
     size = (width * n, height * n)
     light = cv2.warpPerspective(drawing, homography, size, flags=cv2.INTER_LINEAR)
     cover = cv2.warpPerspective(
@@ -101,7 +102,7 @@ def plane_layer(
     rgba = cv2.resize(np.dstack((light, cover)), (width, height), interpolation=cv2.INTER_AREA)
     # 1 / Z of a plane n . X = n . t is linear in the pixel: n . K^-1 (u, v, 1) / n . t.
     normal = rotation[:, 2]
-    row = normal @ np.linalg.inv(camera.matrix) / (normal @ translation)
+    row = product(normal[None], inverse(camera.matrix))[0] / (normal * translation).sum()
     v, u = np.indices((height, width)) - border_px
     dioptres = row[0] * u + row[1] * v + row[2]
     return Layer(

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from sff_ros.core.homography import product
 from sff_ros.core.image import FloatMap
 from sff_ros.core.optics.rendering import Layer
 
@@ -32,9 +33,13 @@ DOWN = np.array((0, -math.sin(TILT), -math.cos(TILT)), np.float32)
 RIGHT = np.array((1, 0, 0), np.float32)
 EYE = np.array((0, 0, EYE_M), np.float32)
 
-Array = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
-Shade = Callable[[Array], Array]
+Shade = Callable[[FloatMap], FloatMap]
+
+
+def _along(vectors: FloatMap, direction: FloatMap) -> FloatMap:
+    """Return (N,) components of (N, 3) vectors along a direction, without BLAS."""
+    return np.asarray(np.einsum('nk,k->n', vectors, direction), np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,29 +82,29 @@ class Solid:
     base_m: float = 0.0
 
     @property
-    def axes(self) -> Array:
+    def axes(self) -> FloatMap:
         """Rows: the object's own axes in the world."""
         yaw, lean = math.radians(self.yaw_deg), math.radians(self.lean_deg)
         c, s = math.cos(yaw), math.sin(yaw)
         turn = np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]])
         c, s = math.cos(lean), math.sin(lean)
-        axes = turn @ np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]])
+        axes = product(turn, np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]]))
         return np.asarray(axes, np.float32)
 
     @property
-    def centre(self) -> Array:
+    def centre(self) -> FloatMap:
         """The middle of the object, world, m."""
         foot = np.array((*self.at_m, self.base_m), np.float32)
-        centre: Array = foot + np.float32(self.half_m[2]) * self.axes[2]
+        centre: FloatMap = foot + np.float32(self.half_m[2]) * self.axes[2]
         return centre
 
     @property
-    def corners(self) -> Array:
+    def corners(self) -> FloatMap:
         """The corners of the box around it, (8, 3) world, m."""
         signs = np.stack(np.meshgrid(*[(-1, 1)] * 3), axis=-1).reshape(8, 3)
         half = np.array(self.half_m, np.float32)
-        corners: Array = self.centre + (signs * half).astype(np.float32) @ self.axes
-        return corners
+        offsets = product((signs * half).astype(np.float32), self.axes)
+        return np.asarray(self.centre + offsets, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +125,19 @@ class View:
         """Size of a texture element: a pixel at the near end of the scene, m."""
         return TEXEL_FOCALS / self.focal_px
 
-    def angles(self, x: int, y: int, width: int, height: int) -> tuple[Array, Array]:
+    def angles(self, x: int, y: int, width: int, height: int) -> tuple[FloatMap, FloatMap]:
         """Return the tangents of the rays of each column and each row, OVERSAMPLING a pixel."""
         n, focal = OVERSAMPLING, self.focal_px
         u = (x - 0.5 + (np.arange(width * n) + 0.5) / n - (self.width - 1) / 2) / focal
         v = (y - 0.5 + (np.arange(height * n) + 0.5) / n - (self.height - 1) / 2) / focal
         return u.astype(np.float32), v.astype(np.float32)
 
-    def window(self, points: Array) -> tuple[int, int, int, int]:
+    def window(self, points: FloatMap) -> tuple[int, int, int, int]:
         """Return x, y, width, height of the pixels around world points, inside the border."""
         seen = points - EYE
-        focal = self.focal_px / (seen @ FORWARD)
-        u = (self.width - 1) / 2 + (seen @ RIGHT) * focal
-        v = (self.height - 1) / 2 + (seen @ DOWN) * focal
+        focal = self.focal_px / _along(seen, FORWARD)
+        u = (self.width - 1) / 2 + _along(seen, RIGHT) * focal
+        v = (self.height - 1) / 2 + _along(seen, DOWN) * focal
         x0 = max(math.floor(u.min()) - 1, -self.border)
         y0 = max(math.floor(v.min()) - 1, -self.border)
         x1 = min(math.ceil(u.max()) + 2, self.width + self.border)
@@ -140,7 +145,7 @@ class View:
         return x0, y0, max(x1 - x0, 1), max(y1 - y0, 1)
 
 
-def _hit(solid: Solid, u: Array, v: Array) -> tuple[Array, Array]:
+def _hit(solid: Solid, u: FloatMap, v: FloatMap) -> tuple[FloatMap, FloatMap]:
     """Return where rays enter a solid.
 
     Args:
@@ -152,10 +157,15 @@ def _hit(solid: Solid, u: Array, v: Array) -> tuple[Array, Array]:
         own axes, m.
     """
     axes, half = solid.axes, solid.half_m
-    eye = (axes @ (EYE - solid.centre)).tolist()
+    eye = _along(axes, EYE - solid.centre).tolist()
     # Rays have length 1 along the camera's axis, so the way to the hit is the depth.
     rays = np.stack(
-        [u * float(a @ RIGHT) + float(a @ FORWARD) + (v * float(a @ DOWN))[:, None] for a in axes]
+        [
+            u * float((a * RIGHT).sum())
+            + float((a * FORWARD).sum())
+            + (v * float((a * DOWN).sum()))[:, None]
+            for a in axes
+        ]
     )
     rounded = {'box': 0, 'cylinder': 2, 'sphere': 3}[solid.shape]
     spans = []
@@ -176,7 +186,7 @@ def _hit(solid: Solid, u: Array, v: Array) -> tuple[Array, Array]:
     return depth, np.stack([eye[i] + rays[i] * way for i in range(3)])
 
 
-def _surface(solid: Solid, place: Array) -> tuple[Array, Array, Mask]:
+def _surface(solid: Solid, place: FloatMap) -> tuple[FloatMap, FloatMap, Mask]:
     """Describe the surface at places in the solid's own axes.
 
     Returns:
@@ -205,7 +215,7 @@ def _surface(solid: Solid, place: Array) -> tuple[Array, Array, Mask]:
     return normal, np.stack((np.where(side, y, x), np.where(top, y, z))), front & (y < 0)
 
 
-def _colour(material: Material, uv: Array, printed: Mask, texel_m: float) -> FloatMap:
+def _colour(material: Material, uv: FloatMap, printed: Mask, texel_m: float) -> FloatMap:
     """Look the surface up: (h, w, 3) linear light, unlit; v points up."""
     u, v = uv[0], -uv[1]
     scale = np.float32(1 / texel_m)
@@ -238,7 +248,7 @@ def trace(solid: Solid, view: View, shade: Shade | None = None) -> Layer:
     depth, place = _hit(solid, *view.angles(x, y, width, height))
     hit = np.isfinite(depth)
     normal, uv, printed = _surface(solid, place)
-    lamp = (solid.axes @ LIGHT).tolist()
+    lamp = _along(solid.axes, LIGHT).tolist()
     light = sum(normal[i] * np.float32(lamp[i]) for i in range(3))
     light = AMBIENT + (1 - AMBIENT) * np.maximum(light, 0)
     if shade is not None:

@@ -15,7 +15,9 @@ import cv2
 import numpy as np
 
 from sff_ros.cameras.simulated import textures
-from sff_ros.cameras.simulated.geometry import LIGHT, Array, Material, Shade, Solid, View, trace
+from sff_ros.cameras.simulated.geometry import LIGHT, Material, Shade, Solid, View, trace
+from sff_ros.core.homography import product
+from sff_ros.core.image import FloatMap
 from sff_ros.core.optics.rendering import Layer
 
 LAYOUT_DPT = (1 / 0.8, 1 / 0.3)
@@ -97,14 +99,14 @@ def _shadows(table: Solid, solids: Sequence[Solid]) -> Shade:
     for solid in solids:
         corners = solid.corners
         flat = corners[:, :2] - corners[:, 2:] * (LIGHT[:2] / LIGHT[2])
-        cells = ((flat - table.centre[:2]) @ to_table.T - SHADOW_FROM_M) / SHADOW_CELL_M
+        cells = (product(flat - table.centre[:2], to_table.T) - SHADOW_FROM_M) / SHADOW_CELL_M
         cv2.fillConvexPoly(shadow, cv2.convexHull(cells.astype(np.int32)), 1.0)
     shadow = cv2.GaussianBlur(shadow, (0, 0), 3.0)
 
-    def light(place: Array) -> Array:
+    def light(place: FloatMap) -> FloatMap:
         u, v = ((place[i] - SHADOW_FROM_M[i]) / np.float32(SHADOW_CELL_M) for i in range(2))
         dark = cv2.remap(shadow, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        left: Array = 1 - SHADOW_DEPTH * dark
+        left: FloatMap = 1 - SHADOW_DEPTH * dark
         return left
 
     return light

@@ -30,7 +30,7 @@ from sff_ros.core.alignment.warp import (
     warped,
     without_rounding,
 )
-from sff_ros.core.homography import inverse
+from sff_ros.core.homography import area_scale, inverse, product
 from sff_ros.core.image import Warp
 from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.errors import ConfigError
@@ -134,10 +134,13 @@ class Aligner:
         last = self.places[-1]
         from_last = inverse(last.warp)
         # What the picture did beside breathing, it goes on doing: often the better start.
-        starts = [known @ last.motion @ from_last, known @ self._pace @ last.motion @ from_last]
+        starts = [
+            product(known, last.motion, from_last),
+            product(known, self._pace, last.motion, from_last),
+        ]
         step = _look(self._model, self._last, levels, starts)
-        warp = step.warp @ last.warp
-        motion = last.motion if step.refused else inverse(known) @ warp
+        warp = product(step.warp, last.warp)
+        motion = last.motion if step.refused else product(inverse(known), warp)
         return Place(warp / warp[2, 2], motion / motion[2, 2], slice_.stamp_ns, step, levels)
 
     def take(self, place: Place) -> None:
@@ -184,7 +187,7 @@ class Aligner:
         """What the picture did from the last but one slice to the last, breathing apart."""
         if len(self.places) < 2:
             return np.eye(3)
-        pace: Warp = self.places[-1].motion @ inverse(self.places[-2].motion)
+        pace: Warp = product(self.places[-1].motion, inverse(self.places[-2].motion))
         return pace
 
 
@@ -230,7 +233,7 @@ class AlignedStack:
         refused = sum(step.refused for step in self.steps)
         if not self.is_moved:
             return 'none needed, or none found'
-        scales = [float(np.sqrt(np.linalg.det(warp[:2, :2]))) for warp in self.warps]
+        scales = [float(np.sqrt(area_scale(warp))) for warp in self.warps]
         still = is_still(self.warps[self.reference])
         frame = f'slice {self.reference}' if still else 'the reference focus'
         kept = f', {refused} of {len(self.steps)} steps refused' if refused else ''
@@ -248,9 +251,9 @@ def align(stack: FocalStack, how: Alignment) -> AlignedStack:
         aligner.add(slice_)
     # Who sees the least shows the first slice's px the largest.
     motions = [place.motion for place in aligner.places]
-    reference = int(np.argmax([np.linalg.det(motion[:2, :2]) for motion in motions]))
+    reference = int(np.argmax([area_scale(motion) for motion in motions]))
     back = inverse(motions[reference])
-    warps = tuple(without_rounding(place.warp @ back) for place in aligner.places)
+    warps = tuple(without_rounding(product(place.warp, back)) for place in aligner.places)
     slices = tuple(moved(slice_, warp) for slice_, warp in zip(stack.slices, warps, strict=True))
     seen = covered(warps, stack.shape)
     return AlignedStack(FocalStack(slices), seen, reference, warps, aligner.steps)

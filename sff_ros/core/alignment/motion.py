@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sff_ros.core.alignment.warp import Mask, corner_shift_px
+from sff_ros.core.homography import product, solve
 from sff_ros.core.image import FloatMap, Image, Warp, to_grey
 
 LONGER_PX = 200  # longer side of the coarse picture, at least; twice this at most
@@ -108,7 +109,7 @@ class MotionMeter:
         side = CELL * self._shrink
         places = np.stack([columns + 0.5, rows + 0.5]) * side - 0.5
         step = _fit_similarity(places, shift[:, sure], variance[sure])
-        self._camera = step @ self._camera
+        self._camera = product(step, self._camera)
         moved = corner_shift_px(self._camera, self._shape)
         self._camera_px = max(self._camera_px, float(np.sqrt(np.mean(moved**2))))
 
@@ -152,7 +153,7 @@ def _shifts(first: FloatMap, second: FloatMap, weight: FloatMap) -> tuple[Floats
     moments, count = _moments(first, second, weight)
     normal, right = moments[..., :3, :3], moments[..., :3, 3]
     trace = np.trace(normal, axis1=-2, axis2=-1)
-    inverse = np.linalg.inv(normal + (1e-6 * trace + 1e-12)[..., None, None] * np.eye(3))
+    inverse = _inverses(normal + (1e-6 * trace + 1e-12)[..., None, None] * np.eye(3))
     solution = np.einsum('hwij,hwj->hwi', inverse, right)
     unexplained = moments[..., 3, 3] - np.einsum('hwi,hwi->hw', solution, right)
     free = count / ALIKE - 3
@@ -161,6 +162,15 @@ def _shifts(first: FloatMap, second: FloatMap, weight: FloatMap) -> tuple[Floats
     # Half a window is the least; without texture there is nothing to tell.
     known = (count > (CELL * WINDOW) ** 2 / 2) & (trace > 0)
     return np.moveaxis(solution[..., :2], -1, 0), np.where(known, variance, np.inf)
+
+
+def _inverses(matrices: Floats) -> Floats:
+    """Return the inverses of (..., 3, 3) matrices, by cofactors."""
+    a, b, c = np.moveaxis(matrices, -2, 0)
+    cofactors = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=-1)
+    determinant = (a * cofactors[..., 0]).sum(axis=-1)
+    inverses: Floats = cofactors / determinant[..., None, None]
+    return inverses
 
 
 def _moments(first: FloatMap, second: FloatMap, weight: FloatMap) -> tuple[Floats, Floats]:
@@ -218,11 +228,11 @@ def _fit_similarity(places: Floats, shifts: Floats, variance: Floats) -> Warp:
     for _ in range(ROUNDS):
         normal = np.einsum('cin,cjn,n->ij', rows, rows, weight)
         normal += 1e-9 * np.trace(normal) * np.eye(4)
-        found = np.linalg.solve(normal, np.einsum('cin,cn,n->i', rows, shifts, weight))
+        found = solve(normal, np.einsum('cin,cn,n->i', rows, shifts, weight))
         apart = ((shifts - np.einsum('cin,i->cn', rows, found)) ** 2).sum(axis=0)
         spread = np.median(apart) + 1e-4
         weight = 1 / (variance + 1e-4) / (1 + apart / spread) ** 2
     tx, ty, scale, turn = found
     linear = np.array([[1 + scale, -turn], [turn, 1 + scale]])
-    offset = np.array([tx, ty]) + centre - linear @ centre
+    offset = np.array([tx, ty]) + centre - (linear * centre).sum(axis=1)
     return np.vstack([np.column_stack([linear, offset]), [0, 0, 1]])

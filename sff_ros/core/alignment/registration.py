@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from sff_ros.core.homography import condition, inverse, product, solve
 from sff_ros.core.image import FloatMap, Image, Warp
 
 Moments = npt.NDArray[np.float64]
@@ -87,11 +88,11 @@ def register(first: Levels, second: Levels, start: Warp, model: Model) -> Warp:
     warp = start
     for above, (a, b) in enumerate(zip(first, second, strict=True)):
         to_level = _to_level(a.shrink)
-        at_level = to_level @ warp @ np.linalg.inv(to_level)
+        at_level = product(to_level, warp, inverse(to_level))
         # Eight numbers are too many for the few pixels of a coarse level.
         coarse = above < len(first) - FINE_LEVELS
         at_level = _refine(a.picture, b.picture, at_level, 'similarity' if coarse else model)
-        warp = np.linalg.inv(to_level) @ at_level @ to_level
+        warp = product(inverse(to_level), at_level, to_level)
     found: Warp = warp / warp[2, 2]
     return found
 
@@ -99,7 +100,7 @@ def register(first: Levels, second: Levels, start: Warp, model: Model) -> Warp:
 def correlation(first: Level, second: Level, warp: Warp) -> float:
     """Return how well the second picture, warped, matches the first: -1..1; 0 without texture."""
     to_level = _to_level(first.shrink)
-    at_level = to_level @ warp @ np.linalg.inv(to_level)
+    at_level = product(to_level, warp, inverse(to_level))
     common = _covariance(_rows(first.picture), second.picture, at_level)
     return float(common[0, 1] / (_norm(common[0, 0]) * _norm(common[1, 1])))
 
@@ -119,7 +120,7 @@ def share_better(first: Level, second: Level, warp: Warp, than: Warp) -> float:
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     apart = []
     for one in (warp, than):
-        at_level = to_level @ one @ np.linalg.inv(to_level)
+        at_level = product(to_level, one, inverse(to_level))
         seen = cv2.warpPerspective(
             there, at_level, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
         )
@@ -154,11 +155,11 @@ def _refine(first: FloatMap, second: FloatMap, warp: Warp, model: Model) -> Warp
         step = _step(_covariance(rows, second, warp), model)
         if step is None:
             return start
-        moved = step @ corners
+        moved = product(step, corners)
         reach = np.abs(moved[:2] / moved[2] - corners[:2]).max()
         if reach > ASTRAY:
             return start
-        warp = warp @ centre @ np.linalg.inv(step) @ np.linalg.inv(centre)
+        warp = product(warp, centre, inverse(step), inverse(centre))
         if reach * scale < STILL_PX:
             break
     return warp
@@ -191,8 +192,11 @@ def _covariance(rows: FloatMap, second: FloatMap, warp: Warp) -> Moments:
     less = second - np.float32(second.mean(dtype=np.float64))
     rows[1] = cv2.warpPerspective(less, warp, (width, height), flags=flags)
     common = rows[(slice(None), *_common(second.shape, warp))].transpose(1, 0, 2)
-    # A line at a time: too little for BLAS to start threads (calm_product).
-    sums = np.matmul(common, common.transpose(0, 2, 1)).sum(axis=0, dtype=np.float64)
+    sums = np.empty((len(rows), len(rows)))
+    for k in range(len(rows)):
+        # Lines in float32, their sum in float64; in NumPy's own loops (core/homography).
+        lines = np.einsum('rw,rlw->rl', common[:, k], common[:, k:])
+        sums[k, k:] = sums[k:, k] = lines.sum(axis=0, dtype=np.float64)
     mean = sums[-1:] / max(sums[-1, -1], 1.0)
     covariance: Moments = (sums - mean.T * sums[-1:])[:-1, :-1]
     return covariance
@@ -206,7 +210,7 @@ def _common(shape: tuple[int, ...], warp: Warp) -> tuple[slice, slice]:
     height, width = shape
     right, bottom = width - 1, height - 1
     corners = np.array([[0, 0, 1], [right, 0, 1], [0, bottom, 1], [right, bottom, 1.0]]).T
-    there = np.linalg.inv(warp) @ corners
+    there = product(inverse(warp), corners)
     x, y = there[:2] / there[2]
     left, top = max(0.0, x[0], x[2]), max(0.0, y[0], y[1])
     right, bottom = min(right, x[1], x[3]), min(bottom, y[2], y[3])
@@ -248,13 +252,13 @@ def _step(covariance: Moments, model: Model) -> Warp | None:
     """
     contrast, other = _norm(covariance[0, 0]), _norm(covariance[1, 1])
     hessian = covariance[2:, 2:] / contrast**2
-    if not np.isfinite(hessian).all() or np.linalg.cond(hessian) > WORST_CONDITION:
+    if not np.isfinite(hessian).all() or condition(hessian) > WORST_CONDITION:
         return None
     a, b = covariance[2:, 0] / contrast**2, covariance[2:, 1] / (contrast * other)
-    toward_a = np.linalg.solve(hessian, a)
-    common = max(float(covariance[0, 1] / (contrast * other) - b @ toward_a), 1e-6)
-    gain = (1 - float(a @ toward_a)) / common
-    return _as_warp(np.asarray(np.linalg.solve(hessian, gain * b - a), np.float64), model)
+    toward_a = solve(hessian, a)
+    common = max(float(covariance[0, 1] / (contrast * other) - (b * toward_a).sum()), 1e-6)
+    gain = (1 - float((a * toward_a).sum())) / common
+    return _as_warp(solve(hessian, gain * b - a), model)
 
 
 def _as_warp(p: npt.NDArray[np.float64], model: Model) -> Warp:

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.core.calm_product import calm_product
 from sff_ros.core.focus.measure import FocusVolume, Responses
 from sff_ros.core.focus.peak import Evidence
 from sff_ros.core.image import FloatMap, Image
@@ -20,6 +19,7 @@ from sff_ros.core.image import FloatMap, Image
 POSITIONS = 15
 EVIDENCE_CHANNELS = 7
 MOST_INFORMATION = 1e4  # positions^-2; maps to 1
+CHUNK = 4096  # curves resampled at a time: they stay in the cache
 BEYOND = 0.5  # positions outside the sweep from which on a surface counts as beyond its end
 
 
@@ -60,8 +60,12 @@ def _resampled(responses: Responses, places: npt.NDArray[np.float64]) -> Respons
     if len(places) == POSITIONS and np.allclose(places, np.arange(POSITIONS), atol=1e-3):
         return responses  # as they are
     flat = responses.reshape(len(places), -1)
+    weights = resampling(places).astype(np.float32)
     even = np.empty((POSITIONS, flat.shape[1]), np.float32)
-    calm_product(flat.T, resampling(places).astype(np.float32).T, out=even.T)
+    for start in range(0, flat.shape[1], CHUNK):
+        part = slice(start, start + CHUNK)
+        # einsum runs in NumPy's own loops: see core/homography on BLAS.
+        np.einsum('ps,sn->pn', weights, flat[:, part], out=even[:, part])
     return even.reshape(POSITIONS, *responses.shape[1:])
 
 

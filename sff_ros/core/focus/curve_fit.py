@@ -5,24 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from sff_ros.core.calm_product import calm_product
+from sff_ros.core.focus.template_bank import (
+    TemplateBank,
+    best_templates,
+    extend,
+    make_bank,
+    total_height,
+)
+from sff_ros.core.image import FloatMap, Floats
 
-Floats = npt.NDArray[np.float32]
-
-# Candidate peaks a slice; between them a parabola is put through the correlations.
-STEPS = 2
-# A peak just outside the sweep still shows its flank: candidates go on for one slice. Cutting
-# them at the ends would pull every noisy estimate there inwards.
-BEYOND = 1.0
 NARROWEST, GROWTH = 0.6, 1.4  # half widths tried: a geometric series in mean slice spacings
 SAMPLE = 4096  # curves looked at to find the common width
-CHUNK = 400_000  # correlations held at a time: as many as stay in the cache
-# Exponent of the templates' fall: above 2, since blur of less than half a pixel costs no contrast.
-FALL = 2.5
+CHUNK = 4096  # curves correlated at a time: their correlations stay in the cache
 # Standard deviation of responses to noise alone over their smallest: 0.6, 0.26 and 0.07 for the
-# three measures of focus_peak over 15 slices (simulated).
+# three measures of focus/peak over 15 slices (simulated).
 FLOOR_NOISE = 0.6
 FAINTEST = 5.0  # height over noise up to which a peak is taken for noise
 MODEL_ERROR = 0.1  # of the half width: what a curve of another shape may shift the peak
@@ -41,14 +38,14 @@ class CurveFit:
         width: half width at half height of the fitted curves, in mean slice spacings.
     """
 
-    position: Floats
-    information: Floats
-    explained: Floats
-    height: Floats
+    position: FloatMap
+    information: FloatMap
+    explained: FloatMap
+    height: FloatMap
     width: float
 
 
-def fit_curves(curves: Floats, axis: npt.NDArray[np.float64]) -> CurveFit:
+def fit_curves(curves: FloatMap, axis: Floats) -> CurveFit:
     """Find the peak of each curve by correlation with symmetric templates.
 
     Contrast falls off with blur, and blur grows with the distance from the surface in dioptres:
@@ -57,38 +54,24 @@ def fit_curves(curves: Floats, axis: npt.NDArray[np.float64]) -> CurveFit:
     squares fit of gain, offset and peak to all S samples at once. That beats three samples at
     the top (Nayar & Nakagawa, Shape from Focus, PAMI 1994) wherever blur grows by less than a
     pixel a slice and the top is flat: there only the flanks tell. Blur grows alike everywhere in
-    one picture, so the width is that which explains most of the volume, or a neighbour of it.
+    one image, so the width is that which explains most of the volume, or a neighbour of it.
 
     Args:
         curves: (S, N) responses >= 0.
         axis: (S,) strictly monotonic place of each slice.
     """
     count = len(axis)
-    spacing = abs(axis[-1] - axis[0]) / (count - 1)
-    places = np.arange(-BEYOND * STEPS, (count - 1 + BEYOND) * STEPS + 1) / STEPS
     widths = _widths(count)
-    banks = [_templates(axis, extend(axis, places), width * spacing) for width in widths]
     residual = curves - curves.mean(axis=0)
-    best = _common_width(residual, banks)
-    kept = range(max(0, best - 1), min(len(widths), best + 2))
-    peak, height, half = _match(residual, [banks[k] for k in kept], [widths[k] for k in kept])
-    position: Floats = peak / np.float32(STEPS) - np.float32(BEYOND)
+    best = _common_width(residual, axis, widths)
+    position, height, half = _match(residual, axis, widths[max(0, best - 1) : best + 2])
     position[height <= 0] = (count - 1) / 2  # constant: nowhere is as good as the middle
-    step = np.abs(np.gradient(axis)) / spacing
+    step = np.abs(np.gradient(axis)) / (abs(axis[-1] - axis[0]) / (count - 1))
     nearest = np.clip(np.rint(position), 0, count - 1).astype(np.intp)
     half = half / step[nearest].astype(np.float32)
     floor = float(np.percentile(curves.min(axis=0), 10))
     information, explained, height = _judge(residual, FLOOR_NOISE * floor, height, half)
     return CurveFit(position, information, explained, height, widths[best])
-
-
-def extend(axis: npt.NDArray[np.float64], places: npt.NDArray[np.float64]) -> Floats:
-    """Return the axis at slice positions, carried on evenly beyond its ends."""
-    inside = np.interp(places, np.arange(len(axis)), axis)
-    below = np.minimum(places, 0) * (axis[1] - axis[0])
-    above = np.maximum(places - (len(axis) - 1), 0) * (axis[-1] - axis[-2])
-    extended: Floats = (inside + below + above).astype(np.float32)
-    return extended
 
 
 def _widths(count: int) -> list[float]:
@@ -97,59 +80,43 @@ def _widths(count: int) -> list[float]:
     return [NARROWEST * GROWTH**k for k in range(max(steps, 2))]
 
 
-def _templates(axis: npt.NDArray[np.float64], peaks: Floats, width: float) -> Floats:
-    """Return (P, S) templates of mean 0 and norm 1, one for each peak."""
-    x = (axis[None] - peaks[:, None]) / width
-    bank = 1 / (1 + np.abs(x) ** FALL)
-    bank -= bank.mean(axis=1, keepdims=True)
-    bank /= np.linalg.norm(bank, axis=1, keepdims=True)
-    return bank.astype(np.float32)
-
-
-def _common_width(residual: Floats, banks: list[Floats]) -> int:
-    """Return which bank explains most of the volume, from every so many-th curve."""
+def _common_width(residual: FloatMap, axis: Floats, widths: list[float]) -> int:
+    """Return which width explains most of the volume, from every so many-th curve."""
     sample = np.ascontiguousarray(residual[:, :: max(1, residual.shape[1] // SAMPLE)])
-    return int(np.argmax([calm_product(bank, sample).max(axis=0).sum() for bank in banks]))
+    return int(np.argmax([total_height(make_bank(axis, [width]), sample) for width in widths]))
 
 
 def _match(
-    residual: Floats, banks: list[Floats], widths: list[float]
-) -> tuple[Floats, Floats, Floats]:
-    """Return each curve's best template place (in steps), its correlation and its width."""
-    templates = np.concatenate(banks).T
+    residual: FloatMap, axis: Floats, widths: list[float]
+) -> tuple[FloatMap, FloatMap, FloatMap]:
+    """Return each curve's peak (slice position in [-1, S]), its correlation and its width."""
+    bank = make_bank(axis, widths)
     total = residual.shape[1]
-    peak, height, half = (np.empty(total, np.float32) for _ in range(3))
-    chunk = max(64, CHUNK // templates.shape[1])
-    for start in range(0, total, chunk):
-        part = slice(start, start + chunk)
-        correlation = calm_product(residual[:, part].T, templates)
-        which, peak[part], height[part] = _top(correlation.reshape(-1, *np.shape(banks)[:2]))
+    position, height, half = (np.empty(total, np.float32) for _ in range(3))
+    for start in range(0, total, CHUNK):
+        part = slice(start, start + CHUNK)
+        peak, height[part], which = best_templates(bank, residual[:, part])
+        position[part] = _in_slices(peak, bank, axis)
         half[part] = np.array(widths, np.float32)[which]
-    return peak, height, half
+    return position, height, half
 
 
-def _top(correlation: Floats) -> tuple[npt.NDArray[np.intp], Floats, Floats]:
-    """Return which of K banks is highest in each row of (N, K, P), where, and how high.
-
-    The place within the bank comes from a parabola.
-    """
-    total, banks, places = correlation.shape
-    flat = correlation.reshape(total, banks * places)
-    rows = np.arange(total) * (banks * places)
-    top = flat.argmax(axis=1)
-    which, place = np.divmod(top, places)
-    inner = np.clip(place, 1, places - 2)
-    at = rows + top + (inner - place)
-    before, middle, after = (flat.ravel()[at + d] for d in (-1, 0, 1))
-    bend = np.maximum(2 * middle - before - after, np.float32(1e-12))
-    shift = np.clip((after - before) / (2 * bend), -0.5, 0.5)
-    shift[inner != place] = 0
-    return which, (place + shift).astype(np.float32), flat.ravel()[rows + top]
+def _in_slices(peak: FloatMap, bank: TemplateBank, axis: Floats) -> FloatMap:
+    """Return slice positions in [-1, S] for positions in bins."""
+    count = len(axis)
+    if len(bank.axis) == count:
+        return peak
+    slices = np.arange(-1.0, count + 1)
+    known = extend(axis, slices)
+    there = extend(bank.axis, peak)
+    sign = np.sign(axis[-1] - axis[0])
+    position: FloatMap = np.interp(sign * there, sign * known, slices).astype(np.float32)
+    return position
 
 
 def _judge(
-    residual: Floats, most_noise: float, height: Floats, half: Floats
-) -> tuple[Floats, Floats, Floats]:
+    residual: FloatMap, most_noise: float, height: FloatMap, half: FloatMap
+) -> tuple[FloatMap, FloatMap, FloatMap]:
     """Return the information in each peak, the share of variance explained, height over noise.
 
     The noise is what the fit leaves over in the calmest tenth of the picture, but no more than

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sff_ros.core.image import FloatMap
-from sff_ros.errors import StackError
+from sff_ros.errors import ModelError, StackError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,3 +62,20 @@ def to_dioptres(position: FloatMap, focus_dpt: npt.NDArray[np.float64]) -> Float
     dioptres[position <= 0] = np.inf if first_is_near else -np.inf
     dioptres[position >= last] = -np.inf if first_is_near else np.inf
     return dioptres
+
+
+def check_finite(stage: str, *arrays: npt.NDArray[np.floating[Any]]) -> None:
+    """Refuse values that are not finite before they become a wrong position.
+
+    Args:
+        stage: what computed them.
+        arrays: of any shape.
+
+    Raises:
+        ModelError: says the stage and how many values of how many are not finite.
+    """
+    for array in arrays:
+        finite = np.isfinite(array)
+        if not finite.all():
+            wrong = array.size - int(np.count_nonzero(finite))
+            raise ModelError(f'{stage}: {wrong} of {array.size} values are not finite')

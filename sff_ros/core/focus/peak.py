@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sff_ros.core.focus.aggregation import Aggregate, aggregate
 from sff_ros.core.focus.curve_fit import CurveFit, fit_curves
 from sff_ros.core.focus.edges import sharpen_edges
-from sff_ros.core.focus.estimate import FocusEstimate
+from sff_ros.core.focus.estimate import FocusEstimate, check_finite
 from sff_ros.core.focus.measure import FocusVolume
 from sff_ros.core.image import FloatMap, Image
 
@@ -96,11 +96,15 @@ def gather_evidence(volume: FocusVolume, each: Each = map) -> Evidence:
     Args:
         volume: of a sweep.
         each: does what `map` does, with the three measures, perhaps at once.
+
+    Raises:
+        ModelError: values that are not finite came out of a stage; names it.
     """
 
     def fit(curves: Callable[[], FloatMap]) -> CurveFit:
         return fit_curves(curves(), volume.axis)
 
+    check_finite('focus measure', volume.responses)
     channels, h, w = volume.responses.shape[1:]
     medium, fine, coarse = each(
         fit,
@@ -110,9 +114,12 @@ def gather_evidence(volume: FocusVolume, each: Each = map) -> Evidence:
             partial(_curves, volume, channels, COARSE, halve=True),
         ),
     )
+    for name, fitted in (('medium', medium), ('fine', fine), ('coarse', coarse)):
+        check_finite(f'curve fit of the {name} measure', fitted.position, fitted.information)
     position, information, explained = _choose(medium, fine, coarse, (h, w))
     information = information * _density(information)
     dense = aggregate(position, information)
+    check_finite('aggregation', dense.position, dense.information, dense.misfit)
     return Evidence(position, information, explained, dense, medium.width)
 
 

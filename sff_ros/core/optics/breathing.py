@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sff_ros.core.homography import inverse
+from sff_ros.core.homography import inverse, product
 from sff_ros.core.image import Warp
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.errors import CalibrationError
@@ -66,7 +66,7 @@ def breathed_matrix(intrinsics: Intrinsics, warp: Warp | None) -> Warp:
             f'breathing must be a scale and a shift to be told by a camera matrix, not '
             f'{warp.tolist()}'
         )
-    return np.asarray(plain @ intrinsics.matrix, np.float64)
+    return np.asarray(product(plain, intrinsics.matrix), np.float64)
 
 
 def reference_of(own: Intrinsics, matrix: Warp) -> tuple[Intrinsics, Warp | None]:
@@ -92,5 +92,5 @@ def reference_of(own: Intrinsics, matrix: Warp) -> tuple[Intrinsics, Warp | None
             f'P must be [fx 0 cx 0; 0 fy cy 0; 0 0 1 0] with positive fx and fy, or all zero, '
             f'not {matrix.tolist()}'
         )
-    warp = np.asarray(own.matrix @ inverse(plain), np.float64)
+    warp = np.asarray(product(own.matrix, inverse(plain)), np.float64)
     return replace(own, fx=fx, fy=fy, cx=cx, cy=cy), warp

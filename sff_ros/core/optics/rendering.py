@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from sff_ros.core.homography import product
 from sff_ros.core.image import FloatMap
 
 PSF_SIGMA_PX = 0.5  # what the pixel's area and diffraction leave of a point in focus
@@ -45,7 +46,7 @@ def blur_kernel(radius_px: float, sigma_px: float = PSF_SIGMA_PX) -> FloatMap:
     half = radius * np.sin(angle)
     root = math.sqrt(2) * sigma_px
     along = _erf((reach[:, None] + half) / root) - _erf((reach[:, None] - half) / root)
-    kernel = (across * np.sin(angle)) @ along.T
+    kernel = product(across * np.sin(angle), along.T)
     kernel += kernel.T.copy()
     kernel[kernel < KERNEL_FLOOR * kernel.sum()] = 0
     normed: FloatMap = (kernel / kernel.sum()).astype(np.float32)
