@@ -59,8 +59,8 @@ def main() -> None:
             frames = camera.sweep_continuously(order) if moving else map(camera.capture, order)
             for slice_ in frames:
                 middle_ns = slice_.stamp_ns - device._clock.epoch_ns
-                truth = device.true_dioptres(device._actuator.at(middle_ns))
-                errors.append(slice_.focus_dpt - truth)
+                expected = device.true_dioptres(device._actuator.at(middle_ns))
+                errors.append(slice_.focus_dpt - expected)
                 slices.append(slice_)
             starts.append(slices[0].stamp_ns)
         took_s = [(b - a) * 1e-9 for a, b in itertools.pairwise(starts)]

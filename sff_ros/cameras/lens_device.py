@@ -56,7 +56,7 @@ class Frame:
 
 
 class LensDevice(Protocol):
-    """A camera and its lens, open and streaming; its frames are told apart by time alone.
+    """A camera and its lens, open and streaming; only time distinguishes its frames.
 
     Attributes:
         identity: what distinguishes this camera from others of its kind, as a serial number; empty

@@ -18,7 +18,7 @@ from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.optics.lens_calibration import LensCalibration
 from sff_ros.errors import CalibrationError, CameraError, ConfigError
 
-MEASURED = 7  # frames that tell the frame rate
+MEASURED = 7  # frames that the frame rate is measured from
 
 
 class RosDriverDevice:
@@ -130,7 +130,7 @@ class RosDriverDevice:
         return Frame(image, exposure.start_ns, exposure.duration_ns, exposure.middle_ns)
 
     def close(self) -> None:
-        """Put the driver's parameters back and leave it. Twice does no harm."""
+        """Put the driver's parameters back and leave it; idempotent."""
         if not self._is_open:
             return
         self._is_open = False
@@ -188,7 +188,7 @@ def info_beside(image: str) -> str:
 
 
 def identity_of(driver: DriverParameters, config: RosDriverConfig) -> str:
-    """Return what tells the camera from others."""
+    """Return what distinguishes the camera from others."""
     name = config.identity or driver.node
     if not config.identity_parameter:
         return name

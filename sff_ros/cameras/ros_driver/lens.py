@@ -1,4 +1,4 @@
-"""What the focus parameter of a driver can be told, and what its numbers mean."""
+"""What the focus parameter of a driver accepts, and what its numbers mean."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NUMBERS = {ParameterType.PARAMETER_INTEGER: int, ParameterType.PARAMETER_DOUBLE
 
 
 def lens_codes(driver: DriverParameters, config: RosDriverConfig) -> tuple[type, CodeRange]:
-    """Return whether lens codes are int or float, and what the lens can be told.
+    """Return whether lens codes are int or float, and what the lens can be commanded.
 
     Raises:
         CameraError: the parameter is no number, or its range is known from nowhere.

@@ -16,7 +16,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
-POLL_S = 0.02  # of the graph, which tells nobody when it changes
+POLL_S = 0.02  # of the graph, which does not report its changes
 T = TypeVar('T')
 
 _numbers = itertools.count()
@@ -91,7 +91,7 @@ class DriverLink:
         self._node.get_logger().warning(text)
 
     def close(self) -> None:
-        """Leave the graph. Twice does no harm."""
+        """Leave the graph; idempotent."""
         if self._stopping.is_set():
             return
         self._stopping.set()

@@ -155,7 +155,7 @@ def _find_before_4_7(grey: Image, board: Any) -> tuple[Any, Any]:
 def _first_pixel() -> float:
     """Return where OpenCV has the centre of the first pixel: at 0.5 before 4.14, at 0 since.
 
-    Seen on a drawn board, since a version does not tell what was patched.
+    Seen on a drawn board, since a version does not say what was patched.
     """
     board, side = Board(3, 3), 4 * CELLS
     drawn = cv2.copyMakeBorder(board.picture(side), *(side,) * 4, cv2.BORDER_CONSTANT, value=255)

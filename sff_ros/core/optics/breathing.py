@@ -1,4 +1,4 @@
-"""How a picture grows with focus, told by camera matrices: its own and the reference's."""
+"""How an image grows with focus, by its own camera matrix and that of the reference."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def scales_of(warps: Sequence[Warp]) -> tuple[tuple[float, ...], tuple[float, fl
 
 
 def middle(intrinsics: Intrinsics) -> tuple[float, float]:
-    """Return the point that a picture grows about where nobody says: the principal point, px."""
+    """Return the point that an image grows about if unspecified: the principal point, px."""
     k = intrinsics
     return (k.cx, k.cy) if k.is_calibrated else ((k.width - 1) / 2, (k.height - 1) / 2)
 
@@ -63,7 +63,7 @@ def breathed_matrix(intrinsics: Intrinsics, warp: Warp | None) -> Warp:
     plain = np.array([[warp[0, 0], 0, warp[0, 2]], [0, warp[1, 1], warp[1, 2]], [0, 0, 1]])
     if not np.allclose(warp, plain, atol=1e-9) or min(warp[0, 0], warp[1, 1]) <= 0:
         raise CalibrationError(
-            f'breathing must be a scale and a shift to be told by a camera matrix, not '
+            f'breathing must be a scale and a shift to fit into a camera matrix, not '
             f'{warp.tolist()}'
         )
     return np.asarray(product(plain, intrinsics.matrix), np.float64)
@@ -74,7 +74,7 @@ def reference_of(own: Intrinsics, matrix: Warp) -> tuple[Intrinsics, Warp | None
 
     Args:
         own: of the picture.
-        matrix: (3, 3) of the reference focus; [0, 0] is 0 where nobody says.
+        matrix: (3, 3) of the reference focus; [0, 0] is 0 if unspecified.
 
     Returns:
         The reference camera, with the picture's distortion, which grows with it; and (3, 3) from
