@@ -17,6 +17,7 @@ from sff_ros.core.optics.lens_table import LensTable
 from sff_ros.files.lens_yaml import write_lens
 from sff_ros.nodes.capture_node import CaptureNode
 from sff_ros.nodes.exact_sync import stamp_ns
+from sff_ros.nodes.messages import to_array
 
 LENS: dict[str, Any] = {
     'simulated.width': 96, 'simulated.height': 64, 'simulated.pitch_um': 46.0,
@@ -50,6 +51,15 @@ def test_a_lens_without_a_calibration_is_swept_in_codes(start: StartGraph) -> No
     status = graph.says('capture_node', 'focus distances unknown: slice positions only')
     assert facts(status)['lens'] == 'uncalibrated'
     assert np.isnan(focus_of(graph, 10)[:, 0]).all()
+
+
+def test_ground_truth_is_published_for_a_lens_that_takes_codes(start: StartGraph) -> None:
+    graph = start(CaptureNode, capture_node={**LENS, 'lens.settle_s': 0.01})
+    depths = graph.collect(Image, 'sim/depth/image_rect')
+    wait(lambda: depths, 'ground truth', 20)
+    depth_m = to_array(depths[0])
+    assert depth_m.shape == (64, 96)
+    assert 0.29 < depth_m.min() < 0.45 < 0.6 < depth_m.max() < 0.81
 
 
 @pytest.mark.parametrize(
