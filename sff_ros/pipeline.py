@@ -13,7 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sff_ros.core.alignment.aligner import Aligner, Alignment, Place, moved
+from sff_ros.core.alignment.aligner import (
+    Aligner,
+    Alignment,
+    AlignmentReport,
+    Method,
+    Place,
+    method_for,
+    moved,
+)
 from sff_ros.core.alignment.motion import MotionMeter
 from sff_ros.core.alignment.warp import (
     Mask,
@@ -44,7 +52,7 @@ class FocusMap:
         estimate: slice position and confidence of each pixel, in the frame of mid-sweep.
         position: (H, W) slice position in the frame of the slices.
         frame: (3, 3) from px of `estimate` to px of the slices.
-        align: how the slices were aligned.
+        alignment: how the slices were brought into that frame.
         camera_px: how far the corners of the picture went during the sweep, px: RMS of the four.
             What a calibration says of breathing is not part of it, what it does not say is.
         moving: share of pixels that moved beside that, or along with it where nothing undid it.
@@ -54,7 +62,7 @@ class FocusMap:
     estimate: FocusEstimate
     position: FloatMap
     frame: Warp
-    align: Alignment
+    alignment: AlignmentReport
     camera_px: float
     moving: float
 
@@ -85,20 +93,22 @@ class FocusMap:
 class ShapeFromFocus:
     """Turns slices into focus maps, one sweep after another.
 
+    Whoever aligns slices does it through this class, so that one stack gives one map everywhere.
+
     Args:
         backend: estimates positions.
         max_missing: how many slices a sweep may lack.
-        align: how slices are brought into one frame, see core.align; from the next sweep on it
-            may be changed.
+        align: how slices are brought into one frame, see config.nodes.InferenceConfig; from the
+            next sweep on it may be changed.
     """
 
     def __init__(
-        self, backend: DepthBackend, max_missing: int = 0, align: Alignment = 'none'
+        self, backend: DepthBackend, max_missing: int = 0, align: Alignment = 'auto'
     ) -> None:
         self.backend = backend
-        self.align = align
+        self.align: Alignment = align
         self.assembler = StackAssembler(max_missing)
-        self._sweep = _Sweep(align)
+        self._sweep: _Sweep | None = None
 
     @property
     def counts(self) -> Counter[str]:
@@ -108,7 +118,7 @@ class ShapeFromFocus:
     def reset(self) -> None:
         """Forget the sweep under way."""
         self.assembler.reset()
-        self._sweep = _Sweep(self.align)
+        self._sweep = None
 
     def add(self, slice_: Slice) -> FocusMap | None:
         """Take one slice; return a focus map when its arrival ends a sweep.
@@ -118,19 +128,19 @@ class ShapeFromFocus:
             ModelError: the backend could not measure the slice, which then counts as missing, or
                 could not take the sweep, which is lost.
         """
-        starts = self.assembler.check(slice_)
-        sweep = _Sweep(self.align) if starts else self._sweep
+        before = None if self.assembler.check(slice_) else self._sweep
+        sweep = before or _Sweep(method_for(self.align, slice_))
         # Measured first: a slice that fails here must not join its sweep.
         place = sweep.aligner.find(slice_)
         aligned = moved(slice_, place.warp)
         responses = self.backend.measure(aligned.image)
         stack = self.assembler.add(slice_)
-        before, self._sweep = self._sweep, sweep
+        ended, self._sweep = self._sweep, sweep
         sweep.add(place, aligned, responses)
         if stack is None:
             return None
         # Where the sweep before lost its end, this slice both closes it and starts the next.
-        return self._infer(stack, sweep if stack.slices[-1] is slice_ else before)
+        return self._infer(stack, sweep if stack.slices[-1] is slice_ else ended or sweep)
 
     def estimate(self, stack: FocalStack) -> FocusMap:
         """Compute the focus map of a whole stack at once; a sweep under way is not touched.
@@ -138,7 +148,7 @@ class ShapeFromFocus:
         Raises:
             ModelError: the backend cannot take a stack of this kind.
         """
-        sweep = _Sweep(self.align)
+        sweep = _Sweep(method_for(self.align, stack.slices[0]))
         for slice_ in stack.slices:
             place = sweep.aligner.find(slice_)
             aligned = moved(slice_, place.warp)
@@ -166,7 +176,7 @@ class ShapeFromFocus:
             ),
             position=found.position,
             frame=frame,
-            align=sweep.align,
+            alignment=sweep.aligner.report(frame),
             camera_px=max(sweep.aligner.motion_px(stack.shape), motion.camera_px),
             moving=motion.moving,
         )
@@ -175,9 +185,8 @@ class ShapeFromFocus:
 class _Sweep:
     """What is known of the slices of one sweep, by index where there is one each."""
 
-    def __init__(self, align: Alignment) -> None:
-        self.align: Alignment = align
-        self.aligner = Aligner(align)
+    def __init__(self, method: Method) -> None:
+        self.aligner = Aligner(method)
         self.motion = MotionMeter()
         self.context = RunningAllInFocus()
         self.covered: Mask | None = None  # None: everywhere, by all slices

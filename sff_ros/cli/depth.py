@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from sff_ros.cli.evaluation.alignment_check import checked_alignment
 from sff_ros.cli.predict import predict_folder
 from sff_ros.cli.report.images import confidence_picture, depth_picture, position_picture
 from sff_ros.config.nodes import DepthConfig
-from sff_ros.core.alignment.aligner import MODELS, Alignment, align, as_alignment
+from sff_ros.core.alignment.aligner import ALIGNMENTS, MODELS, Alignment
 from sff_ros.core.alignment.motion import MUCH_MOVING
 from sff_ros.core.depth.cloud import unproject
 from sff_ros.core.depth.metric import metric_depth
@@ -97,11 +98,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--align',
-        choices=tuple(MODELS),
+        choices=ALIGNMENTS,
         default='auto',
         help='how slices are brought into one frame; breathing: by the scales of stack.yaml; '
-        'similarity, homography: these, and what the pictures show beside; auto: these, and a '
-        'similarity where the pictures show one (default: %(default)s)',
+        'similarity, homography: these, and what the pictures show beside; auto: breathing where '
+        'stack.yaml gives focus distances or scales, else similarity (default: %(default)s)',
     )
     parser.add_argument(
         '--model',
@@ -130,10 +131,11 @@ def run(args: argparse.Namespace) -> int:
         return predict_folder(args.folder, out, args.model, args.iterations)
     limit = DepthConfig(min_confidence=args.min_confidence).min_confidence
     stack = _open(args.folder, args.camera_info)
+    align = checked_alignment(args.align, stack)
     choice = choose_backend(args.backend)
     if args.backend == AUTO:
         print(f'backend: {choice}', file=sys.stderr)
-    focus_map = _estimate(choice.backend, stack.focal_stack(), as_alignment(args.align))
+    focus_map = _estimate(choice.backend, stack.focal_stack(), align)
     with staged_folder(out) as stage:
         absent = _write(stage, stack, focus_map, limit)
         written = [name for name in OUTPUTS if (stage / name).exists()]
@@ -146,28 +148,20 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _estimate(backend: DepthBackend, stack: FocalStack, how: Alignment) -> FocusMap:
-    """Align the slices if asked to, say what came of it, and estimate.
-
-    Raises:
-        ConfigError: the stack does not know what it is asked for.
-    """
-    if how == 'breathing' and all(slice_.warp is None for slice_ in stack.slices):
-        raise ConfigError(
-            '--align breathing: nothing says how the pictures breathe; give scales in stack.yaml, '
-            'or take auto'
-        )
-    aligned = align(stack, how)
-    if aligned.is_moved or how not in ('auto', 'none'):
-        print(f'alignment: {aligned}', file=sys.stderr)
-    focus_map = ShapeFromFocus(backend).estimate(aligned.stack)
+    """Estimate, and say what came of the alignment."""
+    focus_map = ShapeFromFocus(backend, align=how).estimate(stack)
+    alignment = focus_map.alignment
+    if alignment.is_moved or how not in ('auto', 'none'):
+        print(f'alignment: {alignment}', file=sys.stderr)
     if focus_map.moving > MUCH_MOVING:
+        searched = MODELS[alignment.method] is not None
+        hint = '' if searched else '; --align similarity follows an unsteady camera'
         print(
-            f'motion: {focus_map.moving:.0%} of the pixels moved; they have little confidence',
+            f'motion: {focus_map.moving:.0%} of the pixels moved; they have little confidence'
+            f'{hint}',
             file=sys.stderr,
         )
-    estimate = focus_map.estimate
-    confidence = estimate.confidence * aligned.covered
-    return replace(focus_map, estimate=replace(estimate, confidence=confidence))
+    return focus_map
 
 
 def _check_model(args: argparse.Namespace) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import replace
 from functools import partial
@@ -15,11 +14,10 @@ from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
 from sff_ros.config.nodes import InferenceConfig
-from sff_ros.core.alignment.aligner import Alignment, as_alignment
+from sff_ros.core.alignment.aligner import as_alignment
 from sff_ros.core.depth.rectify import Rectifier
 from sff_ros.core.image import Warp
 from sff_ros.core.optics.intrinsics import Intrinsics
-from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import SffError, StackError
 from sff_ros.inference.choice import Choice, choose_backend
 from sff_ros.inference.warm_up import BackgroundBackend, in_background
@@ -155,7 +153,7 @@ class InferenceNode(LifecycleNode):
         pipeline.assembler.max_missing = self._config.max_missing
         intrinsics, warp = _camera_of(image, info)
         slice_ = to_slice(image, focus, warp)
-        pipeline.align = _alignment(self._config.align, slice_)
+        pipeline.align = as_alignment(self._config.align)
         if self._reloaded is not None:
             reloaded, self._reloaded = self._reloaded, None
             # A sweep that two backends measured half each would make no sense.
@@ -183,7 +181,7 @@ class InferenceNode(LifecycleNode):
             dioptres = rect.map(dioptres, unknown=float('nan'))
             self._out['focus_map/image'].publish(to_image(dioptres, '32FC1', header))
             self._statistics.latency('last_slice_to_focus_map', time.monotonic() - arrived)
-        self._moved = Moved(result.align, result.camera_px, result.moving)
+        self._moved = Moved(result.alignment.method, result.camera_px, result.moving)
         self._publish_pictures(result, header)
         self._statistics.count('sweeps')
 
@@ -256,17 +254,6 @@ def _camera_of(image: Image, info: CameraInfo) -> tuple[Intrinsics, Warp | None]
         return to_breathing(info)
     except SffError as err:
         raise StackError(f'stack/camera_info: {err}') from err
-
-
-def _alignment(name: str, slice_: Slice) -> Alignment:
-    """Return how to align the sweep of a slice.
-
-    Who knows where a lens focuses has calibrated it, and looking for what that knows already costs
-    time; a lens that was not calibrated breathes by nobody knows how much.
-    """
-    if name != 'auto':
-        return as_alignment(name)
-    return 'similarity' if math.isnan(slice_.focus_dpt) else 'breathing'
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sff_ros.core.alignment.aligner import MODELS, Alignment
+from sff_ros.core.alignment.aligner import MODELS, Method
 from sff_ros.core.alignment.motion import MUCH_MOVING
 from sff_ros.nodes.diagnostics import WARN, Report
 
@@ -21,7 +21,7 @@ class Moved:
         moving: share of pixels that moved beside that, or along with it where nothing undid it.
     """
 
-    align: Alignment
+    align: Method
     camera_px: float
     moving: float
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from sff_ros.cli.evaluation.ground_truth import Truth
 from sff_ros.config.nodes import DepthConfig
+from sff_ros.core.alignment.aligner import Alignment
 from sff_ros.core.depth.metric import metric_depth
 from sff_ros.core.metrics import error_at_coverage, score
 from sff_ros.errors import StackError
@@ -48,14 +49,16 @@ class Row:
     seconds: float
 
 
-def measure(stack: RecordedStack, backend: DepthBackend) -> tuple[FocusMap, float]:
+def measure(
+    stack: RecordedStack, backend: DepthBackend, align: Alignment = 'auto'
+) -> tuple[FocusMap, float]:
     """Feed a sweep slice by slice; return the map and the seconds after the last one arrived.
 
     Raises:
         ModelError: the backend cannot take the stack.
         StackError: a picture was damaged meanwhile.
     """
-    method = ShapeFromFocus(backend)
+    method = ShapeFromFocus(backend, align=align)
     for i in range(len(stack.paths)):
         slice_ = stack.slice(i)
         start = time.perf_counter()

@@ -22,17 +22,10 @@ from sff_ros.core.alignment.registration import (
     register,
     share_better,
 )
-from sff_ros.core.alignment.warp import (
-    Mask,
-    corner_shift_px,
-    covered,
-    is_still,
-    warped,
-    without_rounding,
-)
-from sff_ros.core.homography import inverse
+from sff_ros.core.alignment.warp import corner_shift_px, is_still, warped, without_rounding
+from sff_ros.core.homography import inverse, product
 from sff_ros.core.image import Warp
-from sff_ros.core.sweep.stack import FocalStack, Slice
+from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import ConfigError
 
 # What a warp must explain of that by which two slices differ. In sweeps that hold still, blur
@@ -43,15 +36,16 @@ LEAST_EXPLAINED = 0.08
 LEAST_BETTER = 0.5
 FARTHEST = 0.2  # of the longer side that a corner may move from slice to slice: more is a mistake
 
+Method = Literal['none', 'breathing', 'similarity', 'homography']
 Alignment = Literal['auto', 'none', 'breathing', 'similarity', 'homography']
 # What is looked for beside the calibrated breathing.
-MODELS: dict[Alignment, Model | None] = {
-    'auto': 'similarity',
+MODELS: dict[Method, Model | None] = {
     'none': None,
     'breathing': None,
     'similarity': 'similarity',
     'homography': 'homography',
 }
+ALIGNMENTS: tuple[Alignment, ...] = ('auto', *MODELS)
 
 
 def as_alignment(name: str) -> Alignment:
@@ -60,9 +54,28 @@ def as_alignment(name: str) -> Alignment:
     Raises:
         ConfigError: it is none.
     """
+    if name == 'auto':
+        return 'auto'
     if name not in MODELS:
-        raise ConfigError(f'align is {name!r}; allowed: {", ".join(MODELS)}')
+        raise ConfigError(f'align is {name!r}; allowed: {", ".join(ALIGNMENTS)}')
     return name
+
+
+def method_for(how: Alignment, first: Slice) -> Method:
+    """Return how to align a sweep; the meaning of 'auto'.
+
+    A lens whose focus distances are known is calibrated, and a slice with a warp says how it
+    breathes: searching the images for what that covers would cost 20 ms a slice of VGA. The
+    breathing of any other lens is unknown, so that a similarity is searched for.
+
+    Args:
+        how: as configured.
+        first: the first slice of the sweep.
+    """
+    if how != 'auto':
+        return how
+    calibrated = first.warp is not None or not np.isnan(first.focus_dpt)
+    return 'breathing' if calibrated else 'similarity'
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,16 +122,18 @@ class Aligner:
     when the first slice was taken.
 
     Args:
-        how: 'none': slices are taken as they are; 'breathing': only what the calibration says;
-            else that, and a motion of this kind in the pictures; 'auto' is a similarity.
+        method: 'none': slices are taken as they are; 'breathing': only what the calibration says;
+            else that, and a motion of this kind in the images.
 
     Attributes:
+        method: as given.
         places: of the slices so far.
     """
 
-    def __init__(self, how: Alignment) -> None:
-        self._breathes = how != 'none'
-        self._model = MODELS[how]
+    def __init__(self, method: Method) -> None:
+        self.method: Method = method
+        self._breathes = method != 'none'
+        self._model = MODELS[method]
         self._last: Levels = ()
         self.places: list[Place] = []
 
@@ -133,10 +148,13 @@ class Aligner:
         last = self.places[-1]
         from_last = inverse(last.warp)
         # What the picture did beside breathing, it goes on doing: often the better start.
-        starts = [known @ last.motion @ from_last, known @ self._pace @ last.motion @ from_last]
+        starts = [
+            product(known, last.motion, from_last),
+            product(known, self._pace, last.motion, from_last),
+        ]
         step = _look(self._model, self._last, levels, starts)
-        warp = step.warp @ last.warp
-        motion = last.motion if step.refused else inverse(known) @ warp
+        warp = product(step.warp, last.warp)
+        motion = last.motion if step.refused else product(inverse(known), warp)
         return Place(warp / warp[2, 2], motion / motion[2, 2], slice_.stamp_ns, step, levels)
 
     def take(self, place: Place) -> None:
@@ -148,11 +166,6 @@ class Aligner:
         """Take the next slice; return (3, 3) from px of the frame to px of it."""
         self.take(self.find(slice_))
         return self.places[-1].warp
-
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        """From each slice to the next; empty where none is looked for."""
-        return tuple(place.step for place in self.places if place.step is not None)
 
     def frame_at(self, stamp_ns: int) -> Warp:
         """Return (3, 3) from px of the frame to px of the picture at a time within the sweep.
@@ -170,6 +183,19 @@ class Aligner:
         frame: Warp = (1 - share) * one + share * other
         return frame
 
+    def report(self, frame: Warp) -> AlignmentReport:
+        """Return how the slices so far were brought into a frame.
+
+        Args:
+            frame: (3, 3) from px of that frame to px of the aligner's own.
+        """
+        return AlignmentReport(
+            self.method,
+            tuple(without_rounding(product(place.warp, frame)) for place in self.places),
+            tuple(place.step for place in self.places if place.step is not None),
+            not all(np.allclose(place.warp, place.motion, atol=1e-6) for place in self.places),
+        )
+
     def motion_px(self, shape: tuple[int, int]) -> float:
         """Return how far the corners of a picture (H, W) went: RMS of the four, at the farthest.
 
@@ -183,8 +209,7 @@ class Aligner:
         """What the picture did from the last but one slice to the last, breathing apart."""
         if len(self.places) < 2:
             return np.eye(3)
-        pace: Warp = self.places[-1].motion @ inverse(self.places[-2].motion)
-        return pace
+        return product(self.places[-1].motion, inverse(self.places[-2].motion))
 
 
 def _look(model: Model, last: Levels, this: Levels, starts: Sequence[Warp]) -> Step:
@@ -202,23 +227,20 @@ def _look(model: Model, last: Levels, this: Levels, starts: Sequence[Warp]) -> S
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class AlignedStack:
-    """A stack whose slices share one frame.
+class AlignmentReport:
+    """How the slices of one sweep were brought into one frame.
 
     Attributes:
-        stack: with its slices warped.
-        covered: (H, W), True where all slices have a picture.
-        reference: index of the slice whose frame it is; where breathing is calibrated, of the
-            slice that saw it at the reference focus.
+        method: how.
         warps: (3, 3) each, from px of the frame to px of a slice.
-        steps: from each slice to the next; empty where none was looked for.
+        steps: from each slice to the next; empty where none was searched for.
+        calibrated: whether breathing that a calibration knows was undone.
     """
 
-    stack: FocalStack
-    covered: Mask
-    reference: int
+    method: Method
     warps: tuple[Warp, ...]
     steps: tuple[Step, ...]
+    calibrated: bool
 
     @property
     def is_moved(self) -> bool:
@@ -226,33 +248,21 @@ class AlignedStack:
         return not all(is_still(warp) for warp in self.warps)
 
     def __str__(self) -> str:
-        refused = sum(step.refused for step in self.steps)
         if not self.is_moved:
             return 'none needed, or none found'
-        scales = [float(np.sqrt(np.linalg.det(warp[:2, :2]))) for warp in self.warps]
-        still = is_still(self.warps[self.reference])
-        frame = f'slice {self.reference}' if still else 'the reference focus'
+        scales = [_scale(warp) for warp in self.warps]
+        still = [k for k, warp in enumerate(self.warps) if is_still(warp)]
+        frame = f'slice {still[0]}' if still else 'mid-sweep'
+        if self.calibrated:
+            frame = 'the reference focus'
+        refused = sum(step.refused for step in self.steps)
         kept = f', {refused} of {len(self.steps)} steps refused' if refused else ''
         return f'slices of scale {min(scales):.3f} to {max(scales):.3f} of {frame}{kept}'
 
 
-def align(stack: FocalStack, how: Alignment) -> AlignedStack:
-    """Bring the slices of a stack into the frame of the one that sees the least around.
-
-    That frame is covered by all slices, if nothing but breathing moved them. Where breathing is
-    calibrated, it is the reference focus's at the time of that slice.
-    """
-    aligner = Aligner(how)
-    for slice_ in stack.slices:
-        aligner.add(slice_)
-    # Who sees the least shows the first slice's px the largest.
-    motions = [place.motion for place in aligner.places]
-    reference = int(np.argmax([np.linalg.det(motion[:2, :2]) for motion in motions]))
-    back = inverse(motions[reference])
-    warps = tuple(without_rounding(place.warp @ back) for place in aligner.places)
-    slices = tuple(moved(slice_, warp) for slice_, warp in zip(stack.slices, warps, strict=True))
-    seen = covered(warps, stack.shape)
-    return AlignedStack(FocalStack(slices), seen, reference, warps, aligner.steps)
+def _scale(warp: Warp) -> float:
+    """Return by how much a warp enlarges, the root of its area."""
+    return float(np.sqrt(warp[0, 0] * warp[1, 1] - warp[0, 1] * warp[1, 0]))
 
 
 def moved(slice_: Slice, warp: Warp) -> Slice:

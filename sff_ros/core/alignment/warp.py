@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from sff_ros.core.homography import product
 from sff_ros.core.image import FloatMap, Image, Warp
 
 Mask = npt.NDArray[np.bool_]
@@ -52,8 +53,8 @@ def corner_shift_px(warp: Warp, shape: tuple[float, float]) -> npt.NDArray[np.fl
     """Return how far a warp moves each of the four corners of a picture (H, W), px."""
     height, width = shape
     corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1.0]]).T
-    there = warp @ corners
-    distance: npt.NDArray[np.float64] = np.linalg.norm(there[:2] / there[2] - corners[:2], axis=0)
+    there = product(warp, corners)
+    distance: npt.NDArray[np.float64] = np.hypot(*(there[:2] / there[2] - corners[:2]))
     return distance
 
 
