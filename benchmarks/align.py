@@ -32,7 +32,7 @@ from sff_ros.core.optics.breathing import breathing_warp
 from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.files.stack import read_stack
 from sff_ros.inference.peak import PeakBackend
-from sff_ros.pipeline import FocusMap, ShapeFromFocus
+from sff_ros.pipeline import FocusMap, ShapeFromFocus, SweepSetup
 
 SHARP = 0.7  # of the sharpest slice at that place
 WINDOW_PX = 21
@@ -51,8 +51,9 @@ def main() -> None:
     if args.folders:
         for folder in args.folders:
             stack = read_stack(folder).focal_stack()
-            method = ShapeFromFocus(PeakBackend(), align=as_alignment(args.align))
-            print(f'{folder.name}: {residuals(method.estimate(stack))}')
+            setup = SweepSetup(align=as_alignment(args.align))
+            found = ShapeFromFocus(PeakBackend()).estimate(stack, setup)
+            print(f'{folder.name}: {residuals(found)}')
     else:
         print(json.dumps(times(breathing_sweep(args.slices)), indent=2))
 

@@ -14,16 +14,16 @@ from sff_ros.core.alignment.aligner import Alignment
 from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.errors import StackError
 from sff_ros.inference.peak import PeakBackend
-from sff_ros.pipeline import FocusMap, ShapeFromFocus
+from sff_ros.pipeline import FocusMap, ShapeFromFocus, SweepSetup
 
 INNER = np.s_[24:-24, 32:-32]
 
 
 def run(slices: list[Slice], how: Alignment) -> FocusMap:
-    method = ShapeFromFocus(PeakBackend(), align=how)
+    method, setup = ShapeFromFocus(PeakBackend()), SweepSetup(align=how)
     *early, last = slices
-    assert [method.add(slice_) for slice_ in early] == [None] * len(early)
-    result = method.add(last)
+    assert [method.add(slice_, setup) for slice_ in early] == [None] * len(early)
+    result = method.add(last, setup)
     assert result is not None
     return result
 
@@ -107,7 +107,9 @@ def test_a_drift_on_top_of_breathing_is_followed() -> None:
 def test_slice_by_slice_is_the_same_as_at_once(how: Alignment, calibrated: bool) -> None:
     slices = sweep(camera(0.05), calibrated=calibrated)
     streamed = run(slices, how)
-    at_once = ShapeFromFocus(PeakBackend(), align=how).estimate(FocalStack(tuple(slices)))
+    at_once = ShapeFromFocus(PeakBackend()).estimate(
+        FocalStack(tuple(slices)), SweepSetup(align=how)
+    )
     for name in ('position', 'confidence'):
         np.testing.assert_array_equal(
             getattr(at_once.estimate, name), getattr(streamed.estimate, name)
@@ -128,14 +130,14 @@ def test_a_still_sweep_is_not_resampled() -> None:
 
 def test_a_refused_slice_leaves_no_trace() -> None:
     slices = sweep(camera(0.05), calibrated=False)
-    method = ShapeFromFocus(PeakBackend(), align='similarity')
+    method, setup = ShapeFromFocus(PeakBackend()), SweepSetup(align='similarity')
     for slice_ in slices[:5]:
-        method.add(slice_)
+        method.add(slice_, setup)
     small = replace(slices[5], image=slices[5].image[:100, :100])
     for wrong in (slices[3], small):
         with pytest.raises(StackError):
-            method.add(wrong)
-    (result,) = [r for slice_ in slices[5:] if (r := method.add(slice_)) is not None]
+            method.add(wrong, setup)
+    (result,) = [r for slice_ in slices[5:] if (r := method.add(slice_, setup)) is not None]
     expected = run(slices, 'similarity')
     np.testing.assert_array_equal(result.estimate.position, expected.estimate.position)
     assert result.camera_px == expected.camera_px
@@ -144,8 +146,8 @@ def test_a_refused_slice_leaves_no_trace() -> None:
 def test_a_lost_slice_is_stepped_over() -> None:
     breathes = camera(0.05)
     slices = [s for s in sweep(breathes, calibrated=False) if s.index not in (0, 6, 7)]
-    method = ShapeFromFocus(PeakBackend(), max_missing=3, align='similarity')
-    (result,) = [r for slice_ in slices if (r := method.add(slice_)) is not None]
+    method, setup = ShapeFromFocus(PeakBackend()), SweepSetup(align='similarity', max_missing=3)
+    (result,) = [r for slice_ in slices if (r := method.add(slice_, setup)) is not None]
     assert len(result.stack.slices) == COUNT - 3
     # Half way between slices 1 and 14: at 7.5, where the scale is beyond the middle's.
     assert result.frame[0, 0] == pytest.approx(0.977, abs=3e-3)
@@ -154,12 +156,12 @@ def test_a_lost_slice_is_stepped_over() -> None:
 
 def test_a_change_of_align_waits_for_the_next_sweep() -> None:
     breathes = camera(0.05)
-    method = ShapeFromFocus(PeakBackend(), align='breathing')
+    method = ShapeFromFocus(PeakBackend())
     first, second = sweep(breathes, 0), sweep(breathes, 1)
     for slice_ in first[:5]:
-        method.add(slice_)
-    method.align = 'none'
-    results = [r for s in (*first[5:], *second) if (r := method.add(s)) is not None]
+        method.add(slice_, SweepSetup(align='breathing'))
+    after = SweepSetup(align='none')
+    results = [r for s in (*first[5:], *second) if (r := method.add(s, after)) is not None]
     assert [result.alignment.method for result in results] == ['breathing', 'none']
     assert results[0].camera_px < 0.5
     assert results[1].camera_px > 4

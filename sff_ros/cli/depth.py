@@ -18,7 +18,6 @@ from sff_ros.core.alignment.motion import MUCH_MOVING
 from sff_ros.core.depth.cloud import unproject
 from sff_ros.core.depth.metric import metric_depth
 from sff_ros.core.depth.rectify import Rectifier
-from sff_ros.core.sweep.stack import FocalStack
 from sff_ros.errors import CalibrationError, ConfigError
 from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.camera_info import read_camera_info
@@ -27,7 +26,7 @@ from sff_ros.files.image import write_png
 from sff_ros.files.stack import RecordedStack, read_stack
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.choice import AUTO, choose_backend
-from sff_ros.pipeline import FocusMap, ShapeFromFocus
+from sff_ros.pipeline import FocusMap, ShapeFromFocus, SweepSetup
 
 HELP = 'Compute depth from a folder of pictures of one sweep of the lens.'
 EPILOG = """\
@@ -135,7 +134,7 @@ def run(args: argparse.Namespace) -> int:
     choice = choose_backend(args.backend)
     if args.backend == AUTO:
         print(f'backend: {choice}', file=sys.stderr)
-    focus_map = _estimate(choice.backend, stack.focal_stack(), align)
+    focus_map = _estimate(choice.backend, stack, align)
     with staged_folder(out) as stage:
         absent = _write(stage, stack, focus_map, limit)
         written = [name for name in OUTPUTS if (stage / name).exists()]
@@ -147,9 +146,10 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _estimate(backend: DepthBackend, stack: FocalStack, how: Alignment) -> FocusMap:
+def _estimate(backend: DepthBackend, stack: RecordedStack, how: Alignment) -> FocusMap:
     """Estimate, and say what came of the alignment."""
-    focus_map = ShapeFromFocus(backend, align=how).estimate(stack)
+    setup = SweepSetup(stack.intrinsics, align=how)
+    focus_map = ShapeFromFocus(backend).estimate(stack.focal_stack(), setup)
     alignment = focus_map.alignment
     if alignment.is_moved or how not in ('auto', 'none'):
         print(f'alignment: {alignment}', file=sys.stderr)
@@ -209,7 +209,7 @@ def _write(stage: Path, stack: RecordedStack, focus_map: FocusMap, min_confidenc
     write_tiff(stage / 'confidence.tiff', estimate.confidence)
     write_png(stage / 'confidence.png', confidence_picture(estimate.confidence))
     write_png(stage / 'all_in_focus.png', sharp)
-    dioptres = focus_map.dioptres_for(stack.intrinsics)
+    dioptres = focus_map.dioptres
     if dioptres is None:
         sure = estimate.confidence >= min_confidence
         write_png(stage / 'depth.png', position_picture(estimate.position, sure))

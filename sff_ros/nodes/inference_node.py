@@ -37,7 +37,7 @@ from sff_ros.nodes.motion_report import Moved, report_motion
 from sff_ros.nodes.parameters import NodeParameters
 from sff_ros.nodes.watched_inputs import WatchedInputs
 from sff_ros.nodes.worker import Worker
-from sff_ros.pipeline import FocusMap, ShapeFromFocus
+from sff_ros.pipeline import FocusMap, ShapeFromFocus, SweepSetup
 
 _INPUTS = {'stack/image': Image, 'stack/camera_info': CameraInfo, 'stack/focus': JointState}
 _OUTPUTS = {
@@ -148,34 +148,32 @@ class InferenceNode(LifecycleNode):
     def _process(self, parts: Parts) -> None:
         """Take one slice; publish when it ends a sweep. Runs in the worker."""
         image, info, focus, arrived = parts
-        pipeline = self._pipeline
+        pipeline, config = self._pipeline, self._config
         assert pipeline is not None
-        pipeline.assembler.max_missing = self._config.max_missing
-        intrinsics, warp = _camera_of(image, info)
+        camera, warp = _camera_of(image, info)
         slice_ = to_slice(image, focus, warp)
-        pipeline.align = as_alignment(self._config.align)
         if self._reloaded is not None:
             reloaded, self._reloaded = self._reloaded, None
-            # A sweep that two backends measured half each would make no sense.
-            pipeline.reset()
-            pipeline.backend = reloaded.backend
+            pipeline.use(reloaded.backend)
             self._use(reloaded)
-        focus_map = pipeline.add(slice_)
-        if intrinsics != self._rectifier.intrinsics:
-            self._rectifier = Rectifier(intrinsics)
+        align = as_alignment(config.align)
+        setup = SweepSetup(camera, image.header.frame_id, align, config.max_missing)
+        focus_map = pipeline.add(slice_, setup)
         if focus_map is not None:
-            self._publish(focus_map, image.header.frame_id, arrived)
+            self._publish(focus_map, arrived)
 
-    def _publish(self, result: FocusMap, frame_id: str, arrived: float) -> None:
+    def _publish(self, result: FocusMap, arrived: float) -> None:
         """Publish one sweep's outputs; what depth needs goes first, the picture last."""
-        header = header_of(stamp_of(result.stack.stamp_ns), frame_id)
+        header = header_of(stamp_of(result.stack.stamp_ns), result.setup.frame_id)
+        camera = result.setup.camera
+        assert camera is not None
+        if camera != self._rectifier.intrinsics:
+            self._rectifier = Rectifier(camera)
         rect = self._rectifier
-        self._out['all_in_focus/camera_info'].publish(
-            to_camera_info(rect.intrinsics.rectified(), header)
-        )
+        self._out['all_in_focus/camera_info'].publish(to_camera_info(camera.rectified(), header))
         confidence = rect.map(result.estimate.confidence, unknown=0.0)
         self._out['focus_map/confidence'].publish(to_image(confidence, '32FC1', header))
-        dioptres = result.dioptres_for(rect.intrinsics)
+        dioptres = result.dioptres
         self._focus_known = dioptres is not None
         if dioptres is not None:
             dioptres = rect.map(dioptres, unknown=float('nan'))

@@ -17,7 +17,7 @@ from sff_ros.core.metrics import error_at_coverage, score
 from sff_ros.errors import StackError
 from sff_ros.files.stack import RecordedStack
 from sff_ros.inference.backend import DepthBackend
-from sff_ros.pipeline import FocusMap, ShapeFromFocus
+from sff_ros.pipeline import FocusMap, ShapeFromFocus, SweepSetup
 
 BAD_SLICES = 1.0
 COVERAGES = (0.5, 0.7, 0.9)
@@ -58,11 +58,11 @@ def measure(
         ModelError: the backend cannot take the stack.
         StackError: a picture was damaged meanwhile.
     """
-    method = ShapeFromFocus(backend, align=align)
+    method, setup = ShapeFromFocus(backend), SweepSetup(stack.intrinsics, align=align)
     for i in range(len(stack.paths)):
         slice_ = stack.slice(i)
         start = time.perf_counter()
-        focus_map = method.add(slice_)
+        focus_map = method.add(slice_, setup)
         seconds = time.perf_counter() - start
     if focus_map is None:
         raise StackError(f'{stack.paths[0].parent}: the sweep did not come to its end')
