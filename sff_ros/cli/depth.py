@@ -7,17 +7,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from sff_ros.cli.evaluation.alignment_check import checked_alignment
 from sff_ros.cli.predict import predict_folder
 from sff_ros.cli.report.images import confidence_picture, depth_picture, position_picture
 from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.alignment.aligner import ALIGNMENTS, MODELS, Alignment
 from sff_ros.core.alignment.motion import MUCH_MOVING
-from sff_ros.core.depth.cloud import unproject
-from sff_ros.core.depth.metric import metric_depth
-from sff_ros.core.depth.rectify import Rectifier
+from sff_ros.depth_pipeline import DepthPipeline, is_sure
 from sff_ros.errors import CalibrationError, ConfigError
 from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.camera_info import read_camera_info
@@ -128,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
     _check_model(args)
     if args.model is not None:
         return predict_folder(args.folder, out, args.model, args.iterations)
-    limit = DepthConfig(min_confidence=args.min_confidence).min_confidence
+    config = DepthConfig(min_confidence=args.min_confidence)
     stack = _open(args.folder, args.camera_info)
     align = checked_alignment(args.align, stack)
     choice = choose_backend(args.backend)
@@ -136,7 +132,7 @@ def run(args: argparse.Namespace) -> int:
         print(f'backend: {choice}', file=sys.stderr)
     focus_map = _estimate(choice.backend, stack, align)
     with staged_folder(out) as stage:
-        absent = _write(stage, stack, focus_map, limit)
+        absent = _write(stage, stack, focus_map, config)
         written = [name for name in OUTPUTS if (stage / name).exists()]
     for name in set(OUTPUTS) - set(written):
         (out / name).unlink(missing_ok=True)
@@ -200,28 +196,26 @@ def _open(folder: Path, camera_info: Path | None) -> RecordedStack:
     return replace(stack, intrinsics=intrinsics)
 
 
-def _write(stage: Path, stack: RecordedStack, focus_map: FocusMap, min_confidence: float) -> str:
+def _write(stage: Path, stack: RecordedStack, focus_map: FocusMap, config: DepthConfig) -> str:
     """Write every output that can be; say which cannot, and why."""
-    rectifier = Rectifier(stack.intrinsics)
-    estimate = focus_map.estimate
-    sharp = rectifier.picture(focus_map.all_in_focus())
+    pipeline, estimate = DepthPipeline(), focus_map.estimate
+    rectified = pipeline.rectify(focus_map)
+    sharp = rectified.all_in_focus()
     write_tiff(stage / 'index.tiff', estimate.position)
     write_tiff(stage / 'confidence.tiff', estimate.confidence)
     write_png(stage / 'confidence.png', confidence_picture(estimate.confidence))
     write_png(stage / 'all_in_focus.png', sharp)
-    dioptres = focus_map.dioptres
-    if dioptres is None:
-        sure = estimate.confidence >= min_confidence
+    focus = rectified.focus()
+    if focus is None:
+        sure = is_sure(estimate.confidence, config)
         write_png(stage / 'depth.png', position_picture(estimate.position, sure))
         return 'no depth.tiff, no cloud.ply: focus distances are unknown'
-    depth_m = metric_depth(dioptres, estimate.confidence, min_confidence=min_confidence)
-    depth_m = rectifier.map(depth_m, np.nan)
-    write_tiff(stage / 'depth.tiff', depth_m)
-    write_png(stage / 'depth.png', depth_picture(depth_m))
-    if not stack.intrinsics.is_calibrated:
+    depth = pipeline.depth(focus, config)
+    write_tiff(stage / 'depth.tiff', depth.depth_m)
+    write_png(stage / 'depth.png', depth_picture(depth.depth_m))
+    if not depth.camera.is_calibrated:
         return 'no cloud.ply: camera_matrix is zero or not given'
-    if not np.isfinite(depth_m).any():
+    if not depth.valid.any():
         return 'no cloud.ply: no pixel has a depth'
-    points_m = unproject(depth_m, stack.intrinsics.rectified())
-    write_ply(stage / 'cloud.ply', points_m, stack.as_8_bit(sharp))
+    write_ply(stage / 'cloud.ply', depth.points(), stack.as_8_bit(sharp))
     return ''

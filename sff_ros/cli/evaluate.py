@@ -15,6 +15,8 @@ from sff_ros.cli.evaluation.scoring import Row, judge, mean_row, measure, to_num
 from sff_ros.cli.report.evaluation_plot import evaluation_picture
 from sff_ros.cli.report.evaluation_table import markdown
 from sff_ros.core.alignment.aligner import ALIGNMENTS
+from sff_ros.core.image import FloatMap
+from sff_ros.core.optics.field_curvature import field_map
 from sff_ros.errors import ConfigError, SffError
 from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.export import checked_out
@@ -114,7 +116,7 @@ def evaluate(
     for name, path in truths.items():
         stack = read_stack(path.parents[1])
         how = checked_alignment(align, stack)
-        truth = read_truth(path, _shape(stack), stack.focus_dpt)
+        truth = read_truth(path, _shape(stack), stack.focus_dpt, _field(stack))
         for backend_name, backend in backends.items():
             try:
                 focus_map, seconds = measure(stack, backend, how)
@@ -169,6 +171,13 @@ def _open(names: str, model: str) -> dict[str, DepthBackend]:
 
 def _shape(stack: RecordedStack) -> tuple[int, int]:
     return stack.intrinsics.height, stack.intrinsics.width
+
+
+def _field(stack: RecordedStack) -> FloatMap | None:
+    """Return the field curvature of a stack, as its focus maps are corrected for it."""
+    if stack.field_dpt == 0 or not stack.intrinsics.is_calibrated:
+        return None
+    return field_map(stack.intrinsics, stack.field_dpt)
 
 
 def _draw(path: Path, stack: RecordedStack, focus_map: FocusMap, truth: Truth) -> None:

@@ -10,14 +10,13 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo, Image, JointState
-from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
 from sff_ros.config.nodes import InferenceConfig
 from sff_ros.core.alignment.aligner import as_alignment
-from sff_ros.core.depth.rectify import Rectifier
 from sff_ros.core.image import Warp
 from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.depth_pipeline import DepthPipeline
 from sff_ros.errors import SffError, StackError
 from sff_ros.inference.choice import Choice, choose_backend
 from sff_ros.inference.warm_up import BackgroundBackend, in_background
@@ -68,7 +67,7 @@ class InferenceNode(LifecycleNode):
         self._choice: Choice | None = None
         self._reloaded: Choice | None = None
         self._worker: Worker[Parts] | None = None
-        self._rectifier = Rectifier(Intrinsics(1, 1))
+        self._depth = DepthPipeline()
         self._focus_known = True
         self._moved: Moved | None = None
         self.create_service(Trigger, '~/reload_model', self._on_reload)
@@ -165,31 +164,23 @@ class InferenceNode(LifecycleNode):
     def _publish(self, result: FocusMap, arrived: float) -> None:
         """Publish one sweep's outputs; what depth needs goes first, the picture last."""
         header = header_of(stamp_of(result.stack.stamp_ns), result.setup.frame_id)
-        camera = result.setup.camera
-        assert camera is not None
-        if camera != self._rectifier.intrinsics:
-            self._rectifier = Rectifier(camera)
-        rect = self._rectifier
-        self._out['all_in_focus/camera_info'].publish(to_camera_info(camera.rectified(), header))
-        confidence = rect.map(result.estimate.confidence, unknown=0.0)
-        self._out['focus_map/confidence'].publish(to_image(confidence, '32FC1', header))
-        dioptres = result.dioptres
+        maps = self._depth.rectify(result)
+        self._out['all_in_focus/camera_info'].publish(to_camera_info(maps.camera, header))
+        confidence = to_image(maps.confidence(), '32FC1', header)
+        self._out['focus_map/confidence'].publish(confidence)
+        dioptres = maps.dioptres()
         self._focus_known = dioptres is not None
         if dioptres is not None:
-            dioptres = rect.map(dioptres, unknown=float('nan'))
             self._out['focus_map/image'].publish(to_image(dioptres, '32FC1', header))
             self._statistics.latency('last_slice_to_focus_map', time.monotonic() - arrived)
         self._moved = Moved(result.alignment.method, result.camera_px, result.moving)
-        self._publish_pictures(result, header)
-        self._statistics.count('sweeps')
-
-    def _publish_pictures(self, result: FocusMap, header: Header) -> None:
         if self._out['focus_map/slice_position'].get_subscription_count():
-            position = self._rectifier.map(result.estimate.position, unknown=float('nan'))
-            self._out['focus_map/slice_position'].publish(to_image(position, '32FC1', header))
-        picture = self._rectifier.picture(result.all_in_focus())
-        message = to_image(picture, slice_encoding(picture), header)
+            position = to_image(maps.position(), '32FC1', header)
+            self._out['focus_map/slice_position'].publish(position)
+        image = maps.all_in_focus()
+        message = to_image(image, slice_encoding(image), header)
         self._out['all_in_focus/image_rect_color'].publish(message)
+        self._statistics.count('sweeps')
 
     def _on_error(self, err: Exception) -> None:
         """Count a slice that was refused, or a failure of the backend; the node goes on."""

@@ -12,8 +12,8 @@ import numpy as np
 from sff_ros.cli.evaluation.ground_truth import Truth
 from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.alignment.aligner import Alignment
-from sff_ros.core.depth.metric import metric_depth
 from sff_ros.core.metrics import error_at_coverage, score
+from sff_ros.depth_pipeline import DepthPipeline, is_sure
 from sff_ros.errors import StackError
 from sff_ros.files.stack import RecordedStack
 from sff_ros.inference.backend import DepthBackend
@@ -74,7 +74,7 @@ def judge(focus_map: FocusMap, truth: Truth, seconds: float) -> Row:
     estimate = focus_map.estimate
     scores = score(estimate.position, truth.index, BAD_SLICES)
     covered = error_at_coverage(estimate.position, truth.index, estimate.confidence, COVERAGES)
-    sure = estimate.confidence >= DepthConfig().min_confidence
+    sure = is_sure(estimate.confidence, DepthConfig())
     known = np.isfinite(truth.index)
     return Row(
         mae=scores.mae,
@@ -103,8 +103,11 @@ def to_numbers(row: Row) -> dict[str, float | None]:
 
 
 def _abs_rel(focus_map: FocusMap, truth: Truth) -> float:
-    dioptres = focus_map.dioptres
-    if dioptres is None or truth.depth_m is None or not np.isfinite(truth.depth_m).any():
+    """Compare the depth of every pixel, sure or not, rectified as `sff depth` writes it."""
+    pipeline = DepthPipeline()
+    rectified = pipeline.rectify(focus_map)
+    focus = rectified.focus()
+    if focus is None or truth.depth_m is None or not np.isfinite(truth.depth_m).any():
         return math.nan
-    depth_m = metric_depth(dioptres, focus_map.estimate.confidence)
-    return score(depth_m, truth.depth_m, math.inf).abs_rel
+    depth = pipeline.depth(focus, DepthConfig(min_confidence=0.0))
+    return score(depth.depth_m, rectified.map(truth.depth_m), math.inf).abs_rel
