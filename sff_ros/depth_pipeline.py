@@ -77,7 +77,7 @@ class RectifiedMap:
 
     def all_in_focus(self) -> Image:
         """Return the image that is sharp everywhere, black where it does not reach."""
-        return self.rectifier.picture(self.focus_map.all_in_focus())
+        return self.rectifier.image(self.focus_map.all_in_focus())
 
     def map(self, values: FloatMap) -> FloatMap:
         """Return any (H, W) map of the slices' geometry, NaN where the image does not reach."""
@@ -124,6 +124,7 @@ class DepthPipeline:
     def __init__(self) -> None:
         self._rectifier: Rectifier | None = None
         self._temporal = TemporalFilter()
+        self._camera: Intrinsics | None = None
         self._builder: CloudBuilder | None = None
 
     def reset(self) -> None:
@@ -140,6 +141,10 @@ class DepthPipeline:
 
     def depth(self, focus: RectifiedFocus, config: DepthConfig) -> Depth:
         """Return the metric depth of one sweep."""
+        if focus.camera != self._camera:
+            # Pixels of another camera look elsewhere: their past is not that of these.
+            self._temporal.reset()
+            self._camera = focus.camera
         sure = is_sure(focus.confidence, config)
         kept = np.where(sure, focus.dioptres, np.float32(np.nan))
         kept = remove_speckles(kept, config.speckle_size_px, config.speckle_step_dpt)

@@ -1,9 +1,9 @@
 """The whole method on one screen: slices in, a focus map out.
 
-A lens sweeps; each slice is brought into the frame of the sweep (align), measured (focus_volume)
-and watched for what moves (motion) as it arrives, so that after the last one only the estimate is
-left to do (a depth backend), in slice positions; these become dioptres on the sweep's own spacing
-(focus_map) and pick the sharp picture (all_in_focus).
+A lens sweeps; each slice is brought into the frame of the sweep (core/alignment), measured (by a
+depth backend) and watched for what moves (motion) as it arrives, so that after the last one only
+the estimate is left to do (the backend again), in slice positions; these become dioptres on the
+sweep's own spacing (core/focus/estimate) and pick the sharp image (all_in_focus).
 """
 
 from __future__ import annotations

@@ -96,6 +96,13 @@ def test_sweeps_are_averaged_in_dioptres_until_a_reset() -> None:
     np.testing.assert_allclose(pipeline.depth(focus_of(other), config).depth_m, 1 / 1.5)
 
 
+def test_another_camera_has_no_past() -> None:
+    pipeline, config = DepthPipeline(), DepthConfig(temporal_weight=0.5, temporal_step_dpt=1.0)
+    pipeline.depth(focus_of(np.full((H, W), 1.0, np.float32)), config)
+    changed = replace(focus_of(np.full((H, W), 1.5, np.float32)), camera=replace(PINHOLE, cx=20.0))
+    np.testing.assert_allclose(pipeline.depth(changed, config).depth_m, 1 / 1.5)
+
+
 def test_cloud_and_points_are_one() -> None:
     pipeline = DepthPipeline()
     for camera in (PINHOLE, replace(PINHOLE, fx=80.0, fy=80.0), PINHOLE):

@@ -102,7 +102,7 @@ def evaluate(
     pictures: Path | None,
     align: str = 'auto',
 ) -> Iterator[tuple[str, str, Row]]:
-    """Yield (stack, backend, row) for every stack and backend; tell progress on stderr.
+    """Yield (stack, backend, row) for every stack and backend; print progress on stderr.
 
     Args:
         truths: truth file of each stack, by the name of the stack.

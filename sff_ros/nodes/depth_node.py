@@ -1,4 +1,4 @@
-"""Turns focus maps into metric depth pictures and coloured points."""
+"""Turns focus maps into metric depth images and coloured points."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class DepthNode(LifecycleNode):
         colour = to_array(image)
         if colour.shape[:2] != depth.depth_m.shape:
             raise StackError(
-                f'{_COLOUR} is {image.width}x{image.height}, the depth picture is '
+                f'{_COLOUR} is {image.width}x{image.height}, the depth image is '
                 f'{depth.camera.width}x{depth.camera.height}'
             )
         if colour.dtype != np.uint8:
@@ -190,15 +190,15 @@ def _rectified_focus(focus: Image, confidence: Image, info: CameraInfo) -> Recti
 
 
 def _float_map(message: Image) -> FloatMap:
-    """Return a 32FC1 picture.
+    """Return a 32FC1 image.
 
     Raises:
         StackError: another encoding, or malformed.
     """
     if message.encoding != '32FC1':
         raise StackError(f'a focus map must be 32FC1, not {message.encoding!r}')
-    picture: FloatMap = to_array(message)
-    return picture
+    image: FloatMap = to_array(message)
+    return image
 
 
 def main() -> None:

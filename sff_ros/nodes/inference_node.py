@@ -162,7 +162,7 @@ class InferenceNode(LifecycleNode):
             self._publish(focus_map, arrived)
 
     def _publish(self, result: FocusMap, arrived: float) -> None:
-        """Publish one sweep's outputs; what depth needs goes first, the picture last."""
+        """Publish one sweep's outputs; what depth needs goes first, the image last."""
         header = header_of(stamp_of(result.stack.stamp_ns), result.setup.frame_id)
         maps = self._depth.rectify(result)
         self._out['all_in_focus/camera_info'].publish(to_camera_info(maps.camera, header))
@@ -229,7 +229,7 @@ class InferenceNode(LifecycleNode):
 
 
 def _camera_of(image: Image, info: CameraInfo) -> tuple[Intrinsics, Warp | None]:
-    """Return the reference camera of a picture, and how the picture breathed.
+    """Return the reference camera of an image, and how the image breathed.
 
     Raises:
         StackError: the two messages disagree about the size, or the camera makes no sense.

@@ -176,7 +176,7 @@ def test_known_distortion_is_undone_in_depth_but_not_in_index(tmp_path: Path) ->
     np.testing.assert_array_equal(after, rectifier.map(before, np.nan))
     np.testing.assert_array_equal(
         read_picture(bent / 'all_in_focus.png'),
-        rectifier.picture(read_picture(plain / 'all_in_focus.png')),
+        rectifier.image(read_picture(plain / 'all_in_focus.png')),
     )
     assert len(read_ply(bent / 'cloud.ply')) == np.isfinite(after).sum()
     assert not np.array_equal(before, after, equal_nan=True)

@@ -1,7 +1,7 @@
-"""Slices brought into one frame: what focus and an unsteady hand did to the picture, undone.
+"""Slices brought into one frame: compensates breathing and camera motion.
 
-Where the lens is calibrated, how the picture breathes is known (Slice.warp). What is left between
-a slice and the one before is looked for in the pictures, on top of that. Both together are one
+Where the lens is calibrated, how the image breathes is known (Slice.warp). What is left between
+a slice and the one before is searched for in the images, on top of that. Both together are one
 resampling, since each one blurs a little, and blur is what is measured.
 """
 
@@ -31,7 +31,7 @@ from sff_ros.errors import ConfigError
 # What a warp must explain of that by which two slices differ. In sweeps that hold still, blur
 # alone seems to move by up to a pixel, and explains 6 %; a step of half a pixel explains 20 %.
 LEAST_EXPLAINED = 0.08
-# Share of the picture in which it must match better. Steps of real sweeps have 0.52 or more,
+# Share of the image in which it must match better. Steps of real sweeps have 0.52 or more,
 # mostly 0.9; what moves by itself, and wins the correlation, no more than the share it covers.
 LEAST_BETTER = 0.5
 FARTHEST = 0.2  # of the longer side that a corner may move from slice to slice: more is a mistake
@@ -102,10 +102,10 @@ class Place:
     Attributes:
         warp: (3, 3) from px of the frame to px of the slice.
         motion: (3, 3) the same without what the calibration explains: from px of the frame to px
-            of the picture that the reference focus would show.
+            of the image that the reference focus would show.
         stamp_ns: of the slice.
         step: from the slice before; None for the first, and where none is looked for.
-        levels: the picture, for the next one to be compared with; empty once it was.
+        levels: the image, for the next one to be compared with; empty once it was.
     """
 
     warp: Warp
@@ -116,9 +116,9 @@ class Place:
 
 
 class Aligner:
-    """Follows the picture through one sweep; its frame is the first slice's.
+    """Follows the image through one sweep; its frame is the first slice's.
 
-    Where breathing is calibrated that is the picture which the reference focus would have shown
+    Where breathing is calibrated that is the image which the reference focus would have shown
     when the first slice was taken.
 
     Args:
@@ -147,7 +147,7 @@ class Aligner:
             return Place(known, np.eye(3), slice_.stamp_ns, levels=levels)
         last = self.places[-1]
         from_last = inverse(last.warp)
-        # What the picture did beside breathing, it goes on doing: often the better start.
+        # What the image did beside breathing, it goes on doing: often the better start.
         starts = [
             product(known, last.motion, from_last),
             product(known, self._pace, last.motion, from_last),
@@ -168,9 +168,9 @@ class Aligner:
         return self.places[-1].warp
 
     def frame_at(self, stamp_ns: int) -> Warp:
-        """Return (3, 3) from px of the frame to px of the picture at a time within the sweep.
+        """Return (3, 3) from px of the frame to px of the image at a time within the sweep.
 
-        Between two slices the picture is taken to move evenly. So the frame of mid-sweep is the
+        Between two slices the image is taken to move evenly. So the frame of mid-sweep is the
         same for a sweep up and the sweep down after it, and for an even drift the same in all.
         """
         if len(self.places) < 2:
@@ -197,7 +197,7 @@ class Aligner:
         )
 
     def motion_px(self, shape: tuple[int, int]) -> float:
-        """Return how far the corners of a picture (H, W) went: RMS of the four, at the farthest.
+        """Return how far the corners of an image (H, W) went: RMS of the four, at the farthest.
 
         Only what was looked for; where breathing is not calibrated it is part of this.
         """
@@ -206,7 +206,7 @@ class Aligner:
 
     @property
     def _pace(self) -> Warp:
-        """What the picture did from the last but one slice to the last, breathing apart."""
+        """What the image did from the last but one slice to the last, breathing apart."""
         if len(self.places) < 2:
             return np.eye(3)
         return product(self.places[-1].motion, inverse(self.places[-2].motion))
@@ -218,7 +218,7 @@ def _look(model: Model, last: Levels, this: Levels, starts: Sequence[Warp]) -> S
     warp = register(last, this, start, model)
     before, after = (correlation(last[-1], this[-1], w) for w in (starts[0], warp))
     explained = (after - before) / max(1 - before, 1e-9)
-    # Two levels up is fine enough to tell, and a sixteenth of the work.
+    # Two levels up is fine enough to judge, and a sixteenth of the work.
     rough = max(len(last) - 3, 0)
     better = share_better(last[rough], this[rough], warp, than=starts[0])
     if explained < LEAST_EXPLAINED or better < LEAST_BETTER or _reach(warp, this[0]) > FARTHEST:

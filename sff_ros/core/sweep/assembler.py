@@ -122,11 +122,11 @@ class StackAssembler(Generic[Payload]):
         self._sweep = None
 
     def _steps_back(self, slice_: Slice) -> bool:
-        """Tell whether time starts anew with a slice."""
+        """Return whether time starts anew with a slice."""
         return self._newest_ns - slice_.stamp_ns >= _CLOCK_STEP_NS
 
     def _starts_sweep(self, slice_: Slice) -> bool:
-        """Tell whether a slice ends the sweep under way by belonging to another one.
+        """Return whether a slice ends the sweep under way by belonging to another one.
 
         A camera that restarts counts its sweeps from 0 again, so a step back of the index is a
         new sweep too, and so is a step back of the clock. What is merely late is neither.
