@@ -54,7 +54,7 @@ def main() -> None:
     truths = {
         name: truth_path(path) for name, path in zip(stack_names(stacks), stacks, strict=True)
     }
-    rows = list(evaluate(truths, {'simple': SimplePeak(), 'peak': PeakBackend()}, None))
+    rows = list(evaluate(truths, {'simple': SimplePeak(), 'peak': PeakBackend()}, None, 'none'))
     print(markdown(with_means(rows)))
 
 

@@ -138,6 +138,26 @@ def test_no_folder_is_crowded() -> None:
         ('cameras/x.py', 'import ctypes', 'ctypes only in cameras/v4l2/*'),
         ('pipeline.py', 'from sensor_msgs.msg import Image', 'sensor_msgs only in nodes/*'),
         ('pipeline.py', 'import sff_ros.nodes.worker', 'pipeline must not import nodes'),
+        ('pipeline.py', 'import sff_ros.depth_pipeline', 'pipeline must not import depth_pipe'),
+        ('depth_pipeline.py', 'import sff_ros.nodes.worker', 'must not import nodes'),
+        ('depth_pipeline.py', 'import sff_ros.files.stack', 'must not import files'),
+        *(
+            (file, 'from sff_ros.core.depth.metric import x', f'{room} must not import core/depth')
+            for file, room in (
+                ('pipeline.py', 'pipeline'),
+                ('cameras/x.py', 'cameras'),
+                ('nodes/depth_node.py', 'nodes'),
+                ('nodes/messages.py', 'nodes'),
+                ('cli/depth.py', 'cli'),
+                ('cli/evaluation/scoring.py', 'cli/evaluation'),
+                ('training/x.py', 'training'),
+            )
+        ),
+        (
+            'nodes/messages.py',
+            'from sff_ros.core.depth.cloud import unproject',
+            'nodes must not import core/depth',
+        ),
         ('nodes/x.py', 'import cv_bridge', 'cv_bridge only in nodes/messages.py'),
         ('nodes/x.py', 'import sff_ros.cli.main', 'nodes must not import cli'),
         (
@@ -187,6 +207,8 @@ def test_breach_is_found(file: str, source: str, expected: str) -> None:
         ('cli/x.py', 'print(1)\n' + LONG_FUNCTION.replace('    pass\n', '', 1)),
         ('cli/report/demo_report.py', 'from sff_ros.nodes.observer import Seen'),
         ('pipeline.py', '\n' * MAX_FILE_LINES),
+        ('depth_pipeline.py', 'from sff_ros.core.depth.metric import metric_depth'),
+        ('nodes/x.py', 'from sff_ros.depth_pipeline import DepthPipeline'),
     ],
 )
 def test_what_is_allowed_passes(file: str, source: str) -> None:
