@@ -42,6 +42,8 @@ ROOMS = {
     'network/paper': ('network', *CORE, *BASE),
     'training': (*CORE, *NETWORK, *BASE),
     'pipeline': ('files', *CORE, *CAMERAS, *INFERENCE, *BASE),
+    'api': (*CORE, 'pipeline', *BASE),
+    '__init__': ('files', *CORE, *INFERENCE, 'pipeline', 'api', *BASE),  # of sff_ros itself
     'nodes': ('files', *CORE, *CAMERAS, *INFERENCE, 'pipeline', *BASE),
     'cli': (
         'files', *CORE, *CAMERAS, *INFERENCE, *NETWORK, 'training', 'pipeline', *CLI, *BASE
