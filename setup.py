@@ -19,7 +19,9 @@ BUILT_BY_PIP = 'setuptools.build_meta' in sys.modules
 
 def requirements(name: str) -> list[str]:
     """List the lines of requirements/NAME.txt that name a distribution."""
-    lines = Path('requirements', f'{name}.txt').read_text(encoding='utf-8').splitlines()
+    # colcon build --symlink-install runs a link to this file, from a folder of its own.
+    folder = Path(__file__).resolve().parent / 'requirements'
+    lines = (folder / f'{name}.txt').read_text(encoding='utf-8').splitlines()
     return [line.strip() for line in lines if line.strip() and line[0] not in '#-']
 
 

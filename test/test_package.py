@@ -163,6 +163,19 @@ def test_colcon_leaves_to_apt_what_has_no_metadata_there(setup_arguments: dict[s
     assert names == ['numpy', 'pyyaml']
 
 
+def test_a_link_to_setup_finds_the_requirements(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What colcon build --symlink-install does: a build folder with links, requirements/ not there.
+    for name in ('sff_ros', 'setup.py', *SHARED):
+        (tmp_path / name).symlink_to(REPOSITORY / name)
+    given: dict[str, Any] = {}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(setuptools, 'setup', lambda **arguments: given.update(arguments))
+    runpy.run_path('setup.py')
+    assert 'numpy>=1.21.5,<3' in given['install_requires']
+
+
 def test_extras_are_the_files_of_requirements(setup_arguments: dict[str, Any]) -> None:
     extras = setup_arguments['extras_require']
     assert sorted(extras) == ['ros', 'tensorrt', 'test', 'train']
