@@ -54,7 +54,7 @@ setup(
     python_requires='>=3.10',
     install_requires=dependencies(),
     extras_require={
-        'ros': requirements('run'),
+        'ros': requirements('ros'),
         'tensorrt': ['tensorrt>=10.3', 'cuda-python>=12'],
         'test': requirements('test'),
         'train': [*requirements('train'), 'torch>=2.2'],
