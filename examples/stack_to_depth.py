@@ -42,18 +42,15 @@ def write_depth(folder: Path, out: Path, backend: str) -> None:
         SffError: the folder holds no stack, or the backend cannot be loaded.
     """
     stack = sff_ros.read_stack(folder)
-    estimator = sff_ros.ShapeFromFocus(sff_ros.open_backend(backend), align='auto')
-    focus_map = estimator.estimate(stack.focal_stack())
-    depth_m = sff_ros.depth_in_metres(focus_map, stack.intrinsics)
+    depth = sff_ros.stack_to_depth(stack, sff_ros.open_backend(backend))
 
-    position, confidence = focus_map.estimate.position, focus_map.estimate.confidence
-    images = {'confidence.png': np.rint(255 * confidence).astype(np.uint8)}
-    if depth_m is None:
-        share = position / (len(stack.paths) - 1)
+    images = {'confidence.png': np.rint(255 * depth.confidence).astype(np.uint8)}
+    if depth.depth_m is None:
+        share = depth.position / (len(stack.paths) - 1)
         images['position.png'] = np.rint(255 * share).astype(np.uint8)
     else:
-        known = np.isfinite(depth_m) & (depth_m < 65.535)
-        images['depth.png'] = np.rint(1000 * np.where(known, depth_m, 0)).astype(np.uint16)
+        known = np.isfinite(depth.depth_m) & (depth.depth_m < 65.535)
+        images['depth.png'] = np.rint(1000 * np.where(known, depth.depth_m, 0)).astype(np.uint16)
 
     out.mkdir(parents=True, exist_ok=True)
     for name, image in images.items():

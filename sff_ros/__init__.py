@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # what type checkers and editors see; _HOMES says the same
-    from sff_ros.api import depth_in_metres
+    from sff_ros.api import StackDepth, stack_to_depth
     from sff_ros.core.focus.estimate import FocusEstimate
     from sff_ros.core.optics.intrinsics import Intrinsics
     from sff_ros.core.sweep.stack import FocalStack, Slice
@@ -45,16 +45,17 @@ __all__ = [
     'SffError',
     'ShapeFromFocus',
     'Slice',
+    'StackDepth',
     'StackError',
     '__version__',
-    'depth_in_metres',
     'open_backend',
     'read_stack',
+    'stack_to_depth',
 ]
 
 # Module -> the public names that it holds.
 _HOMES = {
-    'sff_ros.api': ('depth_in_metres',),
+    'sff_ros.api': ('StackDepth', 'stack_to_depth'),
     'sff_ros.core.focus.estimate': ('FocusEstimate',),
     'sff_ros.core.optics.intrinsics': ('Intrinsics',),
     'sff_ros.core.sweep.stack': ('FocalStack', 'Slice'),

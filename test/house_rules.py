@@ -42,7 +42,7 @@ ROOMS = {
     'network/paper': ('network', *CORE, *BASE),
     'training': (*CORE, *NETWORK, *BASE),
     'pipeline': ('files', *CORE, *CAMERAS, *INFERENCE, *BASE),
-    'api': (*CORE, 'pipeline', *BASE),
+    'api': ('files', *CORE, *INFERENCE, 'pipeline', *BASE),
     '__init__': ('files', *CORE, *INFERENCE, 'pipeline', 'api', *BASE),  # of sff_ros itself
     'nodes': ('files', *CORE, *CAMERAS, *INFERENCE, 'pipeline', *BASE),
     'cli': (

@@ -13,6 +13,7 @@ from stack_files import DOME, run_python
 from walls import FOCUS, LEFT, LEFT_M, RIGHT, RIGHT_M, SIZE, D, K, write_walls
 
 import sff_ros
+from sff_ros.core.depth.rectify import Rectifier
 from sff_ros.files.image import read_picture
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -81,36 +82,50 @@ def readme_example(folder: Path) -> dict[str, Any]:
 
 
 def test_readme_example_finds_the_depth_of_two_walls(tmp_path: Path) -> None:
-    found = readme_example(write_walls(tmp_path / 'walls', FOCUS + K))
-    assert medians(found['focus_map'].estimate.position) == pytest.approx([LEFT, RIGHT], abs=0.3)
-    assert medians(found['depth_m']) == pytest.approx([LEFT_M, RIGHT_M], rel=0.05)
+    depth = readme_example(write_walls(tmp_path / 'walls', FOCUS + K))['depth']
+    assert medians(depth.position) == pytest.approx([LEFT, RIGHT], abs=0.3)
+    assert medians(depth.depth_m) == pytest.approx([LEFT_M, RIGHT_M], rel=0.05)
 
 
 def test_readme_example_runs_on_the_dome() -> None:
     found = readme_example(DOME)
-    position = found['focus_map'].estimate.position
-    assert found['depth_m'] is None
-    assert position.shape == found['stack'].image(0).shape[:2]
-    assert np.isfinite(position).all()
-    # The top of the dome is sharp first, the ground about it last.
-    height, width = position.shape
-    top = np.median(position[height * 2 // 5 : height * 3 // 5, width * 2 // 5 : width * 3 // 5])
-    assert abs(top - np.median(position[: height // 10])) > 2
+    depth, image = found['depth'], found['stack'].image(0)
+    assert depth.depth_m is None
+    assert depth.position.shape == depth.confidence.shape == image.shape[:2]
+    assert (depth.all_in_focus.shape, depth.all_in_focus.dtype) == (image.shape, image.dtype)
+    assert np.isfinite(depth.position).all()
+    # The top of the dome is sharp in other slices than the ground about it.
+    height, width = image.shape[:2]
+    top = depth.position[height * 2 // 5 : height * 3 // 5, width * 2 // 5 : width * 3 // 5]
+    assert abs(np.median(top) - np.median(depth.position[: height // 10])) > 2
 
 
-def test_depth_follows_confidence_and_is_rectified(tmp_path: Path) -> None:
-    stack = sff_ros.read_stack(write_walls(tmp_path / 'walls', FOCUS + K + D))
-    estimator = sff_ros.ShapeFromFocus(sff_ros.open_backend('peak'))
-    focus_map = estimator.estimate(stack.focal_stack())
-    everything = sff_ros.depth_in_metres(focus_map, stack.intrinsics, min_confidence=0)
-    nothing = sff_ros.depth_in_metres(focus_map, stack.intrinsics, min_confidence=1)
-    assert everything is not None
-    assert nothing is not None
-    assert np.isnan(everything).sum() == 0
-    assert np.isnan(nothing).mean() > 0.9
-    assert medians(everything) == pytest.approx([LEFT_M, RIGHT_M], rel=0.05)
-    with pytest.raises(sff_ros.ConfigError, match='min_confidence'):
-        sff_ros.depth_in_metres(focus_map, stack.intrinsics, min_confidence=1.5)
+def test_what_is_not_sure_has_no_depth(tmp_path: Path) -> None:
+    stack = sff_ros.read_stack(write_walls(tmp_path / 'walls', FOCUS + K))
+    backend = sff_ros.open_backend('peak')
+    for limit in (0, 0.7, 1):  # an integer will do
+        depth = sff_ros.stack_to_depth(stack, backend, min_confidence=limit)
+        assert depth.depth_m is not None
+        np.testing.assert_array_equal(np.isnan(depth.depth_m), depth.confidence < limit)
+    with pytest.raises(sff_ros.ConfigError, match=r'min_confidence.*1\.5'):
+        sff_ros.stack_to_depth(stack, backend, min_confidence=1.5)
+
+
+def test_depth_and_sharp_image_are_rectified(tmp_path: Path) -> None:
+    backend = sff_ros.open_backend('peak')
+    plain, bent = (
+        sff_ros.stack_to_depth(
+            sff_ros.read_stack(write_walls(tmp_path / name, FOCUS + K + more)), backend
+        )
+        for name, more in (('plain', ''), ('bent', D))
+    )
+    rectifier = Rectifier(sff_ros.read_stack(tmp_path / 'bent').intrinsics)
+    assert plain.depth_m is not None
+    assert bent.depth_m is not None
+    np.testing.assert_array_equal(plain.position, bent.position)
+    np.testing.assert_array_equal(bent.depth_m, rectifier.map(plain.depth_m, np.nan))
+    np.testing.assert_array_equal(bent.all_in_focus, rectifier.picture(plain.all_in_focus))
+    assert not np.array_equal(bent.all_in_focus, plain.all_in_focus)
 
 
 def test_every_example_is_run_here() -> None:
