@@ -22,6 +22,8 @@ INFERENCE = ('inference', 'inference/tensorrt')
 NETWORK = ('network', 'network/paper')
 CLI = ('cli', 'cli/report', 'cli/evaluation')
 ROOMS = {
+    '__init__': ('api', 'files', *CORE, *INFERENCE, 'pipeline', *BASE),  # of sff_ros itself
+    'api': ('files', *CORE, *INFERENCE, 'pipeline', *BASE),
     'errors': (),
     'config': ('errors',),
     'core': ('errors',),
@@ -42,8 +44,6 @@ ROOMS = {
     'network/paper': ('network', *CORE, *BASE),
     'training': (*CORE, *NETWORK, *BASE),
     'pipeline': ('files', *CORE, *CAMERAS, *INFERENCE, *BASE),
-    'api': ('files', *CORE, *INFERENCE, 'pipeline', *BASE),
-    '__init__': ('files', *CORE, *INFERENCE, 'pipeline', 'api', *BASE),  # of sff_ros itself
     'nodes': ('files', *CORE, *CAMERAS, *INFERENCE, 'pipeline', *BASE),
     'cli': (
         'files', *CORE, *CAMERAS, *INFERENCE, *NETWORK, 'training', 'pipeline', *CLI, *BASE
