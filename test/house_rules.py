@@ -23,6 +23,8 @@ NETWORK = ('network', 'network/paper')
 PIPELINES = ('pipeline', 'depth_pipeline')
 CLI = ('cli', 'cli/report', 'cli/evaluation')
 ROOMS = {
+    '__init__': ('api', 'files', *CORE, *INFERENCE, *PIPELINES, *BASE),  # of sff_ros itself
+    'api': ('files', *CORE, *INFERENCE, *PIPELINES, *BASE),
     'errors': (),
     'config': ('errors',),
     'core': ('errors',),
@@ -124,7 +126,8 @@ def imports_of(tree: ast.AST, modules: Collection[str]) -> set[str]:
     named = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     # `from a import b` imports a, and a.b where that is a module.
     dotted = {name for _, module in imported_modules(tree) for name in (module, _parent(module))}
-    return {name for name in dotted | named if isinstance(name, str) and name in modules}
+    names = dotted | (named - {'sff_ros'})  # the package's own name is used for more than imports
+    return {name for name in names if isinstance(name, str) and name in modules}
 
 
 def import_cycle(sources: Mapping[str, str]) -> list[str]:

@@ -165,8 +165,8 @@ def test_show_prints_and_draws(
         drawn = cv2.imread(str(picture))
         assert drawn is not None
         # The line of the table crosses its plot from side to side.
-        line = np.all(np.abs(drawn[:, :640].astype(int) - (200, 90, 30)) < 40, axis=2)
-        assert np.ptp(np.flatnonzero(line.any(axis=0))) > 400
+        table = np.all(np.abs(drawn[:, :640].astype(int) - (200, 90, 30)) < 40, axis=2)
+        assert np.ptp(np.flatnonzero(table.any(axis=0))) > 400
 
 
 def test_a_calibration_of_another_camera_is_refused(lens_yaml: Path) -> None:
