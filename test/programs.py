@@ -1,11 +1,6 @@
-"""How tests start programs that they send signals to."""
+"""What tests of programs share: patience that only a program that hangs uses up."""
 
 from __future__ import annotations
 
-import signal
-
-
-def default_signals() -> None:
-    """Undo what a shell sets for its background jobs, which ignore SIGINT; for `preexec_fn`."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
+# A deadline bounds a hang and nothing else: on a busy machine everything takes many times as long.
+HANG_S = 300.0

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from programs import default_signals
+from programs import HANG_S
 
 from sff_ros.cameras.ros_driver.settings import parse_settings
 from sff_ros.config.nodes import NODE_CONFIGS, CaptureConfig
@@ -227,7 +227,6 @@ def test_launched_camera_gives_depth_and_ends_well(composed: str) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        preexec_fn=default_signals,
         env={**os.environ, 'PYTHONUNBUFFERED': '1'},
     ) as process:
         until = time.monotonic() + 40
