@@ -18,6 +18,7 @@ import rclpy
 import yaml
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.srv import ChangeState, GetState
+from programs import wait as wait  # tests of nodes have it from here
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue, SetParametersResult
 from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
@@ -253,19 +254,6 @@ def destroy(node: LifecycleNode) -> None:
     """Shut a node down for good."""
     node.trigger_shutdown()
     node.destroy_node()
-
-
-def wait(until: Callable[[], object], about: str, timeout_s: float = 15.0) -> None:
-    """Wait until something is true.
-
-    Raises:
-        TimeoutError: it never was.
-    """
-    end = time.monotonic() + timeout_s
-    while not until():
-        if time.monotonic() > end:
-            raise TimeoutError(f'waited {timeout_s:g} s for {about}')
-        time.sleep(0.005)
 
 
 def facts(status: DiagnosticStatus) -> dict[str, str]:

@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 import yaml
-from programs import HANG_S
 
 from sff_ros.cameras.ros_driver.settings import parse_settings
 from sff_ros.config.nodes import NODE_CONFIGS, CaptureConfig

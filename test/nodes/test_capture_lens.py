@@ -41,7 +41,7 @@ def written(folder: Path, known: LensCalibration) -> str:
 def focus_of(graph: Graph, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Return the first `count` positions of stack/focus: focus, slice, slices, sweep."""
     messages = graph.collect(JointState, 'stack/focus')
-    wait(lambda: len(messages) >= count, 'slices', 20)
+    wait(lambda: len(messages) >= count, 'slices')
     return np.array([message.position for message in messages[:count]])
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from programs import HANG_S, wait
 
 from sff_ros.nodes.observer import Seen, observe
 
@@ -44,23 +45,16 @@ def seen() -> Iterator[Seen]:
     thread.join()
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, f'waited {seconds:g} s'
-        time.sleep(0.02)
-
-
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_the_nodes_well_also_twice(
     number: signal.Signals, program: Program, seen: Seen
 ) -> None:
     process = program('all_in_one', '--log-level', 'warn')
-    wait_for(lambda: len(seen.results) > 0)
+    wait(lambda: seen.results, 'depth')
     process.send_signal(number)
     time.sleep(0.05)
     process.send_signal(number)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=HANG_S)
     assert process.returncode == 0
     assert 'Traceback' not in said
     assert not said
@@ -70,7 +64,7 @@ def test_a_signal_during_the_start_ends_the_node_well(program: Program) -> None:
     process = program('capture_node', '--log-level', 'warn')
     time.sleep(0.6)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=HANG_S)
     # Before Python has come to our code it ends by its own handler.
     assert process.returncode in (0, -signal.SIGINT, 1)
     assert process.returncode == 0 or 'KeyboardInterrupt' in said
@@ -93,7 +87,7 @@ def test_bad_parameters_end_a_node_with_one_line(
 ) -> None:
     given = [word for argument in arguments for word in ('-p', argument)]
     process = program(node, *given)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=HANG_S)
     assert process.returncode == 1
     lines = [line for line in said.splitlines() if '[INFO]' not in line]
     assert len(lines) == 1
@@ -107,13 +101,13 @@ def test_a_node_that_is_killed_and_started_again_is_taken_back(
     quiet = ('--log-level', 'error')
     arguments = {'capture_node': (*SMALL, *quiet), 'inference_node': quiet, 'depth_node': quiet}
     nodes = {name: program(name, *arguments[name]) for name in arguments}
-    wait_for(lambda: len(seen.results) >= 2)
+    wait(lambda: len(seen.results) >= 2, 'depth of two sweeps')
     nodes[victim].kill()
     nodes[victim].wait()
     time.sleep(0.5)
     before = len(seen.results)
     program(victim, *arguments[victim])
-    wait_for(lambda: len(seen.results) >= before + 3)
+    wait(lambda: len(seen.results) >= before + 3, 'depth of three more')
     assert seen.errors[-1][1] < 0.1
     for name, process in nodes.items():
         assert (name == victim) == (process.poll() is not None)
