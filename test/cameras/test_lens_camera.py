@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fake_lens import LEVELS, FakeLens
+from simulated_lens_time import simulate
 
 from sff_ros.cameras.focus_camera import FocusRange
 from sff_ros.cameras.lens_camera import PATIENT_SETTLE_S, LensCamera
@@ -24,6 +25,11 @@ KNOWN = LensCalibration(
     TABLE, CAMERA, play=20.0, settle_s=0.03, lag_s=0.01, field_dpt=1.5, residual_dpt=0.01
 )
 STILL: dict[str, Any] = {'realtime': False}
+
+
+@pytest.fixture(autouse=True)
+def _simulated_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    simulate(monkeypatch)
 
 
 def camera(
