@@ -147,10 +147,14 @@ class PlayedDriver:
             late = max(time.time_ns() - start_ns - period_ns, 0) // period_ns
             start_ns += (late + 1) * period_ns
             end_ns = start_ns + round(EXPOSED * period_ns)
-            time.sleep(max(start_ns + period_ns - time.time_ns(), 0) * 1e-9)
-            if time.time_ns() > start_ns + 2 * period_ns:
+            while (left_ns := start_ns + period_ns - time.time_ns()) > 0:
+                time.sleep(left_ns * 1e-9)
+                if self._stopping.is_set():
+                    return
+            arrival_ns = time.time_ns()
+            if arrival_ns > start_ns + 2 * period_ns:
                 continue  # a busy machine; stamped on arrival it would pass for a later picture
-            self._send(self._seen(start_ns, end_ns), start_ns, end_ns)
+            self._send(self._seen(start_ns, end_ns), start_ns, end_ns, arrival_ns)
 
     def _seen(self, start_ns: int, end_ns: int) -> int:
         """Return the grey level of what was exposed; the lens jumps when it has settled."""
@@ -158,11 +162,11 @@ class PlayedDriver:
         told, code = [m for m in moves if m[0] <= end_ns][-1]
         return MOVING if told + settle_ns > start_ns else round(code * self.played.level)
 
-    def _send(self, level: int, start_ns: int, end_ns: int) -> None:
+    def _send(self, level: int, start_ns: int, end_ns: int, arrival_ns: int) -> None:
         stamp_ns = {
             'start': start_ns,
             'end': end_ns,
-            'arrival': time.time_ns(),
+            'arrival': arrival_ns,
             'zero': 0,
             'boot': time.monotonic_ns(),
         }[self.played.stamps]
