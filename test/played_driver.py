@@ -45,6 +45,7 @@ class Played:
         low, high, step: the range that it declares; None: none.
         level: grey levels a code.
         others: its other parameters.
+        late: how much later than a period after its start every other picture arrives, periods.
         stamps: 'start', 'end' or 'arrival', 'zero' or 'boot'.
         compressed: send JPEG... as a lossless PNG.
         calibrated: None: no camera_info at all.
@@ -67,6 +68,7 @@ class Played:
     )
     rate: float = 100.0
     settle_s: float = 0.015
+    late: float = 0.0
     stamps: str = 'arrival'
     reliable: bool = True
     compressed: bool = False
@@ -142,12 +144,14 @@ class PlayedDriver:
     def _film(self) -> None:
         """Expose, read out and send, picture after picture, on an even grid."""
         period_ns = round(1e9 / self.played.rate)
-        start_ns = time.time_ns()
+        start_ns, is_late = time.time_ns(), False
         while not self._stopping.is_set():
             late = max(time.time_ns() - start_ns - period_ns, 0) // period_ns
             start_ns += (late + 1) * period_ns
             end_ns = start_ns + round(EXPOSED * period_ns)
-            while (left_ns := start_ns + period_ns - time.time_ns()) > 0:
+            is_late = not is_late
+            arrives_ns = start_ns + round(period_ns * (1 + self.played.late * is_late))
+            while (left_ns := arrives_ns - time.time_ns()) > 0:
                 time.sleep(left_ns * 1e-9)
                 if self._stopping.is_set():
                     return

@@ -105,8 +105,8 @@ def random_codes(count: int, seed: int = 0) -> list[float]:
 def test_no_picture_of_an_old_focus_passes(
     play: Play, opened: Open, stamps: str, moves: int
 ) -> None:
-    driver = play(stamps=stamps, rate=150.0)
-    device = opened(stamps=stamps)
+    driver = play(stamps=stamps, rate=150.0, late=0.9)
+    device = opened(stamps=stamps, frame_rate=150.0)
     codes = random_codes(moves)
     assert levels(device, codes, driver.played.settle_s) == codes
     assert driver.asked == codes
