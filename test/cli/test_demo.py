@@ -30,6 +30,17 @@ def metrics_of(folder: Path) -> dict[str, Any]:
     return metrics
 
 
+def check_cloud(out: Path) -> None:
+    """Make sure that the cloud has a point for each valid pixel."""
+    head, _, body = (out / 'cloud.ply').read_bytes().partition(b'end_header\n')
+    count = int(head.split(b'element vertex ')[1].split()[0])
+    assert len(body) == 15 * count  # three floats and three bytes a point
+    share = count / (640 * 480)
+    assert share == pytest.approx(metrics_of(out)['valid_fraction'], abs=0.05)
+    z = np.frombuffer(body, [('xyz', '<f4', 3), ('rgb', 'u1', 3)])['xyz'][:, 2]
+    assert 0.28 < z.min() < z.max() < 0.97
+
+
 def test_simulated_camera(tmp_path: Path) -> None:
     out = tmp_path / 'out'
     with running_demo(out, sweeps=3) as (process, nodes):
@@ -58,23 +69,12 @@ def test_simulated_camera(tmp_path: Path) -> None:
     sharp = cv2.imread(str(out / 'all_in_focus.png'))
     assert sharp is not None
     assert sharp.shape == (480, 640, 3)
-
-
-def test_cloud_has_a_point_for_each_valid_pixel(tmp_path: Path) -> None:
-    out = tmp_path / 'out'
-    assert demo('--seconds', '1', '--backend', 'peak', '--out', out).returncode == 0
-    head, _, body = (out / 'cloud.ply').read_bytes().partition(b'end_header\n')
-    count = int(head.split(b'element vertex ')[1].split()[0])
-    assert len(body) == 15 * count  # three floats and three bytes a point
-    share = count / (640 * 480)
-    assert share == pytest.approx(metrics_of(out)['valid_fraction'], abs=0.05)
-    z = np.frombuffer(body, [('xyz', '<f4', 3), ('rgb', 'u1', 3)])['xyz'][:, 2]
-    assert 0.28 < z.min() < z.max() < 0.97
+    check_cloud(out)
 
 
 def test_folder_without_focus_distances_gives_slice_positions(tmp_path: Path) -> None:
     out = tmp_path / 'out'
-    done = demo('--seconds', '2', '--camera', 'folder', '--stack', DOME, '--out', out)
+    done = demo('--seconds', '1', '--camera', 'folder', '--stack', DOME, '--out', out)
     assert done.returncode == 0, done.stderr
     metrics = metrics_of(out)
     assert metrics['sweeps'] >= 1
@@ -118,7 +118,9 @@ def running_demo(out: Path, sweeps: int = 1) -> Iterator[tuple[subprocess.Popen[
         yield process, int(children)
 
 
-@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    'number', [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)]
+)
 def test_a_signal_keeps_what_there_is_and_ends_the_nodes(
     number: signal.Signals, tmp_path: Path
 ) -> None:

@@ -45,7 +45,9 @@ def seen() -> Iterator[Seen]:
     thread.join()
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    'number', [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_signals_end_the_nodes_well_also_twice(
     number: signal.Signals, program: Program, seen: Seen
 ) -> None:
@@ -94,7 +96,14 @@ def test_bad_parameters_end_a_node_with_one_line(
     assert message in lines[0]
 
 
-@pytest.mark.parametrize('victim', ['capture_node', 'inference_node', 'depth_node'])
+@pytest.mark.parametrize(
+    'victim',
+    [
+        'capture_node',
+        pytest.param('inference_node', marks=pytest.mark.slow),
+        pytest.param('depth_node', marks=pytest.mark.slow),
+    ],
+)
 def test_a_node_that_is_killed_and_started_again_is_taken_back(
     victim: str, program: Program, seen: Seen
 ) -> None:
