@@ -9,7 +9,8 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 
 from sff_ros.nodes.lifecycle import QOS, autostart, spin_once
+from sff_ros.nodes.observer import Seen, observe
 
 with warnings.catch_warnings():
     # What rclpy loads at its first message uses modules that Python is about to drop.
@@ -251,6 +253,19 @@ class Graph:
 
 def _has_listeners(publisher: Publisher[Any], count: int) -> bool:
     return publisher.get_subscription_count() >= count
+
+
+@contextmanager
+def watched() -> Iterator[Seen]:
+    """Watch the graph, as a user's program does."""
+    seen, stop = Seen(), threading.Event()
+    watcher = threading.Thread(target=observe, args=(seen, lambda: not stop.is_set()))
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        watcher.join()
 
 
 def destroy(node: LifecycleNode) -> None:

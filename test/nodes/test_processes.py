@@ -5,14 +5,14 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from live_graph import watched
 from programs import HANG_S, wait
 
-from sff_ros.nodes.observer import Seen, observe
+from sff_ros.nodes.observer import Seen
 
 SMALL = ('-p', 'simulated.width:=160', '-p', 'simulated.height:=120')
 Program = Callable[..., 'subprocess.Popen[str]']
@@ -37,12 +37,8 @@ def program() -> Iterator[Program]:
 @pytest.fixture
 def seen() -> Iterator[Seen]:
     """Watch the graph from another thread, as a user's program would."""
-    seen, stop = Seen(), threading.Event()
-    thread = threading.Thread(target=observe, args=(seen, lambda: not stop.is_set()))
-    thread.start()
-    yield seen
-    stop.set()
-    thread.join()
+    with watched() as seen:
+        yield seen
 
 
 @pytest.mark.parametrize(
