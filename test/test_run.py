@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -205,6 +206,40 @@ def test_failing_step_fails_the_tests_and_is_named(machine: Machine) -> None:
     assert result.returncode == 1
     assert result.stderr.endswith('run: failed: mypy\n')
     assert machine.calls('-m pytest -m not slow -k word\n') == 1
+
+
+@pytest.mark.parametrize(
+    ('script', 'installs'),
+    [
+        ('"""Benchmark.\n\nNeeds PyTorch, which is large.\n"""\n', 2),
+        ('"""Benchmark.\n"""\n# Needs PyTorch no more.\n', 1),
+    ],
+)
+def test_a_script_that_needs_pytorch_finds_it(
+    machine: Machine, script: str, installs: int
+) -> None:
+    file = machine.repository / 'my benchmark.py'
+    file.write_text(script)
+    assert machine.run('python', '-X', 'dev', str(file), '--threads', '2').returncode == 0
+    assert machine.calls('-m pip install') == installs  # PyTorch is an install of its own
+    assert machine.calls(f'-X dev {file} --threads 2\n') == 1
+    assert machine.run('python', '-c', 'pass').returncode == 0
+    assert machine.calls('-m pip install') == installs
+
+
+def test_benchmarks_say_that_they_need_pytorch() -> None:
+    needs, says = (
+        {
+            file.name
+            for file in (REPOSITORY / 'benchmarks').iterdir()
+            if file.suffix == '.py' and re.search(pattern, file.read_text())
+        }
+        for pattern in (
+            r'(?m)^\s*(import torch|from (torch|sff_ros\.network))\b',
+            r'\nNeeds PyTorch',
+        )
+    )
+    assert needs == says >= {'network.py', 'method_figures.py'}
 
 
 @pytest.mark.parametrize(
