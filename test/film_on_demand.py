@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
 
 import played_driver
 import pytest
@@ -18,7 +17,7 @@ LOST_S = 1.0  # of real time: a picture that did not arrive by then is lost
 
 
 class FilmTime(SimulatedTime):
-    """Stands still unless the device waits for a picture, and until the last one has arrived.
+    """Stands still unless the device waits for a picture, and has looked at the last one.
 
     So what happens between two pictures, as a service call over DDS, takes no time at all, however
     busy the machine is.
@@ -27,33 +26,21 @@ class FilmTime(SimulatedTime):
     def __init__(self) -> None:
         super().__init__()
         self._news = threading.Condition()
-        self._waiting = 0
-        self._on_its_way = False
+        self._is_wanted = self._on_its_way = False
 
     def sleep(self, seconds: float) -> None:
-        """Pass the time if a picture is waited for; else return, none having passed."""
+        """Pass the time if a picture is wanted; else return, none having passed."""
         with self._news:
-            if not self._news.wait_for(lambda: self._waiting, LOOK_S):
-                return
             self._news.wait_for(lambda: not self._on_its_way, LOST_S)
+            if not self._news.wait_for(lambda: self._is_wanted, LOOK_S):
+                return
             self._on_its_way = True
-        super().sleep(seconds)
+            super().sleep(seconds)
 
-    def take(self, take: Callable[[], Received]) -> Received:
-        """Wait for a picture."""
+    def want(self, is_wanted: bool) -> None:
+        """Note whether a picture is wanted, those that came having been looked at."""
         with self._news:
-            self._waiting += 1
-            self._news.notify_all()
-        try:
-            return take()
-        finally:
-            with self._news:
-                self._waiting -= 1
-
-    def arrive(self) -> None:
-        """Note that a picture arrived."""
-        with self._news:
-            self._on_its_way = False
+            self._is_wanted, self._on_its_way = is_wanted, False
             self._news.notify_all()
 
 
@@ -62,15 +49,21 @@ def simulate(monkeypatch: pytest.MonkeyPatch) -> FilmTime:
     clock = FilmTime()
     for module in (played_driver, device, stream):
         monkeypatch.setattr(module, 'time', clock)
-    take, arrived = PictureStream.take, PictureStream._on_picture
+    take = PictureStream.take
 
-    def taken(self: PictureStream, *arguments: Any) -> Received:
-        return clock.take(lambda: take(self, *arguments))
+    def taken(
+        self: PictureStream, fits: Callable[[Received], bool], wait_s: float = 0.0
+    ) -> Received:
+        def looked_at(received: Received) -> bool:
+            is_it = fits(received)
+            clock.want(not is_it)
+            return is_it
 
-    def noted(self: PictureStream, message: Any) -> None:
-        arrived(self, message)
-        clock.arrive()
+        clock.want(True)
+        try:
+            return take(self, looked_at, wait_s)
+        finally:
+            clock.want(False)
 
     monkeypatch.setattr(PictureStream, 'take', taken)
-    monkeypatch.setattr(PictureStream, '_on_picture', noted)
     return clock

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from live_graph import watched
@@ -58,9 +59,15 @@ def test_signals_end_the_nodes_well_also_twice(
     assert not said
 
 
+def catches(pid: int, number: signal.Signals) -> bool:
+    status = Path(f'/proc/{pid}/status').read_text()
+    return bool(int(status.partition('SigCgt:')[2].split()[0], 16) >> (number - 1) & 1)
+
+
 def test_a_signal_during_the_start_ends_the_node_well(program: Program) -> None:
     process = program('capture_node', '--log-level', 'warn')
-    time.sleep(0.6)
+    wait(lambda: catches(process.pid, signal.SIGINT), 'Python to be up')
+    time.sleep(0.3)  # somewhere on its way
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=HANG_S)
     # Before Python has come to our code it ends by its own handler.
