@@ -1,7 +1,8 @@
 """Our network beside the paper's, in one run: time, computation, memory.
 
-    python benchmarks/network.py [--iterations 32] [--threads 2]
+    ./run python benchmarks/network.py [--iterations 32] [--threads 2]
 
+Needs PyTorch, which `./run python` installs.
 Both see the same 15 slices of 640x480. Ours is the whole answer of backend `onnx` after the last
 slice; the paper's is network/ddl_gru.py with random weights, whose time does not depend on them.
 """

@@ -228,7 +228,7 @@ def test_maps_after_time_was_set_back(graph: Graph) -> None:
     send_incomplete(maps, graph)
     maps.stamp_ns = 1_000_000_000
     maps.send(ramp())
-    wait(lambda: depth, 'a depth picture', 3)
+    wait(lambda: depth, 'a depth picture')
 
 
 def test_a_running_mean_starts_anew_after_deactivate(start: StartGraph) -> None:
