@@ -1,4 +1,4 @@
-"""What a model file says of itself, in its metadata."""
+"""The metadata of a model file."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from dataclasses import dataclass
 
 from sff_ros.errors import ModelError
 
-NETWORK, MEASURE = 'fast_gru', 'ddl'  # the graphs: what estimates, what measures a slice
-MARK = 'sff_ros'  # the key that only our files have; its value is the version that wrote them
+NETWORK, MEASURE = 'fast_gru', 'ddl'  # the graphs: depth network, focus measure of a slice
+MARK = 'sff_ros'  # the key that identifies our files; its value is the version that wrote them
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What a reader must know of a network before it runs it.
+    """What must be known of a network to run it.
 
     Attributes:
         name: of the graph, e.g. 'fast_gru'.
-        positions: places of the canonical sweep that it takes.
+        positions: number of canonical positions in its input.
         pooling: side of the blocks that its focus responses are averaged over, px.
-        size_multiple: height and width of a picture must be multiples of this, px.
-        sha256: digest of the weights; empty where there are none.
+        size_multiple: height and width of an image must be multiples of this, px.
+        sha256: digest of the weights; empty if there are none.
         version: of the package that wrote it.
-        precision: that it computes in, 'fp32' or 'fp16'.
+        precision: of the computation, 'fp32' or 'fp16'.
     """
 
     name: str
@@ -34,7 +34,7 @@ class ModelCard:
     precision: str = 'fp32'
 
     def to_metadata(self) -> dict[str, str]:
-        """Return the words to store in a file."""
+        """Return the metadata to store in a file."""
         return {
             MARK: self.version,
             'name': self.name,
@@ -47,17 +47,19 @@ class ModelCard:
 
 
 def read_card(metadata: Mapping[str, str], name: str) -> ModelCard:
-    """Return what a file's metadata say.
+    """Parse the metadata of a file.
 
     Args:
-        metadata: as the file has them.
-        name: of the graph that is expected.
+        metadata: of the file.
+        name: of the expected graph.
 
     Raises:
-        ModelError: they are not ours, or of another graph; the file is not named.
+        ModelError: not written by this package, or another graph; the file is not named.
     """
     if MARK not in metadata:
-        raise ModelError(f'is no model of this package; expected {name} as `sff export` writes it')
+        raise ModelError(
+            f'is not a model of this package; expected {name} as written by `sff export`'
+        )
     if metadata.get('name') != name:
         raise ModelError(f'holds {metadata.get("name")!r}, expected {name}')
     try:
@@ -71,4 +73,4 @@ def read_card(metadata: Mapping[str, str], name: str) -> ModelCard:
             precision=metadata['precision'],
         )
     except (KeyError, ValueError) as err:
-        raise ModelError(f'has metadata that do not fit this version: {err}') from err
+        raise ModelError(f'has metadata that this version cannot read: {err}') from err

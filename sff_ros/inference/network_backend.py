@@ -13,7 +13,7 @@ from sff_ros.core.focus.canonical import CanonicalSweep, from_canonical, to_cano
 from sff_ros.core.focus.estimate import FocusEstimate
 from sff_ros.core.focus.measure import DILATIONS, POOLING, FocusVolume, Responses, measure_contrast
 from sff_ros.core.focus.peak import gather_evidence
-from sff_ros.core.focus.subslice import polish
+from sff_ros.core.focus.subslice import refine_long_sweep
 from sff_ros.core.image import FloatMap, Image
 from sff_ros.core.model_card import ModelCard
 from sff_ros.core.sweep.stack import MIN_SLICES
@@ -88,7 +88,7 @@ class CanonicalNetwork:
         if not (np.isfinite(position).all() and np.isfinite(confidence).all()):
             raise ModelError(f'{self.spec.name}: the network answered NaN or Inf')
         slices = from_canonical(position, volume.axis)
-        slices = polish(slices, volume, evidence)
+        slices = refine_long_sweep(slices, volume, evidence)
         # Where no curve at all says anything, even the network can only guess.
         known = evidence.dense.information.any()
         return FocusEstimate(slices, np.clip(confidence, 0, 1 if known else 0))

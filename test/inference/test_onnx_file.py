@@ -48,7 +48,7 @@ def test_a_file_of_ours_is_read_whole(tmp_path: Path) -> None:
         (b'\x89PNG\r\n\x1a\n' + bytes(50), 'is cut off, damaged or no ONNX model'),
         (b'\xff' * 50, 'is cut off, damaged or no ONNX model'),
         (GRAPH + part(14, part(1, b'key only')), 'is cut off, damaged or no ONNX model'),
-        (GRAPH, 'is no model of this package; expected fast_gru'),
+        (GRAPH, 'is not a model of this package; expected fast_gru'),
         (GRAPH + entry('sff_ros', '1') + entry('name', 'ddl'), "holds 'ddl', expected fast_gru"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Depth edges against outlines in the picture: moved, kept, and left alone."""
+"""Depth edges against outlines in the image: moved, kept, and left alone."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ def step_at(column: int, left: float = FAR, right: float = NEAR) -> Map:
     return np.repeat(row[None], HEIGHT, axis=0)
 
 
-def picture_of(column: int, left: float, right: float) -> npt.NDArray[np.uint8]:
+def image_of(column: int, left: float, right: float) -> npt.NDArray[np.uint8]:
     noise = np.random.default_rng(0).normal(0, 6, (HEIGHT, WIDTH))
     return np.clip(step_at(column, left, right) + noise, 0, 255).astype(np.uint8)
 
 
-def sharpened(position: Map, picture: Image) -> FocusEstimate:
-    return sharpen_edges(FocusEstimate(position, np.full_like(position, 0.8)), picture, CURVE)
+def sharpened(position: Map, image: Image) -> FocusEstimate:
+    return sharpen_edges(FocusEstimate(position, np.full_like(position, 0.8)), image, CURVE)
 
 
 @pytest.mark.parametrize('shift', [-3, -2, 0, 2, 3])
 @pytest.mark.parametrize(('left', 'right'), [(FAR, NEAR), (NEAR, FAR)])
 def test_a_step_moves_to_the_outline(shift: int, left: float, right: float) -> None:
     """To a pixel: what is on the watershed itself stays with the map."""
-    found = sharpened(step_at(EDGE + shift, left, right), picture_of(EDGE, 60, 150))
+    found = sharpened(step_at(EDGE + shift, left, right), image_of(EDGE, 60, 150))
     wrong = found.position != step_at(EDGE, left, right)
     assert wrong.sum() / HEIGHT <= min(abs(shift), 1.1)
 
@@ -53,7 +53,7 @@ def test_a_step_moves_to_the_outline(shift: int, left: float, right: float) -> N
 def test_nothing_is_left_between_two_surfaces() -> None:
     ramp = step_at(EDGE)
     ramp[:, EDGE - 2 : EDGE + 2] = np.linspace(FAR, NEAR, 6, dtype=np.float32)[1:-1]
-    found = sharpened(ramp, picture_of(EDGE, 60, 150)).position
+    found = sharpened(ramp, image_of(EDGE, 60, 150)).position
     assert set(np.unique(found)) == {FAR, NEAR}
 
 
@@ -79,7 +79,7 @@ def test_a_slope_is_no_step(slope: float) -> None:
     """Slices a pixel; the steepest climbs as much within 3 x 3 pixels as a step does."""
     ramp = np.clip((np.arange(WIDTH) - EDGE) * slope + 40, 0, 80).astype(np.float32)
     before = np.repeat(ramp[None], HEIGHT, axis=0)
-    found = sharpened(before, picture_of(EDGE, 20, 230))
+    found = sharpened(before, image_of(EDGE, 20, 230))
     inner = np.abs(np.arange(WIDTH) - EDGE) < 40 / slope - 8
     np.testing.assert_array_equal(found.position[:, inner], before[:, inner])
     np.testing.assert_array_equal(found.confidence[:, inner], np.float32(0.8))
@@ -88,21 +88,21 @@ def test_a_slope_is_no_step(slope: float) -> None:
 def test_only_what_is_beside_a_step_changes() -> None:
     rng = np.random.default_rng(1)
     before = step_at(EDGE + 2) + rng.normal(0, 0.1, (HEIGHT, WIDTH)).astype(np.float32)
-    found = sharpened(before, picture_of(EDGE, 60, 150))
+    found = sharpened(before, image_of(EDGE, 60, 150))
     away = np.abs(np.arange(WIDTH) - (EDGE + 1.5)) > REACH + 2
     np.testing.assert_array_equal(found.position[:, away], before[:, away])
 
 
 def test_sixteen_bits_and_colour_say_the_same() -> None:
-    before, picture = step_at(EDGE + 3), picture_of(EDGE, 60, 150)
-    plain = sharpened(before, picture).position
-    wide = picture.astype(np.uint16) * 257
+    before, image = step_at(EDGE + 3), image_of(EDGE, 60, 150)
+    plain = sharpened(before, image).position
+    wide = image.astype(np.uint16) * 257
     np.testing.assert_array_equal(sharpened(before, wide).position, plain)
-    colour = sharpened(before, np.dstack([picture] * 3)).position
+    colour = sharpened(before, np.dstack([image] * 3)).position
     np.testing.assert_array_equal(colour, plain)
 
 
-def test_a_picture_of_another_size_is_refused() -> None:
+def test_an_image_of_another_size_is_refused() -> None:
     with pytest.raises(StackError, match=r'\(48, 64\) px, the map \(96, 128\)'):
         sharpened(step_at(EDGE), np.zeros((48, 64), np.uint8))
 
@@ -148,7 +148,7 @@ def estimate(light: list[Map], gain: float = 1.0) -> FocusEstimate:
 
 
 def wrong_px(estimate: FocusEstimate) -> float:
-    """Return how wide the band is that lies more than a slice from the truth, px."""
+    """Return how wide the band is that lies more than a slice from ground truth, px."""
     return float((np.abs(estimate.position - step_at(EDGE)) > 1).sum() / HEIGHT)
 
 

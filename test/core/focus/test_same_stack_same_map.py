@@ -16,7 +16,7 @@ import pytest
 from sff_ros.core.focus.canonical import to_canonical
 from sff_ros.core.focus.measure import FocusVolume
 from sff_ros.core.focus.peak import estimate_peak, gather_evidence
-from sff_ros.core.focus.subslice import polish
+from sff_ros.core.focus.subslice import refine_long_sweep
 from sff_ros.errors import ModelError
 
 RUNS = 200
@@ -61,7 +61,7 @@ def test_the_same_volume_gives_the_same_map_two_hundred_times() -> None:
         def run() -> tuple[bytes, ...]:
             evidence = gather_evidence(sweep, pool.map)
             canonical = to_canonical(sweep, evidence, context)
-            fine = polish(np.full(sweep.size, 7.0, np.float32), sweep, evidence)
+            fine = refine_long_sweep(np.full(sweep.size, 7.0, np.float32), sweep, evidence)
             maps = (canonical.responses, canonical.evidence, fine)
             return tuple(array.tobytes() for array in maps)
 
