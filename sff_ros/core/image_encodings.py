@@ -75,7 +75,7 @@ def decode(image: EncodedImage) -> npt.NDArray[Any]:
     bytes.
 
     Raises:
-        StackError: encoding, step, size or byte order are wrong; says which.
+        StackError: invalid encoding, step, size or byte order; names which.
     """
     pixels = raw(image)
     encoding = image.encoding
@@ -87,7 +87,7 @@ def raw(image: EncodedImage) -> npt.NDArray[Any]:
     """Return the unconverted pixels: (H, W) or (H, W, C), a view of the bytes.
 
     Raises:
-        StackError: encoding, step, size or byte order are wrong; says which.
+        StackError: invalid encoding, step, size or byte order; names which.
     """
     layout = PLAIN.get(image.encoding) or FOREIGN.get(image.encoding)
     if layout is None:

@@ -1,4 +1,4 @@
-"""What a model file says of itself."""
+"""Metadata of model files."""
 
 from __future__ import annotations
 

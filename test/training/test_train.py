@@ -84,8 +84,8 @@ def test_a_resumed_training_ends_as_one_that_was_never_interrupted(
 
 def test_training_finds_the_peaks_that_the_start_missed(trainer_for: MakeTrainer) -> None:
     trainer = trainer_for('out', replace(SMALL, learning_rate=2e-3))
-    truth = torch.tensor([3.0, 10.0]).view(2, 1, 1, 1)
-    way = torch.arange(15.0).view(1, 15, 1, 1) - truth
+    ground_truth = torch.tensor([3.0, 10.0]).view(2, 1, 1, 1)
+    way = torch.arange(15.0).view(1, 15, 1, 1) - ground_truth
     responses = torch.exp(-(way**2) / 4)[:, :, None].expand(2, 15, 4, 16, 16).contiguous()
     evidence = torch.full((2, 7, 16, 16), 0.5)
     evidence[:, :2] = 7
@@ -93,7 +93,7 @@ def test_training_finds_the_peaks_that_the_start_missed(trainer_for: MakeTrainer
         'responses': responses,
         'evidence': evidence,
         'context': torch.ones(2, 3, 32, 32),
-        'truth': truth.expand(2, 1, 32, 32).contiguous(),
+        'truth': ground_truth.expand(2, 1, 32, 32).contiguous(),
     }
     errors = [trainer._update(trainer.network, batch)[1] for _ in range(60)]
     assert errors[0] == pytest.approx(3.5, abs=0.1)
@@ -103,7 +103,7 @@ def test_training_finds_the_peaks_that_the_start_missed(trainer_for: MakeTrainer
 def test_a_checkpoint_of_another_recipe_is_refused(trainer_for: MakeTrainer) -> None:
     trainer_for('out').train()
     trainer_for('out', replace(SMALL, steps=9, scenes=5))  # longer, with more scenes: fine
-    with pytest.raises(ModelError, match=r'was made by another recipe'):
+    with pytest.raises(ModelError, match=r'is of another recipe'):
         trainer_for('out', replace(SMALL, learning_rate=5e-4))
 
 
@@ -226,8 +226,8 @@ def test_the_scale_settles_at_the_mean_error_and_leaves_positions_alone() -> Non
 
 
 def test_the_paper_weighs_late_iterations_more() -> None:
-    truth = torch.zeros(1, 1, 2, 2)
-    loss = paper_loss([truth + 1, truth + 2], truth)
+    ground_truth = torch.zeros(1, 1, 2, 2)
+    loss = paper_loss([ground_truth + 1, ground_truth + 2], ground_truth)
     assert loss.item() == pytest.approx(0.9 * 1 + 4)
 
 
@@ -248,7 +248,7 @@ def test_learning_rates(recipe: Recipe, step: int, rate: float) -> None:
     assert learning_rate(recipe, step) == pytest.approx(rate, rel=1e-3, abs=1e-9)
 
 
-def test_history_goes_on_after_a_step_back(tmp_path: Path) -> None:
+def test_history_continues_after_a_step_back(tmp_path: Path) -> None:
     names = ('hours', 'learning_rate', 'train_mae', 'validation_mae', 'validation_mae_70')
     for step in (100, 200, 150):
         History(tmp_path).add(step=step, **dict.fromkeys(names, 0.5))

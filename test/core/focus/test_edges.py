@@ -11,7 +11,7 @@ import pytest
 from sff_ros.core.focus import peak as focus_peak
 from sff_ros.core.focus.edges import REACH, sharpen_edges
 from sff_ros.core.focus.estimate import FocusEstimate
-from sff_ros.core.image import Image
+from sff_ros.core.image import FloatMap, Image
 from sff_ros.core.optics.rendering import Layer, render, split_layer
 from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.errors import StackError
@@ -23,10 +23,8 @@ EDGE = 64  # first column of the surface on the right
 FAR, NEAR = 3.0, 11.0
 CURVE = 1.2  # half width of a focus curve, slices
 
-Map = npt.NDArray[np.float32]
 
-
-def step_at(column: int, left: float = FAR, right: float = NEAR) -> Map:
+def step_at(column: int, left: float = FAR, right: float = NEAR) -> FloatMap:
     """Return (H, W) with one upright step."""
     row = np.where(np.arange(WIDTH) < column, left, right).astype(np.float32)
     return np.repeat(row[None], HEIGHT, axis=0)
@@ -37,7 +35,7 @@ def image_of(column: int, left: float, right: float) -> npt.NDArray[np.uint8]:
     return np.clip(step_at(column, left, right) + noise, 0, 255).astype(np.uint8)
 
 
-def sharpened(position: Map, image: Image) -> FocusEstimate:
+def sharpened(position: FloatMap, image: Image) -> FocusEstimate:
     return sharpen_edges(FocusEstimate(position, np.full_like(position, 0.8)), image, CURVE)
 
 
@@ -65,7 +63,7 @@ def test_without_an_outline_a_step_stays(value: int) -> None:
 
 
 def test_where_the_outline_is_against_the_map_it_is_trusted_less() -> None:
-    """An outline so faint that the colours do not tell the surfaces apart."""
+    """An outline too faint for colour to separate the surfaces."""
     before = step_at(EDGE + 3)
     found = sharpened(before, step_at(EDGE, 110, 113).astype(np.uint8))
     np.testing.assert_array_equal(found.position, before)
@@ -110,14 +108,14 @@ def test_an_image_of_another_size_is_refused() -> None:
 # Two textured planes, the right one nearer, taken by a thin lens.
 
 
-def texture(seed: int, brightness: float) -> Map:
+def texture(seed: int, brightness: float) -> FloatMap:
     noise = np.random.default_rng(seed).standard_normal((HEIGHT, WIDTH)).astype(np.float32)
     light = np.clip(brightness + 0.06 * noise, 0.01, 1)
     return np.dstack([light] * 3).astype(np.float32)
 
 
 @pytest.fixture(scope='module')
-def light() -> list[Map]:
+def light() -> list[FloatMap]:
     """Return a sweep in grey levels; blur grows by 0.6 px of its radius a slice."""
     cover = np.where(step_at(EDGE) == NEAR, np.float32(1), np.float32(0))[..., None]
     behind = np.dstack([texture(1, 0.12), np.ones_like(cover)])
@@ -139,7 +137,7 @@ def radius_at(focus: float, depth: float) -> float:
     return 0.6 * abs(depth - focus)
 
 
-def estimate(light: list[Map], gain: float = 1.0) -> FocusEstimate:
+def estimate(light: list[FloatMap], gain: float = 1.0) -> FocusEstimate:
     slices = tuple(
         Slice(np.clip(np.rint(gain * grey), 0, 255).astype(np.uint8), np.nan, i, i, len(light))
         for i, grey in enumerate(light)
@@ -159,7 +157,7 @@ def between_px(estimate: FocusEstimate) -> float:
 
 
 def test_an_occluding_edge_is_found_where_it_is(
-    light: list[Map], monkeypatch: pytest.MonkeyPatch
+    light: list[FloatMap], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     after = estimate(light)
     monkeypatch.setattr(focus_peak, 'sharpen_edges', unchanged)
@@ -176,14 +174,14 @@ def unchanged(estimate: FocusEstimate, context: Image, width: float) -> FocusEst
     return estimate
 
 
-def test_an_edge_is_the_same_in_a_reversed_sweep(light: list[Map]) -> None:
+def test_an_edge_is_the_same_in_a_reversed_sweep(light: list[FloatMap]) -> None:
     there, back = estimate(light), estimate(light[::-1])
     differs = np.abs(back.position - (SLICES - 1 - there.position)) > 0.01
     assert differs.sum() / HEIGHT < 0.05
 
 
 @pytest.mark.parametrize('gain', [0.5, 2.0])
-def test_an_edge_is_the_same_at_any_exposure(light: list[Map], gain: float) -> None:
+def test_an_edge_is_the_same_at_any_exposure(light: list[FloatMap], gain: float) -> None:
     dim = [np.float32(0.7) * grey for grey in light]
     differs = np.abs(estimate(dim, gain).position - estimate(dim).position) > 1
     assert differs.sum() / HEIGHT < 0.4

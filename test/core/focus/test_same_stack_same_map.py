@@ -1,7 +1,7 @@
 """The same volume gives the same map, also while other threads of the process multiply matrices.
 
 OpenBLAS with AVX-512 kernels, called from two threads at once, returned wrong blocks in one of
-twenty products: 4 of 54 runs of `sff depth` failed, and others were wrong without a word.
+twenty products: 4 of 54 runs of `sff depth` failed, and others were silently wrong.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from rendered import even, plane, render
 
@@ -11,12 +10,11 @@ from sff_ros.core.focus.measure import POOLING, FocusVolume, measure_contrast
 from sff_ros.core.focus.peak import Evidence, gather_evidence
 from sff_ros.core.focus.subslice import refine_long_sweep
 
-Map = npt.NDArray[np.float32]
 TRUTH = plane(10.0, 28.0)
 
 
 def measured(slices: int, noise: float = 1.0) -> tuple[FocusVolume, Evidence]:
-    """Return the evidence of a plane from 10 to 28 of 40, whatever the number of slices."""
+    """Return the evidence of a plane from 10 to 28 of 40, for any number of slices."""
     stack = render(TRUTH, even(0, 40, slices), growth_px=0.3, noise=noise)
     volume = FocusVolume(
         np.stack([measure_contrast(image, POOLING) for image in stack]),

@@ -29,7 +29,7 @@ def noise(seed: int, shape: tuple[int, ...] = (SIDE, SIDE)) -> FloatMap:
 
 
 def layer(grey: npt.ArrayLike, dioptres: npt.ArrayLike, alpha: npt.ArrayLike = 1.0) -> Layer:
-    """A layer of SIDE x SIDE from whatever broadcasts to that."""
+    """A layer of SIDE x SIDE from anything that broadcasts to it."""
     shape = (SIDE, SIDE)
     planes = [np.broadcast_to(np.asarray(a, np.float32), shape) for a in (grey, alpha, dioptres)]
     level, cover, inverse = planes
