@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sff_ros.cli.predict import predict_folder
-from sff_ros.cli.report.images import confidence_picture, depth_picture, position_picture
+from sff_ros.cli.report.images import confidence_image, depth_image, position_image
 from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.alignment.aligner import MODELS, Alignment, align, as_alignment
 from sff_ros.core.alignment.motion import MUCH_MOVING
@@ -213,17 +213,17 @@ def _write(stage: Path, stack: RecordedStack, focus_map: FocusMap, min_confidenc
     sharp = rectifier.picture(focus_map.all_in_focus())
     write_tiff(stage / 'index.tiff', estimate.position)
     write_tiff(stage / 'confidence.tiff', estimate.confidence)
-    write_png(stage / 'confidence.png', confidence_picture(estimate.confidence))
+    write_png(stage / 'confidence.png', confidence_image(estimate.confidence))
     write_png(stage / 'all_in_focus.png', sharp)
     dioptres = focus_map.dioptres_for(stack.intrinsics)
     if dioptres is None:
         sure = estimate.confidence >= min_confidence
-        write_png(stage / 'depth.png', position_picture(estimate.position, sure))
+        write_png(stage / 'depth.png', position_image(estimate.position, sure))
         return 'no depth.tiff, no cloud.ply: focus distances are unknown'
     depth_m = metric_depth(dioptres, estimate.confidence, min_confidence=min_confidence)
     depth_m = rectifier.map(depth_m, np.nan)
     write_tiff(stage / 'depth.tiff', depth_m)
-    write_png(stage / 'depth.png', depth_picture(depth_m))
+    write_png(stage / 'depth.png', depth_image(depth_m))
     if not stack.intrinsics.is_calibrated:
         return 'no cloud.ply: camera_matrix is zero or not given'
     if not np.isfinite(depth_m).any():

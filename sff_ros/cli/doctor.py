@@ -1,4 +1,4 @@
-"""`sff doctor`: what is installed, what works, how well and how fast."""
+"""`sff doctor`: check the installation, accuracy and speed."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from sff_ros.inference.tensorrt.build import load_library
 from sff_ros.inference.tensorrt.engine_cache import EngineCache
 from sff_ros.inference.tensorrt.program import find_gpu, load_cudart
 
-HELP = 'Check this installation: what is there, what works, how well and how fast.'
+HELP = 'Check this installation: components, accuracy and speed.'
 EPILOG = """\
-Every backend that loads runs on a built-in stack of known depth and is compared with the network
-in ONNX Runtime. Exit code 1: something that is installed does not work. What is not installed,
-or needs a GPU that is not there, is only named.
+Every available backend runs on a built-in stack of known depth and is compared with the network
+in ONNX Runtime. Exit code 1: an installed component does not work. Components that are not
+installed, or need a missing GPU, are only listed.
 """
 SHIPPED = ('fast_gru.onnx', 'fast_gru_fp16.onnx', 'ddl.onnx', 'fast_gru.safetensors')
 REFERENCE = 'onnx'
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run `sff doctor`; it returns 1 where something does not work."""
+    """Run `sff doctor`; return 1 if something does not work."""
     print(f'sff {__version__}')
     for name, found in facts():
         print(f'  {name:<10} {found}')
@@ -54,18 +54,18 @@ def run(args: argparse.Namespace) -> int:
     faults += [fault for trial in trials for fault in trial.faults]
     for fault in faults:
         print(f'FAULT: {fault}')
-    print(f'{len(faults)} faults' if faults else 'all that is installed works')
+    print(f'{len(faults)} faults' if faults else 'all installed components work')
     return 1 if faults else 0
 
 
 def facts() -> Iterable[tuple[str, str]]:
-    """Yield name and state of what the package stands on."""
+    """Yield name and state of each dependency."""
     yield 'python', f'{platform.python_version()}, {platform.system()} {platform.machine()}'
     yield 'numpy', np.__version__
     yield 'opencv', cv2.__version__
     ros = importlib.util.find_spec('rclpy') is not None
-    distro = os.environ.get('ROS_DISTRO', 'sourced by no setup file')
-    yield 'ros', f'rclpy is there, {distro}' if ros else 'rclpy is not there: no nodes, only sff'
+    distro = os.environ.get('ROS_DISTRO', 'ROS_DISTRO not set')
+    yield 'ros', f'rclpy installed, {distro}' if ros else 'rclpy not installed: no nodes, only sff'
     yield 'gpu', _or_reason(_gpu)
     yield 'tensorrt', _or_reason(_tensorrt)
     cache = EngineCache()
@@ -73,7 +73,7 @@ def facts() -> Iterable[tuple[str, str]]:
 
 
 def try_all(known: KnownStack) -> list[Trial]:
-    """Try every backend; the one that others are compared with comes first."""
+    """Try every backend, the reference first."""
     first = try_backend(REFERENCE, known, None, show_progress())
     others = [
         try_backend(name, known, None if name == 'peak' else first.position, show_progress())
@@ -93,16 +93,16 @@ def _tensorrt() -> str:
     return f'{library.__name__} {library.__version__}'
 
 
-def _or_reason(tell: Callable[[], str]) -> str:
-    """Return what is told, or why there is nothing to tell."""
+def _or_reason(describe: Callable[[], str]) -> str:
+    """Return a description, or why there is none."""
     try:
-        return tell()
+        return describe()
     except ModelError as err:
         return f'none: {err}'
 
 
 def _check_models() -> list[str]:
-    """Print the models that came with the package; return what is wrong with them."""
+    """Print the models shipped with the package; return their faults."""
     faults = []
     print('models')
     for name in SHIPPED:

@@ -1,4 +1,4 @@
-"""`sff engine`: build TensorRT engines before they are needed, list them, delete them."""
+"""`sff engine`: build, list or delete TensorRT engines."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from sff_ros.inference.warm_up import Size
 
 HELP = 'Build, list or clear the TensorRT engines in ~/.cache/sff_ros.'
 EPILOG = """\
-An engine holds for one picture size, one GPU, one TensorRT, one driver and one model; whatever
-of that changes, another one is built, by itself, when it is first needed. `sff engine build`
-does so beforehand, on the machine that it will run on.
+An engine is specific to image size, GPU, TensorRT version, driver and model; if any of these
+changes, a new one is built automatically on first use. `sff engine build` builds it in advance,
+on the machine that it will run on.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `sff engine`."""
     verbs = parser.add_subparsers(dest='action', metavar='ACTION', required=True)
-    build = verbs.add_parser('build', help='Build the engines of a picture size.')
+    build = verbs.add_parser('build', help='Build the engines for an image size.')
     build.add_argument(
-        '--size', metavar='WxH', default='640x480', help='of the pictures (default: %(default)s)'
+        '--size', metavar='WxH', default='640x480', help='of the images (default: %(default)s)'
     )
     build.add_argument(
         '--model', metavar='FILE', type=Path, help='.onnx file (default: the one shipped)'
     )
-    verbs.add_parser('list', help='List the engines that are kept.')
-    verbs.add_parser('clear', help='Delete the engines that are kept.')
+    verbs.add_parser('list', help='List the cached engines.')
+    verbs.add_parser('clear', help='Delete the cached engines.')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         SffError: there is no GPU, or the build failed.
-        OSError: the cache cannot be changed.
+        OSError: the cache cannot be written.
     """
     cache = EngineCache()
     if args.action == 'build':
@@ -59,7 +59,7 @@ def parse_size(text: str) -> Size:
     """Return height and width for 'WxH'.
 
     Raises:
-        ConfigError: it is something else.
+        ConfigError: any other format.
     """
     width, _, height = text.partition('x')
     if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
@@ -68,7 +68,7 @@ def parse_size(text: str) -> Size:
 
 
 def describe(entry: CacheEntry) -> str:
-    """Say in one line what an engine is for, or what is wrong with its file."""
+    """Describe in one line what an engine is for, or the fault of its file."""
     name = entry.path.name[:12]
     if entry.fault:
         return f'  {name}  unusable: the file {entry.fault}'
@@ -83,7 +83,7 @@ def describe(entry: CacheEntry) -> str:
 
 
 def show_progress() -> Callable[[str, float], None]:
-    """Return a listener that rewrites one line on a terminal, and is silent elsewhere."""
+    """Return a callback that updates one line on a terminal; silent otherwise."""
     shown = [-1]
 
     def progress(what: str, share: float) -> None:
@@ -97,8 +97,8 @@ def show_progress() -> Callable[[str, float], None]:
 
 
 def _build(size: Size, model: Path) -> None:
-    """Build the engines of a size, unless they are kept, and try them."""
-    # Only here: list and clear must work where the rest of the backend does not.
+    """Build the engines for a size, unless cached, and try them."""
+    # Imported here: list and clear must work where the rest of the backend does not.
     from sff_ros.inference.tensorrt.backend import open_tensorrt
 
     backend = open_tensorrt(model)
@@ -108,6 +108,6 @@ def _build(size: Size, model: Path) -> None:
     backend.build(size, show_progress())
     elapsed = time.monotonic() - begin
     for built in backend.engines:
-        where = 'kept from before' if built.loaded else f'built in {built.build_s:.1f} s'
+        where = 'from the cache' if built.loaded else f'built in {built.build_s:.1f} s'
         print(f'  {built.name} {built.precision}: {where}{built.note and f", {built.note}"}')
     print(f'ready after {elapsed:.1f} s')

@@ -1,4 +1,4 @@
-"""`sff export`: from the weights of a training to the files that the nodes run."""
+"""`sff export`: convert trained weights to the model files of the nodes."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 from sff_ros.errors import ModelError
 
-HELP = 'Make of trained weights the model files that the nodes run.'
+HELP = 'Convert trained weights to the model files of the nodes.'
 EPILOG = """\
-CHECKPOINT is checkpoint.pt of `sff train`, of which the running average is taken, or a
+CHECKPOINT is checkpoint.pt of `sff train`, whose running average is used, or a
 fast_gru.safetensors of an earlier export. DIR receives
   fast_gru.onnx         the network, for the backends onnx and tensorrt
   fast_gru_fp16.onnx    the same with convolutions in fp16, for the backend tensorrt
   ddl.onnx              the focus measure of one slice, for the backend tensorrt
   fast_gru.safetensors  the weights alone, for the backend torch
-Each graph is compared with PyTorch first; files of these names are replaced only after that.
+Each graph is first compared with PyTorch; existing files are replaced only after that.
 """
 
 
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     """Run `sff export`.
 
     Raises:
-        SffError: the weights are not those of the network; nothing was written.
+        SffError: the weights do not fit the network; nothing was written.
         OSError: DIR cannot be written.
     """
     try:
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _weights(path: Path) -> Mapping[str, Any]:
-    """Return the weights that a file holds."""
+    """Return the weights of a file."""
     from sff_ros.network.checkpoint import read_checkpoint, read_safetensors
 
     if path.suffix == '.safetensors':

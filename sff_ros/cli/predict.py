@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.cli.report.images import prediction_picture
+from sff_ros.cli.report.images import prediction_image
 from sff_ros.core.image import FloatMap
 from sff_ros.errors import ModelError
 from sff_ros.files.atomic_folder import staged_folder
@@ -43,7 +43,7 @@ def predict_folder(folder: Path, out: Path, checkpoint: Path, iterations: int | 
     prediction = _predict(checkpoint, pictures, iterations)
     with staged_folder(out) as stage:
         write_tiff(stage / TIFF, prediction)
-        write_png(stage / PNG, prediction_picture(prediction))
+        write_png(stage / PNG, prediction_image(prediction))
     print(f"{out}: {TIFF} in the units of the checkpoint's data set, {PNG}")
     return 0
 

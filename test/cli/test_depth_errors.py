@@ -25,7 +25,7 @@ from sff_ros.files.camera_info import write_camera_info
         (['in', '--out', 'out', '--camera-info', 'gone.yaml'], r'gone\.yaml: cannot be read'),
         (['in', '--out', 'out', '--camera-info', 'twice.yaml'],
          r'twice\.yaml is for 80x64, the pictures of in are 40x32'),
-        (['in', '--out', 'in'], '--out in holds the input'),
+        (['in', '--out', 'in'], '--out in is the input folder'),
         (['in', '--out', 'twice.yaml'], r'--out twice\.yaml: twice\.yaml is a file, not a folder'),
         (['in', '--out', 'twice.yaml/out'], r'twice\.yaml is a file, not a folder'),
     ],

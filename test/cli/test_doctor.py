@@ -30,14 +30,14 @@ def silent(what: str, share: float) -> None:
     """Listen to no progress."""
 
 
-def test_the_stack_is_the_same_every_time_and_sharp_where_it_says(known: KnownStack) -> None:
+def test_the_stack_is_deterministic_and_sharp_at_its_ground_truth(known: KnownStack) -> None:
     again = known_stack()
     images = [slice_.image for slice_ in known.stack.slices]
     assert len(images) == SLICES
     assert images[0].shape == (HEIGHT, WIDTH, 3)
     for mine, other in zip(images, again.stack.slices, strict=True):
         np.testing.assert_array_equal(mine, other.image)
-    boards = known.truth[HEIGHT // 2 :]
+    boards = known.ground_truth[HEIGHT // 2 :]
     assert np.unique(boards).tolist() == pytest.approx([3.0, 7.2, 11.5])
     for left, sharpest in ((20, 3), (230, 7)):  # boards at 3 and 7.2
         part = [image[260:460, left : left + 180, 0].astype(float) for image in images]
@@ -46,10 +46,10 @@ def test_the_stack_is_the_same_every_time_and_sharp_where_it_says(known: KnownSt
 
 
 def test_the_classical_backend_passes(known: KnownStack) -> None:
-    trial = try_backend('peak', known, known.truth, silent)
+    trial = try_backend('peak', known, known.ground_truth, silent)
     assert trial.loaded
     assert trial.wrong < 0.12
-    assert trial.unlike == trial.wrong  # the truth was its reference
+    assert trial.unlike == trial.wrong  # ground truth was its reference
     assert trial.latency_s > 0
     assert trial.what == 'peak fp32'
 
@@ -138,7 +138,7 @@ def test_exit_code_and_print(
     lines = capsys.readouterr().out.splitlines()
     assert 10 <= len(lines) <= 30
     assert lines[0].startswith('sff ')
-    assert lines[-1] == ('all that is installed works' if good else '1 faults')
+    assert lines[-1] == ('all installed components work' if good else '1 faults')
     assert ('FAULT: torch does not work: why' in lines) is not good
 
 

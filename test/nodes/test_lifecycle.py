@@ -113,7 +113,7 @@ def test_cycles_leak_nothing(start: StartGraph, transitions: tuple[int, ...], cy
     # The nodes' own memory, to the megabyte; what a network's library keeps is measured beside it.
     graph = start(*ALL, capture_node=SMALL, inference_node={'backend': 'peak'})
     depth = graph.collect(Image, 'depth/image_rect')
-    wait(lambda: depth, 'a depth picture')
+    wait(lambda: depth, 'a depth image')
     before_mb = cycle(graph, 3, *transitions)  # caches are warm after these
     threads, before = sorted(t.name for t in threading.enumerate()), endpoints(graph)
     after_mb = cycle(graph, cycles, *transitions)
@@ -121,13 +121,13 @@ def test_cycles_leak_nothing(start: StartGraph, transitions: tuple[int, ...], cy
     wait(lambda: endpoints(graph) == before, f'the endpoints {before}, not {endpoints(graph)}')
     assert after_mb - before_mb < 5
     depth.clear()
-    wait(lambda: depth, 'a depth picture after all that')
+    wait(lambda: depth, 'a depth image after all that')
 
 
 def test_nothing_is_published_while_inactive(start: StartGraph) -> None:
     graph = start(*ALL, capture_node=SMALL)
     depth, slices = graph.collect(Image, 'depth/image_rect'), graph.collect(Image, 'stack/image')
-    wait(lambda: depth, 'a depth picture')
+    wait(lambda: depth, 'a depth image')
     assert graph.change_state('capture_node', DEACTIVATE)
     graph.status('capture_node', 'anything', lambda s: True)  # what was under way has arrived
     slices.clear()

@@ -99,7 +99,7 @@ def try_backend(
         loaded=True,
         expected=expected,
         position=position,
-        wrong=_apart(position, known.truth),
+        wrong=_apart(position, known.ground_truth),
         unlike=None if reference is None else _apart(position, reference),
         latency_s=latency_s,
         precision=spec.precision,

@@ -1,4 +1,4 @@
-"""The focal stack that `sff doctor` tries backends on: made on the spot, of known truth."""
+"""The synthetic focal stack with ground truth that `sff doctor` runs backends on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WIDTH, HEIGHT, SLICES = 640, 480, 15
 STEPS = (3.0, 7.2, 11.5)  # slice positions of the three boards in the lower half
 SLOPE = (2.0, 12.0)  # of the plane in the upper half, left to right
 BLUR_PX = 0.45  # growth of the blur's standard deviation a slice
-LEVELS = 29  # blurs that are computed; between two of them pixels are mixed
+LEVELS = 29  # blurs that are computed; pixels are interpolated between two of them
 NOISE = 1.0  # grey levels
 SEED = 7
 
@@ -25,35 +25,35 @@ class KnownStack:
     """A stack and the slice position (H, W) at which each pixel is sharp."""
 
     stack: FocalStack
-    truth: FloatMap
+    ground_truth: FloatMap
 
 
 def known_stack() -> KnownStack:
-    """Render a plane above three boards, all textured; the same whenever it is called."""
+    """Render a plane above three boards, all textured; deterministic."""
     rng = np.random.default_rng(SEED)
-    truth = _positions()
+    ground_truth = _positions()
     sharp = _texture(rng)
-    farthest = float(max(truth.max(), SLICES - 1 - truth.min()))
+    farthest = float(max(ground_truth.max(), SLICES - 1 - ground_truth.min()))
     sigmas = np.linspace(0, farthest * BLUR_PX, LEVELS)
     blurred = np.stack([cv2.GaussianBlur(sharp, (0, 0), s) if s else sharp for s in sigmas])
     slices = []
     for index in range(SLICES):
-        level = abs(truth - np.float32(index)) / np.float32(farthest) * (LEVELS - 1)
-        noise = NOISE * rng.standard_normal(truth.shape, dtype=np.float32)
+        level = abs(ground_truth - np.float32(index)) / np.float32(farthest) * (LEVELS - 1)
+        noise = NOISE * rng.standard_normal(ground_truth.shape, dtype=np.float32)
         grey = _mixed(np.asarray(blurred, np.float32), np.asarray(level, np.float32)) + noise
-        picture = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
-        rgb = np.repeat(picture[..., None], 3, axis=2)
+        image = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+        rgb = np.repeat(image[..., None], 3, axis=2)
         slices.append(Slice(rgb, 1.0 + 0.1 * index, stamp_ns=index, index=index, count=SLICES))
-    return KnownStack(FocalStack(tuple(slices)), truth)
+    return KnownStack(FocalStack(tuple(slices)), ground_truth)
 
 
 def _positions() -> FloatMap:
     """Return (H, W) slice positions of the scene."""
-    truth = np.repeat(np.linspace(*SLOPE, WIDTH, dtype=np.float32)[None], HEIGHT, axis=0)
+    ground_truth = np.repeat(np.linspace(*SLOPE, WIDTH, dtype=np.float32)[None], HEIGHT, axis=0)
     for place, position in enumerate(STEPS):
         left, right = place * WIDTH // len(STEPS), (place + 1) * WIDTH // len(STEPS)
-        truth[HEIGHT // 2 :, left:right] = position
-    return truth
+        ground_truth[HEIGHT // 2 :, left:right] = position
+    return ground_truth
 
 
 def _texture(rng: np.random.Generator) -> FloatMap:
@@ -68,7 +68,7 @@ def _texture(rng: np.random.Generator) -> FloatMap:
 
 
 def _mixed(blurred: FloatMap, level: npt.NDArray[np.float32]) -> FloatMap:
-    """Return the picture whose pixels have each a blur of their own, between two levels."""
+    """Return the image with a different blur per pixel, interpolated between two levels."""
     low = np.minimum(level.astype(np.intp), LEVELS - 2)[None]
     share = level - low[0]
     below = np.take_along_axis(blurred, low, axis=0)[0]

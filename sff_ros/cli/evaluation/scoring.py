@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
-from sff_ros.cli.evaluation.ground_truth import Truth
+from sff_ros.cli.evaluation.ground_truth import GroundTruth
 from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.depth.metric import metric_depth
 from sff_ros.core.metrics import error_at_coverage, score
@@ -66,7 +66,7 @@ def measure(stack: RecordedStack, backend: DepthBackend) -> tuple[FocusMap, floa
     return focus_map, seconds
 
 
-def judge(focus_map: FocusMap, truth: Truth, seconds: float) -> Row:
+def judge(focus_map: FocusMap, truth: GroundTruth, seconds: float) -> Row:
     """Compare a map with the truth."""
     estimate = focus_map.estimate
     scores = score(estimate.position, truth.index, BAD_SLICES)
@@ -99,7 +99,7 @@ def to_numbers(row: Row) -> dict[str, float | None]:
     return {name: None if math.isnan(v) else round(v, 6) for name, v in asdict(row).items()}
 
 
-def _abs_rel(focus_map: FocusMap, truth: Truth) -> float:
+def _abs_rel(focus_map: FocusMap, truth: GroundTruth) -> float:
     dioptres = focus_map.dioptres
     if dioptres is None or truth.depth_m is None or not np.isfinite(truth.depth_m).any():
         return math.nan
