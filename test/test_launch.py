@@ -85,7 +85,7 @@ def displays() -> dict[str, dict[str, Any]]:
     return {d['Name']: d for d in content['Visualization Manager']['Displays']}
 
 
-def test_rviz_shows_depth_picture_cloud_and_frames() -> None:
+def test_rviz_shows_depth_image_cloud_and_frames() -> None:
     shown = {name: (d['Class'], d.get('Topic', {}).get('Value')) for name, d in displays().items()}
     assert shown == {
         'Grid': ('rviz_default_plugins/Grid', None),
@@ -234,10 +234,10 @@ def test_launched_camera_gives_depth_and_ends_well(composed: str) -> None:
         while len(seen.results) < 2 and time.monotonic() < until:
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=30)
     stop.set()
     watcher.join()
-    assert len(seen.results) >= 2, said
-    assert process.returncode == 0, said
-    assert 'Traceback' not in said
-    assert said.count('process has finished cleanly') >= (1 if composed == 'true' else 3), said
+    assert len(seen.results) >= 2, output
+    assert process.returncode == 0, output
+    assert 'Traceback' not in output
+    assert output.count('process has finished cleanly') >= (1 if composed == 'true' else 3), output
