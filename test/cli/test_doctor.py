@@ -1,4 +1,4 @@
-"""`sff doctor`: its stack, its judgement, and what it prints."""
+"""`sff doctor`: its stack, its verdicts and its output."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def known() -> KnownStack:
 
 
 def silent(what: str, share: float) -> None:
-    """Listen to no progress."""
+    """Ignore progress."""
 
 
 def test_the_stack_is_deterministic_and_sharp_at_its_ground_truth(known: KnownStack) -> None:
@@ -55,7 +55,7 @@ def test_the_classical_backend_passes(known: KnownStack) -> None:
 
 
 class Shifted(PeakBackend):
-    """Answers a slice too far."""
+    """Returns positions one slice too far."""
 
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
         right = super().infer(volume, context)
@@ -63,7 +63,7 @@ class Shifted(PeakBackend):
 
 
 class Failing(PeakBackend):
-    """Loads, and then does not run."""
+    """Loads, but fails to run."""
 
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
         raise ModelError('out of GPU memory')

@@ -1,4 +1,4 @@
-"""`sff engine`, where there is no GPU: sizes, the cache, and what is refused."""
+"""`sff engine` without a GPU: sizes, the cache and errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every score against numbers worked out by hand."""
+"""Every metric against hand-computed values."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from sff_ros.errors import StackError
 from sff_ros.files.image import read_image, write_png
 
 GREY, RGB = (32, 40), (32, 40, 3)
-# A smooth image, which JPEG keeps well and cannot squeeze into a handful of bytes.
+# A smooth image, which JPEG preserves well and cannot compress to a few bytes.
 SMOOTH = cv2.GaussianBlur(texture(0, (64, 80, 3)), (0, 0), 3)
 
 

@@ -1,4 +1,4 @@
-"""Where capture_node has its intrinsics from, and where it keeps new ones."""
+"""The source of capture_node's intrinsics, and where new ones are saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""States of the nodes' lives, and what they leave behind."""
+"""Lifecycle states of the nodes, and cleanup."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def resident_mb() -> float:
 
 
 def endpoints(graph: Graph) -> dict[str, tuple[int, int]]:
-    """Publishers and subscribers by topic, as the graph knows them."""
+    """Publishers and subscribers by topic in the ROS graph."""
     tester = graph.tester
     return {
         name: (tester.count_publishers(name), tester.count_subscribers(name))
@@ -93,7 +93,7 @@ def endpoints(graph: Graph) -> dict[str, tuple[int, int]]:
 
 
 def cycle(graph: Graph, times: int, *transitions: int) -> float:
-    """Go through transitions; return the least resident memory after any cycle, MB."""
+    """Cycle through transitions; return the least resident memory after any cycle, MB."""
     resident = []
     for _ in range(times):
         for transition in transitions:

@@ -1,4 +1,4 @@
-"""The quick renderer beside the exact one of core."""
+"""The fast renderer compared with the exact one of core."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_it_agrees_with_the_exact_renderer(blur_px: float, seed: int) -> None:
     split = [split_layer(layer, 0.25 / blur_px) for layer in layers]
     for place, image in zip(places, quick, strict=True):
         exact = render(split, (0, 0, SIZE, SIZE), lambda u, p=place: blur_px * abs(u - p))  # type: ignore[misc]
-        inside = np.s_[24:-24, 24:-24]  # what is beyond the border is unknown to both
+        inside = np.s_[24:-24, 24:-24]  # without the unknown area beyond the border
         error = np.abs(np.clip(image, 0, 1) - np.clip(exact, 0, 1))[inside]
         assert error.mean() < 0.012
         assert np.quantile(error, 0.99) < 0.12

@@ -122,7 +122,7 @@ def disc() -> npt.NDArray[np.bool_]:
     [(4, 0.35, 3.5), (4, 1.0, 4), (4, 3.0, 5), (7, 1.0, 3), (7, 3.0, 3), (10, 1.0, 5)],
 )
 def test_depth_edges_are_those_of_a_lens(focus: float, blur_px: float, limit: float) -> None:
-    """A disc at 10 before a wall at 4, whose hidden part the renderer has to make up."""
+    """A disc at 10 before a wall at 4, whose hidden part the renderer must fill in."""
     front, wall, inside = texture(4, 160), texture(5, 90), disc()
     found = take(
         np.where(inside[..., None], front, wall),

@@ -1,4 +1,4 @@
-"""The training loop: learns, resumes where it was, refuses what is not its own."""
+"""The training loop: learns, resumes, rejects checkpoints of other recipes."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_a_bad_batch_does_not_reach_the_weights(trainer_for: MakeTrainer) -> Non
 
 
 def test_two_processes_share_each_step(tmp_path: Path) -> None:
-    """As torchrun starts them: the same weights in the end as from one process."""
+    """As started by torchrun: the same final weights as from one process."""
     script = tmp_path / 'two.py'
     script.write_text(
         'import sys; from pathlib import Path; from dataclasses import replace\n'

@@ -1,4 +1,4 @@
-"""The sharp images: what is blended, of which type, and from which slice."""
+"""The all-in-focus images: blending, types, and the slices they come from."""
 
 from __future__ import annotations
 

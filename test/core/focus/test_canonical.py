@@ -1,4 +1,4 @@
-"""Any sweep, brought to 15 even positions and back."""
+"""Any sweep, resampled to 15 even positions and back."""
 
 from __future__ import annotations
 

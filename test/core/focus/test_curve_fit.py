@@ -1,4 +1,4 @@
-"""Peaks of single curves: accuracy between slices, on any spacing, and what is not believed."""
+"""Peaks of single curves: subslice accuracy, at any spacing, and rejection of noise."""
 
 from __future__ import annotations
 

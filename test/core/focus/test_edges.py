@@ -1,4 +1,4 @@
-"""Depth edges against outlines in the image: moved, kept, and left alone."""
+"""Depth edges against outlines in the image: moved, kept, and unchanged."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def sharpened(position: FloatMap, image: Image) -> FocusEstimate:
 @pytest.mark.parametrize('shift', [-3, -2, 0, 2, 3])
 @pytest.mark.parametrize(('left', 'right'), [(FAR, NEAR), (NEAR, FAR)])
 def test_a_step_moves_to_the_outline(shift: int, left: float, right: float) -> None:
-    """To a pixel: what is on the watershed itself stays with the map."""
+    """To a pixel: pixels on the watershed itself are not reassigned."""
     found = sharpened(step_at(EDGE + shift, left, right), image_of(EDGE, 60, 150))
     wrong = found.position != step_at(EDGE, left, right)
     assert wrong.sum() / HEIGHT <= min(abs(shift), 1.1)
@@ -74,7 +74,7 @@ def test_where_the_outline_is_against_the_map_it_is_trusted_less() -> None:
 
 @pytest.mark.parametrize('slope', [0.1, 0.5, 1.5])
 def test_a_slope_is_no_step(slope: float) -> None:
-    """Slices a pixel; the steepest climbs as much within 3 x 3 pixels as a step does."""
+    """Slices per pixel; the steepest changes as much within 3 x 3 pixels as a step."""
     ramp = np.clip((np.arange(WIDTH) - EDGE) * slope + 40, 0, 80).astype(np.float32)
     before = np.repeat(ramp[None], HEIGHT, axis=0)
     found = sharpened(before, image_of(EDGE, 20, 230))
@@ -116,7 +116,7 @@ def texture(seed: int, brightness: float) -> FloatMap:
 
 @pytest.fixture(scope='module')
 def light() -> list[FloatMap]:
-    """Return a sweep in grey levels; blur grows by 0.6 px of its radius a slice."""
+    """Return a sweep in grey levels; the blur radius grows by 0.6 px per slice."""
     cover = np.where(step_at(EDGE) == NEAR, np.float32(1), np.float32(0))[..., None]
     behind = np.dstack([texture(1, 0.12), np.ones_like(cover)])
     front = np.dstack([texture(2, 0.35) * cover, cover])
@@ -146,12 +146,12 @@ def estimate(light: list[FloatMap], gain: float = 1.0) -> FocusEstimate:
 
 
 def wrong_px(estimate: FocusEstimate) -> float:
-    """Return how wide the band is that lies more than a slice from ground truth, px."""
+    """Return the width of the band more than a slice from ground truth, px."""
     return float((np.abs(estimate.position - step_at(EDGE)) > 1).sum() / HEIGHT)
 
 
 def between_px(estimate: FocusEstimate) -> float:
-    """Return how wide the band is where nothing is: between the two surfaces, px."""
+    """Return the width of the band of false depth between the two surfaces, px."""
     z = estimate.position
     return float(((z > FAR + 0.7) & (z < NEAR - 0.7)).sum() / HEIGHT)
 

@@ -44,7 +44,7 @@ def busy_threads() -> Iterator[None]:
 
 
 def volume(count: int) -> FocusVolume:
-    """A volume of noisy peaks, one to each pixel."""
+    """A volume of noisy peaks, one per pixel."""
     peak = RNG.uniform(0, count - 1, (HEIGHT, WIDTH))
     slices = np.arange(count)[:, None, None, None]
     noise = RNG.uniform(0.1, 0.2, (count, 4, HEIGHT, WIDTH))

@@ -1,4 +1,4 @@
-"""On long sweeps the classical peak gives the fine position, where it is the network's."""
+"""On long sweeps the classical peak refines the network's position where they agree."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_coarse_position_becomes_fine(long_sweep: tuple[FocusVolume, Evidence]
     assert after < 0.5 * before
 
 
-# 40 / 14 slices are a canonical position.
+# A canonical position is 40 / 14 slices.
 @pytest.mark.parametrize(('off', 'taken'), [(0.3, True), (2.3, True), (3.5, False), (-9, False)])
 def test_another_surface_is_left_to_the_network(
     long_sweep: tuple[FocusVolume, Evidence], off: float, taken: bool

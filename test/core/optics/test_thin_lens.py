@@ -168,7 +168,7 @@ def test_background_in_focus_is_seen_through_a_blurred_near_edge() -> None:
     contrast = np.ptp(image[20:60, :, 0], axis=0)
     edge = SIDE // 2 - 8
     assert contrast[edge - 6] == pytest.approx(0, abs=1e-3)
-    # 1 px inside the outline, where an image plus a depth map would have nothing to show
+    # 1 px inside the outline, which an image plus a depth map could not render
     assert 0.2 < contrast[edge - 1] < 0.5 < contrast[edge + 1] < 0.8
     assert contrast[edge + 6] == pytest.approx(np.ptp(image[20:60, -1, 0]), abs=1e-3)
 
