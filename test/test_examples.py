@@ -14,7 +14,7 @@ from walls import FOCUS, LEFT, LEFT_M, RIGHT, RIGHT_M, SIZE, D, K, write_walls
 
 import sff_ros
 from sff_ros.core.depth.rectify import Rectifier
-from sff_ros.files.image import read_picture
+from sff_ros.files.image import read_image
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 HEAVY = ('cv2', 'numpy', 'onnxruntime', 'rclpy', 'torch', 'yaml')
@@ -139,7 +139,7 @@ def test_stack_to_depth_writes_images_of_the_dome(tmp_path: Path) -> None:
     done = run_python('-W', 'error', EXAMPLE, str(DOME), '--out', str(out))
     assert (done.returncode, done.stderr) == (0, '')
     assert done.stdout == f'{out}: confidence.png, position.png\n'
-    position = read_picture(out / 'position.png')
+    position = read_image(out / 'position.png')
     assert position.dtype == np.uint8
     assert position.shape == sff_ros.read_stack(DOME).image(0).shape[:2]
     assert int(position.max()) - int(position.min()) > 150
@@ -149,10 +149,10 @@ def test_stack_to_depth_writes_millimetres_where_focus_is_known(tmp_path: Path) 
     folder, out = write_walls(tmp_path / 'walls', FOCUS + K), tmp_path / 'out'
     done = run_python('-W', 'error', EXAMPLE, str(folder), '--out', str(out))
     assert (done.returncode, done.stderr) == (0, '')
-    depth_mm = read_picture(out / 'depth.png')
+    depth_mm = read_image(out / 'depth.png')
     assert depth_mm.dtype == np.uint16
     assert medians(depth_mm) == pytest.approx([1000 * LEFT_M, 1000 * RIGHT_M], rel=0.05)
-    confidence = read_picture(out / 'confidence.png')
+    confidence = read_image(out / 'confidence.png')
     assert min(medians(confidence)) > 127
 
 

@@ -86,7 +86,7 @@ def displays() -> dict[str, dict[str, Any]]:
     return {d['Name']: d for d in content['Visualization Manager']['Displays']}
 
 
-def test_rviz_shows_depth_picture_cloud_and_frames() -> None:
+def test_rviz_shows_depth_image_cloud_and_frames() -> None:
     shown = {name: (d['Class'], d.get('Topic', {}).get('Value')) for name, d in displays().items()}
     assert shown == {
         'Grid': ('rviz_default_plugins/Grid', None),

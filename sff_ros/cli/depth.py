@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sff_ros.cli.evaluation.alignment_check import checked_alignment
-from sff_ros.cli.report.images import confidence_picture, depth_picture, position_picture
+from sff_ros.cli.report.images import confidence_image, depth_image, position_image
 from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.alignment.aligner import ALIGNMENTS, MODELS, Alignment
 from sff_ros.core.alignment.motion import MUCH_MOVING
@@ -167,16 +167,16 @@ def _write(stage: Path, stack: RecordedStack, focus_map: FocusMap, config: Depth
     sharp = rectified.all_in_focus()
     write_tiff(stage / 'index.tiff', estimate.position)
     write_tiff(stage / 'confidence.tiff', estimate.confidence)
-    write_png(stage / 'confidence.png', confidence_picture(estimate.confidence))
+    write_png(stage / 'confidence.png', confidence_image(estimate.confidence))
     write_png(stage / 'all_in_focus.png', sharp)
     focus = rectified.focus()
     if focus is None:
         sure = is_sure(estimate.confidence, config)
-        write_png(stage / 'depth.png', position_picture(estimate.position, sure))
+        write_png(stage / 'depth.png', position_image(estimate.position, sure))
         return 'no depth.tiff, no cloud.ply: focus distances are unknown'
     depth = pipeline.depth(focus, config)
     write_tiff(stage / 'depth.tiff', depth.depth_m)
-    write_png(stage / 'depth.png', depth_picture(depth.depth_m))
+    write_png(stage / 'depth.png', depth_image(depth.depth_m))
     if not depth.camera.is_calibrated:
         return 'no cloud.ply: camera_matrix is zero or not given'
     if not depth.valid.any():

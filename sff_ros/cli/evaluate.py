@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sff_ros.cli.evaluation.alignment_check import checked_alignment
-from sff_ros.cli.evaluation.ground_truth import Truth, read_truth, truth_path
+from sff_ros.cli.evaluation.ground_truth import GroundTruth, ground_truth_path, read_ground_truth
 from sff_ros.cli.evaluation.scoring import Row, judge, mean_row, measure, to_numbers
-from sff_ros.cli.report.evaluation_plot import evaluation_picture
+from sff_ros.cli.report.evaluation_plot import evaluation_plot
 from sff_ros.cli.report.evaluation_table import markdown
 from sff_ros.core.alignment.aligner import ALIGNMENTS
 from sff_ros.core.image import FloatMap
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         OSError: DIR cannot be written.
     """
     names = stack_names(args.folders)
-    truths = [truth_path(folder) for folder in args.folders]
+    truths = [ground_truth_path(folder) for folder in args.folders]
     backends = _open(args.backends, args.model)
     if args.out is None:
         rows = list(evaluate(dict(zip(names, truths, strict=True)), backends, None, args.align))
@@ -116,7 +116,7 @@ def evaluate(
     for name, path in truths.items():
         stack = read_stack(path.parents[1])
         how = checked_alignment(align, stack)
-        truth = read_truth(path, _shape(stack), stack.focus_dpt, _field(stack))
+        truth = read_ground_truth(path, _shape(stack), stack.focus_dpt, _field(stack))
         for backend_name, backend in backends.items():
             try:
                 focus_map, seconds = measure(stack, backend, how)
@@ -180,9 +180,9 @@ def _field(stack: RecordedStack) -> FloatMap | None:
     return field_map(stack.intrinsics, stack.field_dpt)
 
 
-def _draw(path: Path, stack: RecordedStack, focus_map: FocusMap, truth: Truth) -> None:
+def _draw(path: Path, stack: RecordedStack, focus_map: FocusMap, truth: GroundTruth) -> None:
     sharp = stack.as_8_bit(focus_map.all_in_focus())
-    write_png(path, evaluation_picture(sharp, truth.index, focus_map.estimate.position))
+    write_png(path, evaluation_plot(sharp, truth.index, focus_map.estimate.position))
 
 
 def _json(rows: Sequence[tuple[str, str, Row]]) -> str:

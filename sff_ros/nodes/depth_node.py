@@ -158,7 +158,7 @@ class DepthNode(LifecycleNode):
     def _on_error(self, err: Exception) -> None:
         """Count what was refused; the node goes on."""
         self._statistics.count('refused_maps')
-        self._statistics.complain(str(err) or type(err).__name__)
+        self._statistics.warn(str(err) or type(err).__name__)
         self.get_logger().warning(
             str(err) or type(err).__name__, throttle_duration_sec=_WARN_EVERY_S
         )

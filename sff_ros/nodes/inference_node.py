@@ -187,7 +187,7 @@ class InferenceNode(LifecycleNode):
         """Count a slice that was refused, or a failure of the backend; the node goes on."""
         self._statistics.count('refused_slices' if isinstance(err, StackError) else 'failures')
         trouble = str(err) or type(err).__name__
-        self._statistics.complain(trouble)
+        self._statistics.warn(trouble)
         self.get_logger().warning(trouble, throttle_duration_sec=_WARN_EVERY_S)
 
     def _on_reload(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:

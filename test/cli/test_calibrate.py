@@ -165,7 +165,7 @@ def test_show_prints_and_draws(
     assert main(['calibrate', 'show', str(lens_yaml), '--plot', str(tmp_path / 'p.png')]) == 0
     said = capsys.readouterr().out
     assert said.startswith('grade: CALIBRATED (0.0')
-    for line in ('camera: simulated lens 0', 'breathing: ', 'play: 2', 'settling: '):
+    for line in ('camera: simulated lens 0', 'breathing: ', 'backlash: 2', 'settling: '):
         assert f'\n{line}' in said
     for picture in (tmp_path / 'p.png', lens_yaml.parent / 'lens.png'):
         drawn = cv2.imread(str(picture))

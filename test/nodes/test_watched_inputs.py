@@ -1,4 +1,4 @@
-"""What a node says when an input is missing or does not fit."""
+"""The diagnostics of missing or incompatible inputs."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def test_an_input_that_nobody_publishes_is_named(
     status = graph.status(
         f'{namespace}/inference_node'.lstrip('/'),
         'that three inputs are missing',
-        lambda s: s.message.count('nobody publishes') == 3,
+        lambda s: s.message.count('no publisher of') == 3,
     )
     assert status.level == status.WARN
     for topic in ('stack/image', 'stack/camera_info', 'stack/focus'):
-        assert f'nobody publishes {before}/{topic} for' in status.message
+        assert f'no publisher of {before}/{topic} for' in status.message
 
 
 def test_every_input_of_depth_node_is_watched(start: StartGraph, clock: SimulatedTime) -> None:
@@ -55,9 +55,9 @@ def test_every_input_of_depth_node_is_watched(start: StartGraph, clock: Simulate
     status = graph.status(
         'depth_node',
         'that four inputs are missing',
-        lambda s: s.message.count('nobody publishes') == 4,
+        lambda s: s.message.count('no publisher of') == 4,
     )
-    topics = [part.split()[2] for part in status.message.split('; ')]
+    topics = [part.split()[3] for part in status.message.split('; ')]
     assert topics == [
         '/focus_map/image',
         '/focus_map/confidence',
@@ -110,7 +110,7 @@ def test_a_publisher_whose_qos_does_not_fit_is_named(
     best_effort = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
     graph.tester.create_publisher(Image, 'stack/image', best_effort, event_callbacks=SILENT)
     graph.says(
-        'inference_node', 'a publisher of /stack/image offers another QoS (RELIABILITY) for'
+        'inference_node', 'a publisher of /stack/image has incompatible QoS (RELIABILITY) for'
     )
 
 
@@ -121,9 +121,9 @@ def test_a_misfit_is_forgotten_when_it_goes_away(start: StartGraph, clock: Simul
     misfit = graph.tester.create_publisher(
         JointState, 'stack/focus', best_effort, event_callbacks=SILENT
     )
-    graph.says('inference_node', 'a publisher of /stack/focus offers another QoS')
+    graph.says('inference_node', 'a publisher of /stack/focus has incompatible QoS')
     graph.tester.destroy_publisher(misfit)
-    graph.says('inference_node', 'nobody publishes /stack/focus for')
+    graph.says('inference_node', 'no publisher of /stack/focus for')
 
 
 def test_patience_is_a_parameter(start: StartGraph, clock: SimulatedTime) -> None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
-from sff_ros.cli.evaluation.ground_truth import Truth
+from sff_ros.cli.evaluation.ground_truth import GroundTruth
 from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.alignment.aligner import Alignment
 from sff_ros.core.metrics import error_at_coverage, score
@@ -69,7 +69,7 @@ def measure(
     return focus_map, seconds
 
 
-def judge(focus_map: FocusMap, truth: Truth, seconds: float) -> Row:
+def judge(focus_map: FocusMap, truth: GroundTruth, seconds: float) -> Row:
     """Compare a map with the truth."""
     estimate = focus_map.estimate
     scores = score(estimate.position, truth.index, BAD_SLICES)
@@ -102,7 +102,7 @@ def to_numbers(row: Row) -> dict[str, float | None]:
     return {name: None if math.isnan(v) else round(v, 6) for name, v in asdict(row).items()}
 
 
-def _abs_rel(focus_map: FocusMap, truth: Truth) -> float:
+def _abs_rel(focus_map: FocusMap, truth: GroundTruth) -> float:
     """Compare the depth of every pixel, sure or not, rectified as `sff depth` writes it."""
     pipeline = DepthPipeline()
     rectified = pipeline.rectify(focus_map)
