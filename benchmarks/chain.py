@@ -1,4 +1,4 @@
-"""The nodes on the simulated camera at 30 frames a second: what is lost, how late, how large.
+"""The nodes on the simulated camera at 30 frames a second: losses, latency, memory.
 
 ./run python benchmarks/chain.py --sweeps 200
 ./run python benchmarks/chain.py --sweeps 60 --composed
@@ -48,7 +48,7 @@ def main() -> int:
 
 
 class Clock:
-    """Listens until so many sweeps came out, and a little longer for what is late."""
+    """Listens until enough sweeps arrived, and a little longer for late ones."""
 
     def __init__(self, seen: Seen, sweeps: int) -> None:
         self.seen = seen
@@ -62,7 +62,7 @@ class Clock:
         return self.last - self.first
 
     def go_on(self) -> bool:
-        """Tell whether to go on."""
+        """Return whether to continue."""
         now = time.monotonic()
         if not self.first and self.seen.results:
             self.first = now
@@ -72,7 +72,7 @@ class Clock:
 
 
 def peak_mb(pid: int) -> float:
-    """Return the largest resident memory a process has had, MB."""
+    """Return the peak resident memory of a process, MB."""
     for line in Path(f'/proc/{pid}/status').read_text().splitlines():
         if line.startswith('VmHWM'):
             return round(int(line.split()[1]) / 1024, 1)
@@ -82,7 +82,7 @@ def peak_mb(pid: int) -> float:
 def figures(
     seen: Seen, sweeps: int, seconds: float, peaks: dict[str, float], codes: list[int]
 ) -> dict[str, object]:
-    """Return what is printed."""
+    """Return the results to print."""
     latency = np.array(seen.latencies_s) * 1e3
     capture, inference = seen.diagnostics['capture_node'], seen.diagnostics['inference_node']
     return {

@@ -19,7 +19,7 @@ RUNS = 100
 
 
 def main() -> None:
-    """Time the way of depth_node, message included."""
+    """Time the code path of depth_node, message included."""
     rng = np.random.default_rng(0)
     builder = CloudBuilder(Intrinsics(640, 480, 1159.0, 1159.0, 319.5, 239.5))
     depth = rng.uniform(0.3, 0.8, (480, 640)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""How long one slice's focus measure takes, on one core.
+"""Time of the focus measure of one slice, on one core.
 
 python benchmarks/ddl.py --width 640 --height 480
 """

@@ -1,9 +1,9 @@
-"""Print how far depth is off in pixels of blur, on planes and on the table, for several lenses.
+"""Print the depth error in pixels of blur, on planes and on the table scene, for several lenses.
 
     ./run python benchmarks/depth_error.py [--backend NAME]
 
-`sff plan` expects what this prints: the error in dioptres is that many pixels over the pixels of
-blur that the lens makes of a dioptre.
+`sff plan` assumes this error: in dioptres it is the error in pixels over the lens's pixels of blur
+per dioptre.
 """
 
 from __future__ import annotations
@@ -39,22 +39,25 @@ AUTOMATIC = SweepConfig(num_slices=0)
 
 
 def sweep(config: SimulatedConfig) -> FocalStack:
-    """Take a sweep of as many slices as the depth of field asks for."""
+    """Take a sweep of as many slices as the depth of field requires."""
     camera = LensCamera(SimulatedLens(config), None, LensConfig())
     order = plan_sweep(AUTOMATIC, camera).order(0)
     return FocalStack(tuple(camera.capture(focus, i, len(order)) for i, focus in enumerate(order)))
 
 
 def error_px(
-    backend: DepthBackend, stack: FocalStack, truth_dpt: npt.NDArray[np.float32], lens: ThinLens
+    backend: DepthBackend,
+    stack: FocalStack,
+    ground_truth_dpt: npt.NDArray[np.float32],
+    lens: ThinLens,
 ) -> tuple[float, float]:
-    """Return the mean error in pixels of blur where the map is sure, and the share of those."""
+    """Return the mean error in pixels of blur at confident pixels, and the share of those."""
     found = ShapeFromFocus(backend).estimate(stack)
     dioptres = found.dioptres
     assert dioptres is not None
     sure = (found.estimate.confidence >= 0.5) & np.isfinite(dioptres)
-    error = np.abs(dioptres - truth_dpt)[sure]
-    middle = float(np.median(truth_dpt))
+    error = np.abs(dioptres - ground_truth_dpt)[sure]
+    middle = float(np.median(ground_truth_dpt))
     return float(error.mean()) * lens.blur_diameter_px(middle + 1, middle), float(sure.mean())
 
 

@@ -1,9 +1,9 @@
-"""How much the error grows where the same scene is swept or exposed in another way.
+"""Increase of the error if the same scene is swept or exposed differently.
 
 ./run python benchmarks/invariance.py SCENES --blur-px 0.6
 
-SCENES is a folder of pairs as for `sff render`. Errors are in fifteenths of the sweep whatever the
-number of slices, so that they can be compared; each line is the ratio to 15 even slices, of the
+SCENES is a folder of pairs as for `sff render`. Errors are in fifteenths of the sweep for any
+number of slices, so that they are comparable; each line is the ratio to 15 even slices, of the
 means over all scenes.
 """
 
@@ -15,23 +15,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from sff_ros.cli.render import pairs
 from sff_ros.core.focus.canonical import POSITIONS, canonical_places
+from sff_ros.core.image import FloatMap, Floats, RgbImage
 from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.files.depth_map import read_map
-from sff_ros.files.image import read_picture
+from sff_ros.files.image import read_image
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.choice import open_backend
 from sff_ros.pipeline import ShapeFromFocus
 from sff_ros.training.rgbd import render_rgbd, spread_places
 
 LAST = POSITIONS - 1
-Stack = list[npt.NDArray[np.uint8]]
-Places = npt.NDArray[np.float64]
-Map = npt.NDArray[np.float32]
+Stack = list[RgbImage]
 
 EVEN = np.linspace(0, LAST, POSITIONS)
 
@@ -44,12 +42,12 @@ def main() -> None:
     args = parser.parse_args()
     backend = open_backend(args.backend)
     errors: dict[str, list[float]] = {}
-    for picture, depth in pairs(args.scenes):
-        sharp = np.asarray(read_picture(picture), np.uint8)
-        truth = spread_places(read_map(depth), POSITIONS)
-        for name, stack, places in sweeps(sharp, truth, args.blur_px):
-            errors.setdefault(name, []).append(error_of(backend, stack, places, truth))
-        print(picture.stem, file=sys.stderr, flush=True)
+    for image, depth in pairs(args.scenes):
+        sharp = np.asarray(read_image(image), np.uint8)
+        ground_truth = spread_places(read_map(depth), POSITIONS)
+        for name, stack, places in sweeps(sharp, ground_truth, args.blur_px):
+            errors.setdefault(name, []).append(error_of(backend, stack, places, ground_truth))
+        print(image.stem, file=sys.stderr, flush=True)
     means = {name: float(np.mean(values)) for name, values in errors.items()}
     print('| sweep | error, canonical positions | ratio |\n|---|---:|---:|')
     for name, error in means.items():
@@ -58,12 +56,12 @@ def main() -> None:
 
 
 def sweeps(
-    sharp: npt.NDArray[np.uint8], truth: Map, blur_px: float
-) -> Iterator[tuple[str, Stack, Places]]:
+    sharp: RgbImage, ground_truth: FloatMap, blur_px: float
+) -> Iterator[tuple[str, Stack, Floats]]:
     """Yield name, stack and focus positions of each sweep of a scene."""
 
-    def taken(places: Places, picture: npt.NDArray[np.uint8] = sharp) -> Stack:
-        return list(render_rgbd(picture, truth, places.tolist(), blur_px, noise=1.0, seed=1))
+    def taken(places: Floats, image: RgbImage = sharp) -> Stack:
+        return list(render_rgbd(image, ground_truth, places.tolist(), blur_px, noise=1.0, seed=1))
 
     usual = taken(EVEN)
     yield '15 slices', usual, EVEN
@@ -76,13 +74,13 @@ def sweeps(
         places = np.concatenate([[0], np.cumsum(step) / step.sum() * LAST])
         yield f'15 slices, {name} steps of up to 3:1', taken(places), places
     yield '15 slices, exposure x 0.5', [np.rint(s / 2).astype(np.uint8) for s in usual], EVEN
-    # Half as bright first: doubled, nothing is clipped.
+    # Half as bright first, so that doubling does not clip.
     dark = taken(EVEN, np.rint(sharp / 2.2).astype(np.uint8))
     yield '15 slices, half exposure', dark, EVEN
     yield '15 slices, half exposure taken twice', [2 * s for s in dark], EVEN
 
 
-def error_of(backend: DepthBackend, stack: Stack, places: Places, truth: Map) -> float:
+def error_of(backend: DepthBackend, stack: Stack, places: Floats, ground_truth: FloatMap) -> float:
     """Return the mean absolute error in canonical positions."""
     slices = (
         Slice(image, LensState(place), k, k, len(stack))
@@ -91,7 +89,7 @@ def error_of(backend: DepthBackend, stack: Stack, places: Places, truth: Map) ->
     position = ShapeFromFocus(backend).estimate(FocalStack(tuple(slices))).estimate.position
     found = np.interp(position, np.arange(len(places)), canonical_places(places))
     found = LAST - found if places[0] > places[-1] else found
-    return float(np.abs(found - truth).mean())
+    return float(np.abs(found - ground_truth).mean())
 
 
 if __name__ == '__main__':

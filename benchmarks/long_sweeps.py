@@ -1,9 +1,9 @@
-"""How the time of an estimate grows with the number of slices, on one core.
+"""Growth of the estimation time with the number of slices, on one core.
 
 python benchmarks/long_sweeps.py [--side 192] [--repeats 3]
 
 Prints the processor time of the fit of the focus curves and of the whole classical estimate, and
-their time a slice over that of the shortest sweep: 1 is linear growth.
+their time per slice over that of the shortest sweep: 1 is linear growth.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Draw what each stage of the method makes of a stack: the figures of docs/method.md.
+"""Draw the result of each stage of the method: the figures of docs/method.md.
 
-python benchmarks/method_figures.py STACK [--weights FILE] [--out DIR]
-Needs PyTorch, safetensors and matplotlib. STACK: images as for `sff depth`, cut to 16 px.
+./run python benchmarks/method_figures.py STACK [--weights FILE] [--out DIR]
+`./run python` installs what it needs. STACK: images as for `sff depth`, cut to 16 px.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -24,7 +24,7 @@ from sff_ros.core.focus.curve_fit import fit_curves
 from sff_ros.core.focus.measure import DILATIONS, POOLING, FocusVolume, measure_contrast
 from sff_ros.core.focus.peak import MEDIUM, Evidence, gather_evidence
 from sff_ros.core.focus.template_bank import FALL, extend
-from sff_ros.core.image import FloatMap, RgbImage, to_grey
+from sff_ros.core.image import AnyFloats, FloatMap, RgbImage, to_grey
 from sff_ros.files.stack import read_stack
 from sff_ros.inference.shipped import shipped_model
 from sff_ros.network.checkpoint import assign_weights, read_checkpoint, read_safetensors
@@ -33,15 +33,15 @@ from sff_ros.network.fast_gru import SIZE_MULTIPLE, FastGru, Predictions, confid
 PAPER = 255
 GAP = 6  # px between panels
 SHOWN = 5  # slices of the sweep
-# Kinds of pixels that are looked at, and their colours.
+# Kinds of example pixels, and their colours.
 MARKS = {'textured': 'tab:red', 'weak texture': 'darkorange', 'at a depth edge': 'tab:cyan'}
-Floats: TypeAlias = 'npt.NDArray[np.floating[Any]]'
+
 Pixel = tuple[int, int]  # row, column of the pooled maps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stages:
-    """What every stage made of one sweep; `start` is the classical map, canonical (h, w)."""
+    """The result of every stage for one sweep; `start` is the classical map, canonical (h, w)."""
 
     images: Sequence[RgbImage]
     volume: FocusVolume
@@ -62,18 +62,18 @@ def main() -> None:
     stages = run(args.stack, args.weights or shipped_model('fast_gru.safetensors'))
     pixels = pick_pixels(stages)
     args.out.mkdir(parents=True, exist_ok=True)
-    pictures = {
+    images = {
         'sweep': sweep_figure(stages),
         'ddl': ddl_figure(stages),
         'stages': stages_figure(stages),
         'edge': stages_figure(stages, around=pixels['at a depth edge']),
         'curves': curves_figure(stages, pixels),
     }
-    for name, picture in pictures.items():
+    for name, image in images.items():
         path = args.out / f'method_{name}.png'
-        _, data = cv2.imencode('.png', picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
+        _, data = cv2.imencode('.png', image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
         path.write_bytes(data.tobytes())
-        print(f'{path}: {picture.shape[1]}x{picture.shape[0]} px, {len(data)} bytes')
+        print(f'{path}: {image.shape[1]}x{image.shape[0]} px, {len(data)} bytes')
 
 
 # ---- the stages
@@ -115,9 +115,9 @@ def values(tensor: torch.Tensor) -> FloatMap:
 
 
 def pick_pixels(stages: Stages) -> dict[str, Pixel]:
-    """Choose the pixels to look at, all inside the sweep, by what the classical method found.
+    """Choose example pixels, all inside the sweep, by the classical result.
 
-    Textured: the most information amid a plane. Weak texture: among the faintest fifth, a noisy
+    Textured: the most information within a plane. Weak texture: among the faintest fifth, a noisy
     curve. Depth edge: the largest step where one peak does not explain the curve.
     """
     e = stages.evidence
@@ -143,7 +143,7 @@ def pick_pixels(stages: Stages) -> dict[str, Pixel]:
 
 
 def sweep_figure(stages: Stages) -> RgbImage:
-    """Slices of the sweep, and the picture that is sharp everywhere."""
+    """Slices of the sweep, and the all-in-focus image."""
     last = len(stages.images) - 1
     chosen = [round(k * last / (SHOWN - 1)) for k in range(SHOWN)]
     tiles = [panel(stages.images[i], f'slice {i} of 0 .. {last}', 300) for i in chosen]
@@ -154,7 +154,7 @@ def ddl_figure(stages: Stages) -> RgbImage:
     """One slice and its response to each dilation, on one scale."""
     middle = len(stages.images) // 2
     responses = stages.volume.responses[middle]
-    # Colours change with the root, or what is weak would be black.
+    # Colours change with the square root, or weak responses would be black.
     colours = ramp(cv2.COLORMAP_INFERNO)[np.sqrt(np.linspace(0, 255**2, 256)).astype(np.intp)]
     scale = Scale(0.0, float(np.quantile(responses, 0.995)), 'response', colours)
     named = {f'DDL, r = {r} px': m for r, m in zip(DILATIONS, responses, strict=True)}
@@ -183,21 +183,21 @@ def stages_figure(stages: Stages, around: Pixel | None = None) -> RgbImage:
     return add_scale(add_scale(grid(tiles, 4), positions), sure)
 
 
-def part(picture: RgbImage, size: tuple[int, int], around: Pixel | None) -> RgbImage:
-    """Cut out a sixth of the sides around a pixel, if any, in full resolution."""
+def part(image: RgbImage, size: tuple[int, int], around: Pixel | None) -> RgbImage:
+    """Crop a sixth of the sides around a pixel, if any, at full resolution."""
     if around is None:
-        return picture
-    times = size[0] // picture.shape[0]
+        return image
+    times = size[0] // image.shape[0]
     top, left = (
         min(max(POOLING * at - side // 12, 0), side - side // 6)
         for at, side in zip(around, size, strict=True)
     )
-    large = picture.repeat(times, axis=0).repeat(times, axis=1)
+    large = image.repeat(times, axis=0).repeat(times, axis=1)
     return large[top : top + size[0] // 6, left : left + size[1] // 6]
 
 
 def curves_figure(stages: Stages, pixels: dict[str, Pixel]) -> RgbImage:
-    """Where the pixels are; their focus curves, the classical fit and the network's answer."""
+    """The example pixels; their focus curves, the classical fit and the network's result."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -222,7 +222,7 @@ def curves_figure(stages: Stages, pixels: dict[str, Pixel]) -> RgbImage:
 
 
 def draw_curve(plot: Any, stages: Stages, curves: FloatMap, at: Pixel) -> None:
-    """Plot one focus curve along canonical positions, and what was made of it."""
+    """Plot one focus curve along canonical positions, and its estimates."""
     axis = stages.volume.axis
     places = canonical_places(axis)
     curve = curves[:, at[0], at[1]] - curves[:, at[0], at[1]].min()
@@ -232,7 +232,7 @@ def draw_curve(plot: Any, stages: Stages, curves: FloatMap, at: Pixel) -> None:
     peak = fit.position[at[0] * curves.shape[2] + at[1]]
     centre = extend(places, np.array([float(peak)]))
     dense = np.linspace(-1, POSITIONS, 200)
-    plot.plot(dense, best_template(places, curve, centre, dense), label='classical fit')
+    plot.plot(dense, best_fit(places, curve, centre, dense), label='classical fit')
     plot.axvline(stages.start[at], ls='--', label='classical map')
     here = (POOLING * at[0], POOLING * at[1])
     position = float(values(stages.predictions.position)[here])
@@ -242,16 +242,16 @@ def draw_curve(plot: Any, stages: Stages, curves: FloatMap, at: Pixel) -> None:
     plot.set(xlim=(-1, POSITIONS), ylim=(-0.15, 1.3), xlabel='canonical position', yticks=(0, 1))
 
 
-def best_template(places: Floats, curve: Floats, centre: Floats, dense: Floats) -> Floats:
+def best_fit(axis: AnyFloats, curve: AnyFloats, centre: AnyFloats, dense: AnyFloats) -> AnyFloats:
     """Return gain and offset times the template of the best width, least squares."""
 
-    def template(x: Floats, width: float) -> Floats:
+    def template(x: AnyFloats, width: float) -> AnyFloats:
         falls = 1 / (1 + np.abs((x - centre) / width) ** FALL)
         return np.stack([falls, np.ones_like(falls)], axis=1)
 
     fits = []
     for width in np.geomspace(0.5, POSITIONS / 2, 20):
-        gains, misfit, *_ = np.linalg.lstsq(template(places, width), curve, rcond=None)
+        gains, misfit, *_ = np.linalg.lstsq(template(axis, width), curve, rcond=None)
         fits.append((float(misfit.sum()), gains, width))
     _, gains, width = min(fits, key=lambda fit: fit[0])
     return template(dense, width) @ gains
@@ -272,9 +272,9 @@ def coloured(map_: npt.NDArray[Any], scale: Scale, steps: int = 60) -> RgbImage:
     return scale.colours[np.rint(steps * share).astype(np.intp) * 255 // steps]
 
 
-def panel(picture: npt.NDArray[Any], title: str, width: int) -> RgbImage:
-    """Bring a picture to a width, with a title above."""
-    colour = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
+def panel(image: npt.NDArray[Any], title: str, width: int) -> RgbImage:
+    """Scale an image to a width, with a title above."""
+    colour = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
     size = (width, round(colour.shape[0] * width / colour.shape[1]))
     bar = 3 * text_size('0', 0.5)[1]
     tile = np.full((size[1] + bar, width, 3), PAPER, np.uint8)
@@ -285,15 +285,15 @@ def panel(picture: npt.NDArray[Any], title: str, width: int) -> RgbImage:
 
 
 def grid(tiles: Sequence[RgbImage], columns: int) -> RgbImage:
-    """Put tiles of one size into full rows, with gaps."""
+    """Arrange tiles of one size in full rows, with gaps."""
     spaced = [np.pad(t, ((0, 0), (0, GAP), (0, 0)), constant_values=PAPER) for t in tiles]
     rows = [np.hstack(spaced[i : i + columns]) for i in range(0, len(spaced), columns)]
     return np.vstack(rows)
 
 
-def fewer_levels(picture: npt.NDArray[Any]) -> RgbImage:
-    """Round to 32 levels a channel: hardly seen, and a PNG takes half as much."""
-    return np.asarray(np.minimum((picture.astype(np.int16) + 4) // 8 * 8, 255), np.uint8)
+def fewer_levels(image: npt.NDArray[Any]) -> RgbImage:
+    """Round to 32 levels per channel: hardly visible, and halves the PNG."""
+    return np.asarray(np.minimum((image.astype(np.int16) + 4) // 8 * 8, 255), np.uint8)
 
 
 if __name__ == '__main__':

@@ -1,7 +1,8 @@
-"""Our network beside the paper's, in one run: time, computation, memory.
+"""Our network and the paper's in comparison: time, computation, memory.
 
-    python benchmarks/network.py [--iterations 32] [--threads 2]
+    ./run python benchmarks/network.py [--iterations 32] [--threads 2]
 
+Needs PyTorch, which `./run python` installs.
 Both see the same 15 slices of 640x480. Ours is the whole answer of backend `onnx` after the last
 slice; the paper's is network/ddl_gru.py with random weights, whose time does not depend on them.
 """
@@ -57,14 +58,14 @@ def main() -> None:
 
 
 def timed(call: Callable[[], object]) -> tuple[float, float]:
-    """Return the seconds that a call takes, on the clock and of the processor."""
+    """Return the wall-clock and processor seconds of a call."""
     wall, cpu = time.perf_counter(), time.process_time()
     call()
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
 def measure_ours(stack: list[Any]) -> tuple[float, float]:
-    """Return the median of ten answers after one to warm up."""
+    """Return the median of ten estimates after one to warm up."""
     from sff_ros.core.focus.all_in_focus import RunningAllInFocus
     from sff_ros.core.focus.measure import FocusVolume
     from sff_ros.inference.choice import open_backend
@@ -97,7 +98,7 @@ def measure_paper(stack: list[Any], iterations: int, threads: int) -> tuple[floa
 
 
 def gmac_of_ours() -> float:
-    """Return the multiplications of all convolutions for one picture, 1e9."""
+    """Return the multiplications of all convolutions for one image, 1e9."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 

@@ -1,4 +1,4 @@
-"""How accurate the classical backend is, beside the usual simple one.
+"""Accuracy of the classical backend, compared with the usual simple method.
 
     python benchmarks/peak_accuracy.py STACK...
 
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from sff_ros.cli.evaluate import evaluate, stack_names, with_means
-from sff_ros.cli.evaluation.ground_truth import truth_path
+from sff_ros.cli.evaluation.ground_truth import ground_truth_path
 from sff_ros.cli.report.evaluation_table import markdown
 from sff_ros.core.focus.estimate import FocusEstimate
 from sff_ros.core.focus.measure import FocusVolume, Responses, measure_ddl
@@ -29,7 +29,7 @@ class SimplePeak:
     spec = ModelSpec('simple', slices=0, size_multiple=1, sha256='', precision='fp32', pooling=1)
 
     def measure(self, image: Image) -> Responses:
-        return cv2.blur(measure_ddl(image, 1).sum(axis=0), (9, 9))[None]  # type: ignore[no-any-return]
+        return np.asarray(cv2.blur(measure_ddl(image, 1).sum(axis=0), (9, 9))[None], np.float32)
 
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
         curves = volume.responses[:, 0]
@@ -51,10 +51,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument('stacks', nargs='+', type=Path)
     stacks = parser.parse_args().stacks
-    truths = {
-        name: truth_path(path) for name, path in zip(stack_names(stacks), stacks, strict=True)
+    ground_truths = {
+        name: ground_truth_path(path)
+        for name, path in zip(stack_names(stacks), stacks, strict=True)
     }
-    rows = list(evaluate(truths, {'simple': SimplePeak(), 'peak': PeakBackend()}, None))
+    rows = list(
+        evaluate(ground_truths, {'simple': SimplePeak(), 'peak': PeakBackend()}, None, 'none')
+    )
     print(markdown(with_means(rows)))
 
 

@@ -16,7 +16,7 @@ RUNS = 3
 
 
 def main() -> None:
-    """Start the demo a few times; print each time and the median."""
+    """Start the demo several times; print each time and the median."""
     seconds = sorted(first_depth_s() for _ in range(RUNS))
     print(json.dumps({'start_to_first_depth_s': {'median': seconds[RUNS // 2], 'all': seconds}}))
 

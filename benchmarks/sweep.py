@@ -1,10 +1,10 @@
-"""Print how long a sweep takes, standing still for each slice and moving, at 30 frames a second.
+"""Print the time of a sweep with stepped and with continuous lens motion, at 30 frames a second.
 
     ./run python benchmarks/sweep.py
 
-The lens is the simulated one, driven by codes. Its step is within 1 % after 45 ms: two frames, but
-for the exposure of half a frame that comes before. Pictures are small, so that rendering them
-does not count.
+The lens is the simulated one, driven by lens codes, which settles to within 1 % in 45 ms: two
+frames, less the half frame of exposure before. Images are small, so that rendering time is
+negligible.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LENS = SimulatedConfig(
 
 
 def open_lens() -> tuple[LensCamera, SimulatedLens]:
-    """Open the lens with a calibration that is its ground truth."""
+    """Open the lens with its true calibration."""
     device = SimulatedLens(LENS)
     ends = (device.true_dioptres(0), device.true_dioptres(1023))
     known = LensCalibration(
@@ -46,7 +46,7 @@ def open_lens() -> tuple[LensCamera, SimulatedLens]:
 
 
 def main() -> None:
-    """Print seconds a stack of 15 slices, and how far labels are off."""
+    """Print seconds per stack of 15 slices, and the error of focus labels."""
     for mode in ('step', 'continuous'):
         camera, device = open_lens()
         plan = plan_sweep(SweepConfig(num_slices=15), camera)
@@ -59,8 +59,8 @@ def main() -> None:
             frames = camera.sweep_continuously(order) if moving else map(camera.capture, order)
             for slice_ in frames:
                 middle_ns = slice_.stamp_ns - device._clock.epoch_ns
-                expected = device.true_dioptres(device._actuator.at(middle_ns))
-                errors.append(slice_.focus_dpt - expected)
+                ground_truth = device.true_dioptres(device._actuator.at(middle_ns))
+                errors.append(slice_.focus_dpt - ground_truth)
                 slices.append(slice_)
             starts.append(slices[0].stamp_ns)
         took_s = [(b - a) * 1e-9 for a, b in itertools.pairwise(starts)]

@@ -28,8 +28,8 @@ ARGUMENTS: dict[str, tuple[str, str, list[str]]] = {
     ),
     'preset': (
         '',
-        'Camera driver to take pictures from: a file of config/cameras, or the path of one like '
-        'these; its values replace those of params_file.',
+        'Camera driver preset: a name in config/cameras, or the path of a similar file; its '
+        'values override those of params_file.',
         [],
     ),
     'stack': ('', 'Directory of images for camera:=folder.', []),
@@ -40,12 +40,12 @@ ARGUMENTS: dict[str, tuple[str, str, list[str]]] = {
     ),
     'params_file': (str(SHARE / 'config' / 'sff.yaml'), 'Parameters of the three nodes.', []),
     'namespace': ('', 'Namespace of nodes and topics.', []),
-    'frame_prefix': ('', 'Put before every frame name, for more than one camera.', []),
+    'frame_prefix': ('', 'Prefix of every frame name, for more than one camera.', []),
     'composed': ('false', 'One process for the three nodes.', ['true', 'false']),
     'rviz': ('false', 'Start RViz.', ['true', 'false']),
     'shm': ('true', 'Fast DDS profile with a large shared-memory segment.', ['true', 'false']),
     'autostart': ('true', 'Configure and activate the nodes.', ['true', 'false']),
-    'respawn': ('false', 'Start a node again when its process ends.', ['true', 'false']),
+    'respawn': ('false', 'Restart a node when its process ends.', ['true', 'false']),
     'log_level': ('info', 'Log level of the nodes.', ['debug', 'info', 'warn', 'error']),
 }
 
@@ -68,8 +68,8 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
 
 def transport(given: dict[str, str]) -> list[LaunchDescriptionEntity]:
-    """Point Fast DDS at the profile, unless the user has one of their own."""
-    # Fast DDS 2 (Humble, Jazzy) knows the first name only; Fast DDS 3 warns about it.
+    """Point Fast DDS to the profile, unless the user has set one."""
+    # Fast DDS 2 (Humble, Jazzy) only supports the first name; Fast DDS 3 warns about it.
     old = os.environ.get('ROS_DISTRO', '') in ('humble', 'iron', 'jazzy')
     name = 'FASTRTPS_DEFAULT_PROFILES_FILE' if old else 'FASTDDS_DEFAULT_PROFILES_FILE'
     if given['shm'] == 'false' or os.environ.get(name):
@@ -78,7 +78,7 @@ def transport(given: dict[str, str]) -> list[LaunchDescriptionEntity]:
 
 
 def overrides(given: dict[str, str]) -> dict[str, dict[str, object]]:
-    """Return the parameters that launch arguments set, by node; an empty one sets nothing."""
+    """Return the parameters set by launch arguments, by node; empty arguments set nothing."""
     autostart = given['autostart'] == 'true'
     capture: dict[str, object] = {'autostart': autostart}
     inference: dict[str, object] = {'autostart': autostart}
@@ -100,7 +100,7 @@ def overrides(given: dict[str, str]) -> dict[str, dict[str, object]]:
 
 def nodes(given: dict[str, str]) -> list[LaunchDescriptionEntity]:
     """Return the three nodes, in one process or three."""
-    # One file for all, since a process of three nodes needs parameters by node name.
+    # One file for all, because a process of three nodes needs parameters by node name.
     by_node = {f'/**/{k}': {'ros__parameters': v} for k, v in overrides(given).items()}
     file = written(yaml.safe_dump(by_node), '.yaml')
     composed = given['composed'] == 'true'
@@ -121,7 +121,7 @@ def nodes(given: dict[str, str]) -> list[LaunchDescriptionEntity]:
 
 
 def parameter_files(given: dict[str, str]) -> list[str]:
-    """Return the files of parameters, the later ones counting more."""
+    """Return the parameter files; later ones override earlier ones."""
     files = {'params_file': given['params_file']}
     preset = given['preset']
     if preset:
@@ -160,7 +160,7 @@ def frames(given: dict[str, str]) -> list[LaunchDescriptionEntity]:
 
 
 def rviz(given: dict[str, str]) -> list[LaunchDescriptionEntity]:
-    """Return RViz, looking at this camera's topics and frame."""
+    """Return RViz, configured for this camera's topics and frame."""
     if given['rviz'] == 'false':
         return []
     if not installed('rviz2'):
@@ -175,7 +175,7 @@ def rviz(given: dict[str, str]) -> list[LaunchDescriptionEntity]:
 
 
 def written(text: str, ending: str) -> str:
-    """Write a file beside the logs of this launch, where it stays for whoever reads them."""
+    """Write a file to the log folder of this launch, where it is kept."""
     folder = launch_config.log_dir
     with tempfile.NamedTemporaryFile(
         'w', prefix='sff_', suffix=ending, dir=folder, delete=False
@@ -185,7 +185,7 @@ def written(text: str, ending: str) -> str:
 
 
 def installed(package: str) -> bool:
-    """Tell whether a ROS package is there."""
+    """Return whether a ROS package is installed."""
     try:
         get_package_share_directory(package)
     except PackageNotFoundError:

@@ -1,8 +1,8 @@
-"""Every error this package raises on purpose."""
+"""Every error that this package raises deliberately."""
 
 
 class SffError(Exception):
-    """Base of all errors with a one-line message that names the thing and what was expected."""
+    """Base of all errors; the message is one line, naming the subject and what was expected."""
 
 
 class ConfigError(SffError):
@@ -10,11 +10,11 @@ class ConfigError(SffError):
 
 
 class CameraError(SffError):
-    """A camera cannot be opened, read or asked for what was asked."""
+    """A camera cannot be opened or read, or does not support the request."""
 
 
 class CameraLostError(CameraError):
-    """A camera is gone, as when its cable is pulled; it must be opened anew."""
+    """A camera was disconnected, e.g. unplugged; it must be reopened."""
 
 
 class CalibrationError(SffError):

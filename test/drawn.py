@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from sff_ros.core.image import FloatMap, Floats, RgbImage
 from sff_ros.training.render import render_sweep
 from sff_ros.training.scenes import draw_scene, visible
 from sff_ros.training.textures import Textures
@@ -13,15 +13,11 @@ SIZE = 128
 BLUR_PX, NOISE = 0.8, 1.0
 EVEN = np.linspace(0, 14, 15)
 
-Places = npt.NDArray[np.float64]
-Map = npt.NDArray[np.float32]
-Picture = npt.NDArray[np.uint8]
 
-
-def drawn(seed: int, places: Places = EVEN, gain: float = 1.0) -> tuple[list[Picture], Map]:
-    """Return the slices at these canonical positions, and (SIZE, SIZE) truth in such positions."""
+def drawn(seed: int, places: Floats = EVEN, gain: float = 1.0) -> tuple[list[RgbImage], FloatMap]:
+    """Return slices at canonical positions, and (SIZE, SIZE) ground truth in such positions."""
     layers = draw_scene(np.random.default_rng(seed), Textures(), SIZE)
-    _, truth = visible(layers, SIZE)
+    _, ground_truth = visible(layers, SIZE)
     sweep = np.clip(render_sweep(layers, places.tolist(), BLUR_PX, SIZE), 0, 1) * 200 + 10
     noise = np.random.default_rng(1).normal(0, NOISE, sweep.shape)
-    return list(np.clip(np.rint(gain * (sweep + noise)), 0, 255).astype(np.uint8)), truth
+    return list(np.clip(np.rint(gain * (sweep + noise)), 0, 255).astype(np.uint8)), ground_truth

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 import numpy as np
 
 from sff_ros.cameras.lens_device import CodeRange, Frame
-from sff_ros.cameras.ramp import STEP_S, Ramp
 from sff_ros.cameras.simulated.frame_clock import FrameClock
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.optics.lens_calibration import LensCalibration
@@ -69,26 +67,6 @@ class Mechanics:
         self._time_ns = time_ns
 
 
-class SteppedClock(FrameClock):
-    """A clock without real time that calls others as it advances.
-
-    Attributes:
-        ticks: what is called every STEP_S.
-    """
-
-    def __init__(self, frame_rate: float) -> None:
-        super().__init__(frame_rate, realtime=False)
-        self.ticks: list[Callable[[], object]] = []
-
-    def finish(self, start_ns: int) -> int:
-        step_ns = round(STEP_S * 1e9)
-        while self._virtual_ns + step_ns < start_ns + self.exposure_ns:
-            self._virtual_ns += step_ns
-            for tick in self.ticks:
-                tick()
-        return super().finish(start_ns)
-
-
 class FakeLens:
     """Follows the LensDevice protocol; an image's level is the lens's position times LEVELS.
 
@@ -115,7 +93,7 @@ class FakeLens:
         self.lose: set[int] = set()
         self.closed = 0
         self._frames = 0
-        self.clock = FrameClock(rate_hz) if realtime else SteppedClock(rate_hz)
+        self.clock = FrameClock(rate_hz, realtime)
         self.period_ns = self.clock.period_ns
         self._mechanics = Mechanics(high / 2, backlash, lag_s)
 
@@ -143,18 +121,3 @@ class FakeLens:
 
     def close(self) -> None:
         self.closed += 1
-
-
-def ramp_of(device: FakeLens) -> type[Ramp]:
-    """Return a Ramp that leads the lens by the stepped clock of its device, without a thread."""
-    assert isinstance(device.clock, SteppedClock)
-    ticks = device.clock.ticks
-
-    class SteppedRamp(Ramp):
-        def __enter__(self) -> None:
-            ticks.append(self.step)
-
-        def __exit__(self, *_: object) -> None:
-            ticks.remove(self.step)
-
-    return SteppedRamp

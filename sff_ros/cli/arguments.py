@@ -1,4 +1,4 @@
-"""The parameters of capture_node, as files and options give them to a command."""
+"""The parameters of capture_node, from the files and options of a command."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ NODES = ('capture_node', '**')
 
 
 def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare which camera a command works with, in the way of ROS."""
+    """Declare the camera arguments of a command, with ROS conventions."""
     parser.add_argument(
         '--params-file',
         metavar='YAML',
         type=Path,
         action='append',
         default=[],
-        help="parameters of capture_node, as for `ros2 launch`: the camera's; may be repeated",
+        help='parameters of capture_node, as for `ros2 launch`; may be repeated',
     )
     parser.add_argument(
         '-p',
@@ -31,12 +31,12 @@ def add_camera_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='NAME:=VALUE',
         action='append',
         default=[],
-        help='one of them, e.g. -p camera:=v4l2 -p v4l2.device:=/dev/video0',
+        help='one parameter, e.g. -p camera:=v4l2 -p v4l2.device:=/dev/video0',
     )
 
 
 def read_capture_config(args: argparse.Namespace) -> CaptureConfig:
-    """Return capture_node's parameters; what comes later wins.
+    """Return capture_node's parameters; later values override earlier ones.
 
     Raises:
         ConfigError: a file or value is malformed, or a name is unknown.
@@ -55,7 +55,7 @@ def read_capture_config(args: argparse.Namespace) -> CaptureConfig:
 
 
 def _value(name: str, text: str, given: str) -> object:
-    """Return a value as its parameter wants it: on a command line 0 may be a name, or 0.0."""
+    """Return a value in the type of its parameter: on a command line 0 may be a name, or 0.0."""
     kind = next((kind for known, _, _, kind in walk(CaptureConfig) if known == name), None)
     try:
         value = yaml.safe_load(text)

@@ -14,7 +14,7 @@ from sff_ros.cameras.open import open_device
 from sff_ros.cli.arguments import add_camera_arguments, read_capture_config
 from sff_ros.cli.calibrate_lens import live_sweeps, recorded_sweeps
 from sff_ros.cli.report.board_pdf import board_pdf
-from sff_ros.cli.report.calibration_plot import calibration_picture
+from sff_ros.cli.report.calibration_plot import calibration_plot
 from sff_ros.cli.report.calibration_text import describe, describe_fit
 from sff_ros.core.calibration.charuco import Board
 from sff_ros.core.calibration.from_board import calibrate_lens
@@ -193,7 +193,7 @@ def _lens(args: argparse.Namespace) -> None:
     print('\n'.join((*describe_fit(report), '', *describe(calibration))))
     write_lens(args.out, calibration)
     if args.plot:
-        write_png(args.plot, calibration_picture(calibration, report))
+        write_png(args.plot, calibration_plot(calibration, report))
     print(f'{args.out}: set lens.file of capture_node to it')
 
 
@@ -201,5 +201,5 @@ def _show(args: argparse.Namespace) -> None:
     calibration = read_lens(args.file)
     print('\n'.join(describe(calibration)))
     if args.plot:
-        write_png(args.plot, calibration_picture(calibration, None))
+        write_png(args.plot, calibration_plot(calibration, None))
         print(args.plot)

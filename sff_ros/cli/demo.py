@@ -1,4 +1,4 @@
-"""`sff demo`: the nodes over real DDS for a while, and what came out of them."""
+"""`sff demo`: run the nodes over DDS for a while and record their output."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from sff_ros.inference.choice import AUTO, BACKENDS
 if TYPE_CHECKING:
     from sff_ros.nodes.observer import Seen
 
-HELP = 'Run the camera, inference and depth nodes for a while and keep what they publish.'
-_FIRST_RESULT_S = 60.0  # patience for the first depth
+HELP = 'Run the camera, inference and depth nodes for a while and save what they publish.'
+_FIRST_RESULT_S = 60.0  # timeout for the first depth
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,20 +38,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--seconds', type=float, default=10.0, help='how long (default: 10)')
     parser.add_argument('--out', type=Path, default=Path('out'), help='folder (default: out)')
     parser.add_argument('--camera', choices=('simulated', 'folder'), default='simulated')
-    parser.add_argument('--stack', type=Path, help='folder of pictures, for --camera folder')
+    parser.add_argument('--stack', type=Path, help='folder of images, for --camera folder')
     parser.add_argument(
         '--backend',
         choices=(AUTO, *BACKENDS),
         default=AUTO,
-        help='what computes the focus map (default: the best that loads)',
+        help='backend of the focus map (default: the best available)',
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run `sff demo`; 0 only if depth came out.
+    """Run `sff demo`; return 0 only if depth was received.
 
     Raises:
-        SffError: wrong arguments or pictures, or the nodes could not start or gave nothing.
+        SffError: invalid arguments or images, or the nodes did not start or published nothing.
     """
     parameters = _node_parameters(args)
     out = checked_out(args.out, args.stack)
@@ -64,14 +64,14 @@ def run(args: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) != signal.SIG_IGN:
-            # A flag, not an exception: that could come out of the middle of a callback.
+            # A flag, not an exception, which could be raised in the middle of a callback.
             signal.signal(number, lambda *_: stop.set())
     seen = Seen()
     with _nodes(parameters) as process:
         observe(seen, _Watch(seen, process, args.seconds, stop).go_on)
     _show('\n')
     if not seen.results or (seen.depth_m is not None and not any(seen.valid)):
-        raise SffError(f'no depth came out of {len(seen.results)} sweeps')
+        raise SffError(f'no depth in {len(seen.results)} sweeps')
     with staged_folder(out) as stage:
         metrics = write_report(stage, seen)
         written = sorted(path.name for path in stage.iterdir())
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _node_parameters(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """Return the parameters that the arguments ask for, by node."""
+    """Return the parameters set by the arguments, by node."""
     if args.seconds <= 0:
         raise ConfigError(f'--seconds is {args.seconds:g}; allowed: more than 0')
     inference = {'backend': args.backend}
@@ -92,14 +92,14 @@ def _node_parameters(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     if args.stack is None:
         raise ConfigError('--camera folder needs --stack DIR')
     folder = args.stack.expanduser().resolve()
-    read_stack(folder)  # says what is wrong with it in this program's one line
+    read_stack(folder)  # so that an invalid stack is reported here, in one line
     capture = {'camera': 'folder', 'folder.path': str(folder)}
     return {'capture_node': capture, 'inference_node': inference}
 
 
 @contextmanager
 def _nodes(parameters: dict[str, dict[str, Any]]) -> Iterator[subprocess.Popen[str]]:
-    """Run the three nodes in a process of their own while the block lasts."""
+    """Run the three nodes in a separate process during the block."""
     by_node = {f'/**/{node}': {'ros__parameters': v} for node, v in parameters.items()}
     with tempfile.TemporaryDirectory(prefix='sff_demo_') as scratch:
         file = Path(scratch) / 'parameters.yaml'
@@ -109,7 +109,7 @@ def _nodes(parameters: dict[str, dict[str, Any]]) -> Iterator[subprocess.Popen[s
             [*program, '--params-file', str(file), '--log-level', 'warn'],
             env={**os.environ, 'PYTHONUNBUFFERED': '1'},
             text=True,
-            start_new_session=True,  # Ctrl-C is for this program, which then stops that one
+            start_new_session=True,  # Ctrl-C reaches this program only, which stops the nodes
         )
         try:
             yield process
@@ -122,7 +122,7 @@ def _nodes(parameters: dict[str, dict[str, Any]]) -> Iterator[subprocess.Popen[s
 
 
 class _Watch:
-    """Decides how long to listen, and tells how it goes."""
+    """Decides how long to listen, and shows progress."""
 
     def __init__(
         self,
@@ -140,10 +140,10 @@ class _Watch:
         self._shown = 0.0
 
     def go_on(self) -> bool:
-        """Return whether to go on: for the given time from the first result, or till a signal.
+        """Return whether to continue: for the given time from the first result, or till a signal.
 
         Raises:
-            SffError: the nodes ended, or nothing came out.
+            SffError: the nodes ended, or published no depth in time.
         """
         if self._stop.is_set():
             return False
@@ -155,8 +155,8 @@ class _Watch:
             self._first = now
             _show(f'first depth after {elapsed:.1f} s\n')
         if not self._first and elapsed > max(self._seconds, _FIRST_RESULT_S):
-            said = '; '.join(f'{n}: {t}' for n, t in self._seen.trouble.items() if t)
-            raise SffError(f'no depth in {elapsed:.0f} s ({said or "no node complains"})')
+            problems = '; '.join(f'{n}: {t}' for n, t in self._seen.problems.items() if t)
+            raise SffError(f'no depth in {elapsed:.0f} s ({problems or "all nodes report OK"})')
         if now - self._shown > 0.5:
             self._shown = now
             _show(_progress(self._seen, elapsed))

@@ -7,16 +7,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from sff_ros.cli.report.images import confidence_picture, depth_picture, position_picture
+from sff_ros.cli.evaluation.alignment_check import checked_alignment
+from sff_ros.cli.report.images import confidence_image, depth_image, position_image
 from sff_ros.config.nodes import DepthConfig
-from sff_ros.core.alignment.aligner import MODELS, Alignment, align, as_alignment
+from sff_ros.core.alignment.aligner import ALIGNMENTS, MODELS, Alignment
 from sff_ros.core.alignment.motion import MUCH_MOVING
-from sff_ros.core.depth.cloud import unproject
-from sff_ros.core.depth.metric import metric_depth
-from sff_ros.core.depth.rectify import Rectifier
-from sff_ros.core.sweep.stack import FocalStack
+from sff_ros.depth_pipeline import DepthPipeline, is_sure
 from sff_ros.errors import CalibrationError, ConfigError
 from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.camera_info import read_camera_info
@@ -25,7 +21,7 @@ from sff_ros.files.image import write_png
 from sff_ros.files.stack import RecordedStack, read_stack
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.choice import AUTO, choose_backend
-from sff_ros.pipeline import FocusMap, ShapeFromFocus
+from sff_ros.pipeline import FocusMap, ShapeFromFocus, SweepSetup
 
 HELP = 'Compute depth from a folder of pictures of one sweep of the lens.'
 EPILOG = """\
@@ -87,11 +83,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--align',
-        choices=tuple(MODELS),
+        choices=ALIGNMENTS,
         default='auto',
         help='how slices are brought into one frame; breathing: by the scales of stack.yaml; '
-        'similarity, homography: these, and what the pictures show beside; auto: these, and a '
-        'similarity where the pictures show one (default: %(default)s)',
+        'similarity, homography: these, and what the pictures show beside; auto: breathing where '
+        'stack.yaml gives focus distances or scales, else similarity (default: %(default)s)',
     )
     parser.add_argument(
         '--model',
@@ -114,14 +110,15 @@ def run(args: argparse.Namespace) -> int:
     out = checked_out(args.out, args.folder)
     if args.iterations is not None:
         raise ConfigError("--iterations is of the paper's network, which `sff predict` runs")
-    limit = DepthConfig(min_confidence=args.min_confidence).min_confidence
+    config = DepthConfig(min_confidence=args.min_confidence)
     stack = _open(args.folder, args.camera_info)
+    align = checked_alignment(args.align, stack)
     choice = choose_backend(args.backend, args.model)
     if args.backend == AUTO:
         print(f'backend: {choice}', file=sys.stderr)
-    focus_map = _estimate(choice.backend, stack.focal_stack(), as_alignment(args.align))
+    focus_map = _estimate(choice.backend, stack, align)
     with staged_folder(out) as stage:
-        absent = _write(stage, stack, focus_map, limit)
+        absent = _write(stage, stack, focus_map, config)
         written = [name for name in OUTPUTS if (stage / name).exists()]
     for name in set(OUTPUTS) - set(written):
         (out / name).unlink(missing_ok=True)
@@ -131,29 +128,22 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _estimate(backend: DepthBackend, stack: FocalStack, how: Alignment) -> FocusMap:
-    """Align the slices if asked to, say what came of it, and estimate.
-
-    Raises:
-        ConfigError: the stack does not know what it is asked for.
-    """
-    if how == 'breathing' and all(slice_.lens.warp is None for slice_ in stack.slices):
-        raise ConfigError(
-            '--align breathing: nothing says how the pictures breathe; give scales in stack.yaml, '
-            'or take auto'
-        )
-    aligned = align(stack, how)
-    if aligned.is_moved or how not in ('auto', 'none'):
-        print(f'alignment: {aligned}', file=sys.stderr)
-    focus_map = ShapeFromFocus(backend).estimate(aligned.stack)
+def _estimate(backend: DepthBackend, stack: RecordedStack, how: Alignment) -> FocusMap:
+    """Estimate, and say what came of the alignment."""
+    setup = SweepSetup(stack.intrinsics, align=how)
+    focus_map = ShapeFromFocus(backend).estimate(stack.focal_stack(), setup)
+    alignment = focus_map.alignment
+    if alignment.is_moved or how not in ('auto', 'none'):
+        print(f'alignment: {alignment}', file=sys.stderr)
     if focus_map.moving > MUCH_MOVING:
+        searched = MODELS[alignment.method] is not None
+        hint = '' if searched else '; --align similarity follows an unsteady camera'
         print(
-            f'motion: {focus_map.moving:.0%} of the pixels moved; they have little confidence',
+            f'motion: {focus_map.moving:.0%} of the pixels moved; they have little confidence'
+            f'{hint}',
             file=sys.stderr,
         )
-    estimate = focus_map.estimate
-    confidence = estimate.confidence * aligned.covered
-    return replace(focus_map, estimate=replace(estimate, confidence=confidence))
+    return focus_map
 
 
 def _open(folder: Path, camera_info: Path | None) -> RecordedStack:
@@ -170,28 +160,26 @@ def _open(folder: Path, camera_info: Path | None) -> RecordedStack:
     return replace(stack, intrinsics=intrinsics)
 
 
-def _write(stage: Path, stack: RecordedStack, focus_map: FocusMap, min_confidence: float) -> str:
+def _write(stage: Path, stack: RecordedStack, focus_map: FocusMap, config: DepthConfig) -> str:
     """Write every output that can be; say which cannot, and why."""
-    rectifier = Rectifier(stack.intrinsics)
-    estimate = focus_map.estimate
-    sharp = rectifier.picture(focus_map.all_in_focus())
+    pipeline, estimate = DepthPipeline(), focus_map.estimate
+    rectified = pipeline.rectify(focus_map)
+    sharp = rectified.all_in_focus()
     write_tiff(stage / 'index.tiff', estimate.position)
     write_tiff(stage / 'confidence.tiff', estimate.confidence)
-    write_png(stage / 'confidence.png', confidence_picture(estimate.confidence))
+    write_png(stage / 'confidence.png', confidence_image(estimate.confidence))
     write_png(stage / 'all_in_focus.png', sharp)
-    dioptres = focus_map.dioptres_for(stack.intrinsics)
-    if dioptres is None:
-        sure = estimate.confidence >= min_confidence
-        write_png(stage / 'depth.png', position_picture(estimate.position, sure))
+    focus = rectified.focus()
+    if focus is None:
+        sure = is_sure(estimate.confidence, config)
+        write_png(stage / 'depth.png', position_image(estimate.position, sure))
         return 'no depth.tiff, no cloud.ply: focus distances are unknown'
-    depth_m = metric_depth(dioptres, estimate.confidence, min_confidence=min_confidence)
-    depth_m = rectifier.map(depth_m, np.nan)
-    write_tiff(stage / 'depth.tiff', depth_m)
-    write_png(stage / 'depth.png', depth_picture(depth_m))
-    if not stack.intrinsics.is_calibrated:
+    depth = pipeline.depth(focus, config)
+    write_tiff(stage / 'depth.tiff', depth.depth_m)
+    write_png(stage / 'depth.png', depth_image(depth.depth_m))
+    if not depth.camera.is_calibrated:
         return 'no cloud.ply: camera_matrix is zero or not given'
-    if not np.isfinite(depth_m).any():
+    if not depth.valid.any():
         return 'no cloud.ply: no pixel has a depth'
-    points_m = unproject(depth_m, stack.intrinsics.rectified())
-    write_ply(stage / 'cloud.ply', points_m, stack.as_8_bit(sharp))
+    write_ply(stage / 'cloud.ply', depth.points(), stack.as_8_bit(sharp))
     return ''

@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     faults += [fault for trial in trials for fault in trial.faults]
     for fault in faults:
         print(f'FAULT: {fault}')
-    print(f'{len(faults)} faults' if faults else 'all that is installed works')
+    print(f'{len(faults)} faults' if faults else 'all installed components work')
     return 1 if faults else 0
 
 
@@ -72,8 +72,8 @@ def facts() -> Iterable[tuple[str, str]]:
     yield 'numpy', np.__version__
     yield 'opencv', cv2.__version__
     ros = importlib.util.find_spec('rclpy') is not None
-    distro = os.environ.get('ROS_DISTRO', 'sourced by no setup file')
-    yield 'ros', f'rclpy is there, {distro}' if ros else 'rclpy is not there: no nodes, only sff'
+    distro = os.environ.get('ROS_DISTRO', 'ROS_DISTRO not set')
+    yield 'ros', f'rclpy installed, {distro}' if ros else 'rclpy not installed: no nodes, only sff'
     yield 'gpu', _or_reason(_gpu)
     yield 'tensorrt', _or_reason(_tensorrt)
     cache = EngineCache()

@@ -1,4 +1,4 @@
-"""`sff engine`: build TensorRT engines before they are needed, list them, delete them."""
+"""`sff engine`: build, list or delete TensorRT engines."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         SffError: there is no GPU, or the build failed.
-        OSError: the cache cannot be changed.
+        OSError: the cache cannot be written.
     """
     cache = EngineCache()
     if args.action == 'build':

@@ -1,4 +1,4 @@
-"""`sff export`: from the weights of a training to the files that the nodes run."""
+"""`sff export`: convert trained weights to the model files of the nodes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ fast_gru.safetensors of an earlier export. DIR receives
   ddl.onnx              the focus measure of one slice, for the backend tensorrt
   *.onnx.json           what each of these graphs is; keep it beside the graph
   fast_gru.safetensors  the weights alone, for the backend torch
-Each graph is compared with PyTorch first; files of these names are replaced only after that.
+Each graph is first compared with PyTorch; existing files are replaced only after that.
 """
 
 
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     """Run `sff export`.
 
     Raises:
-        SffError: the weights are not those of the network; nothing was written.
+        SffError: the weights do not fit the network; nothing was written.
         OSError: DIR cannot be written.
     """
     try:

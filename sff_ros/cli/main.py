@@ -1,4 +1,4 @@
-"""The command `sff`: one module a verb, loaded when it is asked for."""
+"""The command `sff`: one module per verb, loaded on demand."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ VERBS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `sff` and return its exit code: 0 done, 1 failed, 2 wrong usage (by SystemExit)."""
-    # Errors are told in one line here; OpenCV would add its own. Read when cv2 is loaded.
+    # Errors are printed in one line here; OpenCV would add its own. Read when cv2 is loaded.
     os.environ.setdefault('OPENCV_LOG_LEVEL', 'SILENT')
     arguments = sys.argv[1:] if argv is None else list(argv)
     args = _parser(arguments[:1]).parse_args(arguments)
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser(first: Sequence[str]) -> argparse.ArgumentParser:
-    """Build the parser of the verb that is asked for; of all of them where none is."""
+    """Build the parser of the given verb, or of all verbs if none is given."""
     parser = argparse.ArgumentParser(
         prog='sff', description='Depth by shape from focus: from a sweep of the lens to metres.'
     )

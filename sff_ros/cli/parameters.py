@@ -1,4 +1,4 @@
-"""`sff parameters`: every parameter of the nodes, as the Markdown of docs/parameters.md."""
+"""`sff parameters`: every node parameter, as the Markdown of docs/parameters.md."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HELP = 'Print every parameter of the nodes as Markdown.'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Take no arguments."""
+    """Declare that `sff parameters` has no arguments."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -26,9 +26,9 @@ def markdown() -> str:
     lines = [
         '# Parameters',
         '',
-        'Written by `sff parameters` from `sff_ros/config.py`. A parameter marked *live* may be',
+        'Written by `sff parameters` from `sff_ros/config/`. A parameter marked *live* may be',
         'changed while the node is active (`ros2 param set`); the others take effect when it is',
-        'configured. An unknown name or a value that is not allowed stops the node, by name.',
+        'configured. An unknown name or a value that is not allowed is an error at start.',
     ]
     for node, cls in NODE_CONFIGS.items():
         lines += ['', f'## {node}', '', '| parameter | default | allowed | live | meaning |']
@@ -39,7 +39,7 @@ def markdown() -> str:
 
 def _row(name: str, spec: ParamSpec, default: Any) -> str:
     unit = f' {spec.unit}' if spec.unit and not isinstance(default, (tuple, str)) else ''
-    # By its type: 0.0 is not false.
+    # By type: 0.0 is not false.
     is_bool = isinstance(default, bool)
     shown = str(default).lower() if is_bool else {'': "''", (): '[]'}.get(default, default)
     live = 'live' if spec.live else ''

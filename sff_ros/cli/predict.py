@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.cli.report.images import prediction_picture
+from sff_ros.cli.report.images import prediction_image
 from sff_ros.core.image import FloatMap
 from sff_ros.errors import ConfigError, ModelError
 from sff_ros.files.atomic_folder import staged_folder
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     prediction = _predict(args.checkpoint, images, args.iterations)
     with staged_folder(out) as stage:
         write_tiff(stage / TIFF, prediction)
-        write_png(stage / PNG, prediction_picture(prediction))
+        write_png(stage / PNG, prediction_image(prediction))
     print(f"{out}: {TIFF} in the units of the checkpoint's data set, {PNG}")
     return 0
 

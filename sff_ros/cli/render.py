@@ -1,4 +1,4 @@
-"""`sff render`: pictures with depth in; focal stacks with truth out."""
+"""`sff render`: focal stacks with ground truth from images with depth."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from sff_ros.errors import ConfigError, StackError
 from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.depth_map import MAP_SUFFIXES, read_map
 from sff_ros.files.export import checked_out
-from sff_ros.files.image import SUFFIXES, read_picture, write_png
+from sff_ros.files.image import SUFFIXES, read_image, write_png
 from sff_ros.training.rgbd import render_rgbd, spread_places
 
-HELP = 'Render focal stacks with truth from pictures and their depth.'
+HELP = 'Render focal stacks with ground truth from images and their depth.'
 EPILOG = """\
-SCENES is one picture, with --depth MAP; or a folder of pairs NAME.png (or jpg ..) and
+SCENES is one image, with --depth MAP; or a folder of pairs NAME.png (or jpg ..) and
 NAME_disparity.npy (or tiff, png). Maps are inverse depth: large is near, any unit; with --metres
 they are depth. A stack sweeps evenly in inverse depth over exactly the range of its scene, slice
-0 the farthest, so focus distances stay unknown.
+0 the farthest, so focus distances are unknown.
 
 DIR receives slice_000.png .. and truth/index.npy (float32 slice position); for a folder of
-pairs, in a folder NAME each. A stack that exists already is an error.
+pairs, in one folder NAME each. An existing stack is an error.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `sff render`."""
-    parser.add_argument('scenes', metavar='SCENES', type=Path, help='a picture, or a folder')
+    parser.add_argument('scenes', metavar='SCENES', type=Path, help='an image, or a folder')
     parser.add_argument('--depth', metavar='MAP', type=Path, help='npy, tiff or 16-bit png')
     parser.add_argument(
         '--out', metavar='DIR', type=Path, required=True, help='folder to write to'
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     """Run `sff render`.
 
     Raises:
-        SffError: the input is wrong; stacks that are finished stay.
+        SffError: invalid input; finished stacks are kept.
         OSError: DIR cannot be written.
     """
     if args.slices < MIN_SLICES:
@@ -66,20 +66,20 @@ def run(args: argparse.Namespace) -> int:
     if args.seed < 0:
         raise ConfigError(f'--seed must be >= 0, not {args.seed}')
     out = checked_out(args.out, args.scenes)
-    for picture, depth, target in _jobs(args.scenes, args.depth, out):
-        _render(picture, depth, target, args)
+    for image, depth, target in _jobs(args.scenes, args.depth, out):
+        _render(image, depth, target, args)
         print(target)
     return 0
 
 
 def _jobs(scenes: Path, depth: Path | None, out: Path) -> list[tuple[Path, Path, Path]]:
-    """List (picture, map, stack folder); refuse targets that exist before any work."""
+    """List (image, map, stack folder); reject existing targets before any work."""
     if depth is not None:
         jobs = [(scenes, depth, out)]
     elif scenes.is_dir():
         jobs = [(p, d, out / p.stem) for p, d in pairs(scenes)]
     else:
-        raise ConfigError(f'{scenes}: is no folder of scenes; a single picture needs --depth MAP')
+        raise ConfigError(f'{scenes}: is not a folder of scenes; a single image needs --depth MAP')
     for _, _, target in jobs:
         if target.exists():
             raise StackError(f'{target}: exists already')
@@ -87,23 +87,23 @@ def _jobs(scenes: Path, depth: Path | None, out: Path) -> list[tuple[Path, Path,
 
 
 def pairs(folder: Path) -> list[tuple[Path, Path]]:
-    """Find the pairs of a folder, in the order of their names."""
+    """Find the pairs of a folder, in order of name."""
     listed = []
-    for picture in sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES):
-        maps = [picture.with_name(f'{picture.stem}_disparity{end}') for end in MAP_SUFFIXES]
+    for image in sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES):
+        maps = [image.with_name(f'{image.stem}_disparity{end}') for end in MAP_SUFFIXES]
         found = next((path for path in maps if path.is_file()), None)
         if found is not None:
-            listed.append((picture, found))
+            listed.append((image, found))
     if not listed:
         raise StackError(f'{folder}: has no pair NAME.png and NAME_disparity.npy')
     return listed
 
 
-def _render(picture: Path, depth: Path, target: Path, args: argparse.Namespace) -> None:
-    """Render one stack; it appears as a whole or not at all."""
-    sharp = read_picture(picture)
+def _render(path: Path, depth: Path, target: Path, args: argparse.Namespace) -> None:
+    """Render one stack; the target is written atomically."""
+    sharp = read_image(path)
     if sharp.dtype != np.uint8:
-        raise StackError(f'{picture}: must have 8 bits, not 16')
+        raise StackError(f'{path}: must have 8 bits, not 16')
     inverse = _inverted(depth) if args.metres else read_map(depth)
     with staged_folder(target) as stage:
         try:

@@ -8,16 +8,16 @@ from pathlib import Path
 
 from sff_ros.errors import ModelError
 
-HELP = 'Train a network on rendered scenes; goes on where it was interrupted.'
+HELP = 'Train a network on rendered scenes; resumes where it was interrupted.'
 EPILOG = """\
 DIR receives
-  scenes/            rendered scenes, each made when it is first needed, some 1.5 MB each
+  scenes/            rendered scenes, created on demand, about 1.5 MB each
   checkpoint.pt      weights, their running average and the optimizer; written every 5 minutes and
-                     when the training is interrupted
+                     on interruption
   history.csv        step, hours, learning rate and errors; history.png shows them
-`sff export DIR/checkpoint.pt` makes of it what the nodes run.
+`sff export DIR/checkpoint.pt` converts it to the model files of the nodes.
 
-Several processors or GPUs share each step under torchrun:
+Several processes or GPUs share each step under torchrun:
   torchrun --nproc-per-node 2 -m sff_ros.cli train --out DIR ...
 """
 
@@ -34,27 +34,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         action='append',
         default=[],
-        help='pictures for surfaces, png or jpg; may be given several times',
+        help='images for surfaces, png or jpg; may be repeated',
     )
     parser.add_argument(
         '--weights',
         metavar='FILE',
         type=Path,
-        help='start from these, .safetensors of `sff export`, where DIR has no checkpoint',
+        help='initial weights, .safetensors of `sff export`, if DIR has no checkpoint',
     )
-    parser.add_argument('--steps', metavar='N', type=int, help='steps in all')
-    parser.add_argument('--scenes', metavar='N', type=int, help='scenes in all')
-    parser.add_argument('--workers', metavar='N', type=int, default=1, help='loaders a process')
+    parser.add_argument('--steps', metavar='N', type=int, help='total number of steps')
+    parser.add_argument('--scenes', metavar='N', type=int, help='total number of scenes')
+    parser.add_argument('--workers', metavar='N', type=int, default=1, help='loaders per process')
     parser.add_argument(
         '--device', choices=('auto', 'cpu', 'cuda'), default='auto', help='(default: %(default)s)'
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run `sff train`; 0 when the training is finished, 1 when it was interrupted.
+    """Run `sff train`; return 0 if the training is finished, 1 if it was interrupted.
 
     Raises:
-        SffError: what is installed, the textures or the checkpoint do not serve.
+        SffError: a package is missing, or textures or checkpoint are invalid.
     """
     try:
         import skimage.data

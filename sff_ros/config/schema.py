@@ -1,4 +1,4 @@
-"""How a parameter is declared, checked and built from what a user gave."""
+"""Declare, check and build parameters from user input."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ ConfigT = TypeVar('ConfigT')
 
 @dataclass(frozen=True, slots=True)
 class ParamSpec:
-    """What is known of one parameter.
+    """The specification of one parameter.
 
     Attributes:
-        doc: one sentence for people.
-        unit: unit of the value; empty where it has none.
-        low, high: inclusive range of a number; None where it is open.
-        choices: the allowed words, for a string.
+        doc: one sentence of documentation.
+        unit: unit of the value; empty if none.
+        low, high: inclusive range of a number; None if unbounded.
+        choices: the allowed values of a string.
         live: whether a change takes effect while the node runs.
         formerly: dotted name that it had before; giving that is an error that names the new one.
     """
@@ -37,7 +37,7 @@ class ParamSpec:
 
     @property
     def allowed(self) -> str:
-        """The allowed values in words; empty where any will do."""
+        """The allowed values as text; empty if any value is allowed."""
         if self.choices:
             return 'one of ' + ', '.join(self.choices)
         if self.low is None:
@@ -68,7 +68,7 @@ def group(cls: type[ConfigT]) -> Any:
 
 
 class Checked:
-    """Refuses values outside their declared type, range or choice."""
+    """Rejects values outside their declared type, range or choice."""
 
     __slots__ = ()
 
@@ -85,7 +85,7 @@ class Checked:
 
 
 def check_value(name: str, value: Any, spec: ParamSpec, kind: Any) -> None:
-    """Refuse one value that is of the wrong type or not allowed.
+    """Reject one value that is of the wrong type or not allowed.
 
     Raises:
         ConfigError: names the parameter, its value and what is allowed.
@@ -117,7 +117,7 @@ def walk(cls: type[Any], prefix: str = '') -> Iterator[tuple[str, ParamSpec, Val
 
 
 def from_flat(cls: type[ConfigT], values: Mapping[str, Any], prefix: str = '') -> ConfigT:
-    """Build a config from dotted names; what is absent keeps its default.
+    """Build a config from dotted names; missing ones keep their default.
 
     Raises:
         ConfigError: a name is unknown, or a value is not allowed.

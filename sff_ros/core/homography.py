@@ -2,23 +2,18 @@
 
 OpenBLAS 0.3.31 (in the wheels of NumPy 2.4), with its AVX-512 kernels, returns wrong blocks where
 two threads of one process multiply at the same time. A lock would guard only the products of this
-package, so nothing that becomes depth calls it: neither `@` nor `numpy.linalg`. Below 25 rows
-OpenCV uses its own loops, and no LAPACK either.
+package, so no depth computation calls it: neither `@` nor `numpy.linalg`. Below 25 rows OpenCV
+uses its own loops, not LAPACK.
 """
 
 from __future__ import annotations
 
 from functools import reduce
-from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from sff_ros.core.image import Floats, Warp
-
-# In quotes: NumPy before 1.22 cannot take this apart at run time.
-AnyFloats: TypeAlias = 'npt.NDArray[np.floating[Any]]'
+from sff_ros.core.image import AnyFloats, Floats, Warp
 
 
 def product(*matrices: AnyFloats) -> Floats:
@@ -59,5 +54,5 @@ def condition(symmetric: Floats) -> float:
 
 
 def area_scale(warp: Warp) -> float:
-    """Return by how much a (3, 3) affine warp enlarges areas: the determinant of its 2x2 part."""
+    """Return the area scale of a (3, 3) affine warp: the determinant of its 2x2 part."""
     return float(warp[0, 0] * warp[1, 1] - warp[0, 1] * warp[1, 0])

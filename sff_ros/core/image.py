@@ -1,8 +1,8 @@
-"""Images and maps: their array types, and what counts as an image."""
+"""Array types of images and maps, and the check that an array is an image."""
 
 from __future__ import annotations
 
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import cv2
 import numpy as np
@@ -13,18 +13,19 @@ from sff_ros.errors import StackError
 MIN_SIDE_PX = 16
 
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]  # (H, W) grey or (H, W, 3) RGB
-RgbImage = npt.NDArray[np.uint8]  # (H, W, 3), for people to look at
-FloatMap = npt.NDArray[np.float32]  # values of each pixel, (H, W) or (H, W, C)
-# In quotes: NumPy before 1.22 cannot take this apart at run time.
+RgbImage = npt.NDArray[np.uint8]  # (H, W, 3), or (H, W) grey; for display
+FloatMap = npt.NDArray[np.float32]  # per-pixel values, (H, W) or (H, W, C)
+# Quoted: NumPy before 1.22 cannot subscript these at run time.
 Floats: TypeAlias = 'npt.NDArray[np.float64]'
+AnyFloats: TypeAlias = 'npt.NDArray[np.floating[Any]]'  # of either precision
 Warp: TypeAlias = 'npt.NDArray[np.float64]'  # (3, 3) homography, px to px
 
 
 def check_image(image: npt.NDArray[np.generic]) -> None:
-    """Refuse an array that is not an image.
+    """Raise unless an array is an image.
 
     Raises:
-        StackError: type, shape or size are not those of a slice.
+        StackError: not the type, shape or minimum size of a slice.
     """
     if image.dtype not in (np.uint8, np.uint16):
         raise StackError(f'a slice must be uint8 or uint16, not {image.dtype}')
@@ -36,6 +37,6 @@ def check_image(image: npt.NDArray[np.generic]) -> None:
 
 
 def to_grey(image: Image) -> Image:
-    """Return an image as (H, W) grey of its own type: 0.299 R + 0.587 G + 0.114 B."""
-    # The paper's weights are 0.2989, 0.5870 and 0.1140: the same to a 40th of a grey level.
+    """Return an image as (H, W) grey of the same type: 0.299 R + 0.587 G + 0.114 B."""
+    # The paper's weights are 0.2989, 0.5870 and 0.1140: equal to within a 40th of a grey level.
     return image if image.ndim == 2 else cast('Image', cv2.cvtColor(image, cv2.COLOR_RGB2GRAY))

@@ -1,4 +1,4 @@
-"""The pixels of a picture as a driver sends it, as arrays; every encoding that is understood."""
+"""Decode raw and compressed driver images into arrays; lists every supported encoding."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sff_ros.errors import StackError
 
-# Encoding -> type and channels of those read without conversion.
+# Encoding -> type and channels, read without conversion.
 PLAIN = {
     'mono8': (np.uint8, 1),
     '8UC1': (np.uint8, 1),
@@ -49,14 +49,14 @@ _TO_RGB = {
 }
 
 
-class EncodedPicture(Protocol):
-    """What a picture on the wire says of itself: the fields of sensor_msgs/Image.
+class EncodedImage(Protocol):
+    """The fields of sensor_msgs/Image.
 
     Attributes:
         encoding: one of PLAIN or FOREIGN.
         width, height: px.
-        step: bytes a row, padding included.
-        is_bigendian: order of the bytes of a pixel of more than one.
+        step: bytes per row, padding included.
+        is_bigendian: byte order of pixels of more than one byte.
         data: the bytes, row by row.
     """
 
@@ -68,48 +68,46 @@ class EncodedPicture(Protocol):
     data: Any
 
 
-def decode(picture: EncodedPicture) -> npt.NDArray[Any]:
-    """Return a picture as (H, W) or (H, W, 3) RGB.
+def decode(image: EncodedImage) -> npt.NDArray[Any]:
+    """Return an image as (H, W) or (H, W, 3) RGB.
 
-    Plain encodings cost no copy unless the channels are in another order; the array is then a
-    view of the bytes.
+    Plain encodings are not copied unless channels are reordered; the array is then a view of the
+    bytes.
 
     Raises:
-        StackError: encoding, step, size or byte order are wrong; says which.
+        StackError: invalid encoding, step, size or byte order; names which.
     """
-    pixels = raw(picture)
-    encoding = picture.encoding
+    pixels = raw(image)
+    encoding = image.encoding
     code = FOREIGN[encoding][2] if encoding in FOREIGN else _TO_RGB.get(encoding)
     return pixels if code is None else np.asarray(cv2.cvtColor(pixels, code))
 
 
-def raw(picture: EncodedPicture) -> npt.NDArray[Any]:
-    """Return the pixels as they are: (H, W) or (H, W, C), a view of the bytes.
+def raw(image: EncodedImage) -> npt.NDArray[Any]:
+    """Return the unconverted pixels: (H, W) or (H, W, C), a view of the bytes.
 
     Raises:
-        StackError: encoding, step, size or byte order are wrong; says which.
+        StackError: invalid encoding, step, size or byte order; names which.
     """
-    layout = PLAIN.get(picture.encoding) or FOREIGN.get(picture.encoding)
+    layout = PLAIN.get(image.encoding) or FOREIGN.get(image.encoding)
     if layout is None:
         raise StackError(
-            f'encoding {picture.encoding!r} is not supported; one of '
-            f'{", ".join((*PLAIN, *FOREIGN))}'
+            f'encoding {image.encoding!r} is not supported; one of {", ".join((*PLAIN, *FOREIGN))}'
         )
     dtype, channels = np.dtype(layout[0]), layout[1]
-    height, width, step = picture.height, picture.width, picture.step
+    height, width, step = image.height, image.width, image.step
     row = width * channels * dtype.itemsize
     if height == 0 or width == 0 or step < row or step % dtype.itemsize:
         raise StackError(
-            f'step {step} does not fit a {width}x{height} {picture.encoding} picture '
-            f'(at least {row})'
+            f'step {step} does not fit a {width}x{height} {image.encoding} image (at least {row})'
         )
-    if len(picture.data) != step * height:
+    if len(image.data) != step * height:
         raise StackError(
-            f'{len(picture.data)} bytes are not step {step} x height {height} = {step * height}'
+            f'{len(image.data)} bytes are not step {step} x height {height} = {step * height}'
         )
-    if dtype.itemsize > 1 and bool(picture.is_bigendian) != (sys.byteorder == 'big'):
-        dtype = dtype.newbyteorder('>' if picture.is_bigendian else '<')
-    flat = np.frombuffer(picture.data, dtype).reshape(height, step // dtype.itemsize)
+    if dtype.itemsize > 1 and bool(image.is_bigendian) != (sys.byteorder == 'big'):
+        dtype = dtype.newbyteorder('>' if image.is_bigendian else '<')
+    flat = np.frombuffer(image.data, dtype).reshape(height, step // dtype.itemsize)
     used = flat[:, : width * channels]
     pixels = used if channels == 1 else used.reshape(height, width, channels)
     return pixels if dtype.isnative else pixels.astype(dtype.newbyteorder('='))
@@ -120,15 +118,15 @@ def decompress(data: Any, kind: str) -> npt.NDArray[Any]:
 
     Args:
         data: the bytes.
-        kind: what the sender says of them, for the message of an error.
+        kind: format stated by the sender, for the error message.
 
     Raises:
-        StackError: the bytes are no such picture.
+        StackError: the bytes are not a JPEG or PNG.
     """
     encoded = np.frombuffer(data, np.uint8)
     pixels = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED) if encoded.size else None
     if pixels is None:
-        raise StackError(f'{encoded.size} bytes of format {kind!r} are no JPEG or PNG')
+        raise StackError(f'{encoded.size} bytes of format {kind!r} are not a JPEG or PNG')
     if pixels.ndim == 2:
         return pixels
     code = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGB

@@ -16,7 +16,7 @@ MARK = 'sff_ros'  # the key that only our files have; its value is the version t
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What a reader must know of a network before it runs it.
+    """What must be known of a network to run it.
 
     Attributes:
         name: of the graph, e.g. 'fast_gru'.
@@ -25,7 +25,7 @@ class ModelCard:
         size_multiple: height and width of an image must be multiples of this, px.
         sha256: digest of the weights; empty where there are none.
         version: of the package that wrote it.
-        precision: that it computes in, 'fp32' or 'fp16'.
+        precision: of the computation, 'fp32' or 'fp16'.
     """
 
     name: str
@@ -37,7 +37,7 @@ class ModelCard:
     precision: str = 'fp32'
 
     def to_metadata(self) -> dict[str, str]:
-        """Return the words to store in a file."""
+        """Return the metadata to store in a file."""
         return {
             MARK: self.version,
             'name': self.name,
@@ -84,17 +84,19 @@ def read_sidecar(text: str, graph: bytes, name: str) -> ModelCard:
 
 
 def read_card(metadata: Mapping[str, str], name: str) -> ModelCard:
-    """Return what a file's metadata say.
+    """Parse the metadata of a file.
 
     Args:
-        metadata: as the file has them.
-        name: of the graph that is expected.
+        metadata: of the file.
+        name: of the expected graph.
 
     Raises:
-        ModelError: they are not ours, or of another graph; the file is not named.
+        ModelError: not written by this package, or another graph; the file is not named.
     """
     if MARK not in metadata:
-        raise ModelError(f'is no model of this package; expected {name} as `sff export` writes it')
+        raise ModelError(
+            f'is not a model of this package; expected {name} as written by `sff export`'
+        )
     if metadata.get('name') != name:
         raise ModelError(f'holds {metadata.get("name")!r}, expected {name}')
     try:
@@ -108,4 +110,4 @@ def read_card(metadata: Mapping[str, str], name: str) -> ModelCard:
             precision=metadata['precision'],
         )
     except (KeyError, ValueError) as err:
-        raise ModelError(f'has metadata that do not fit this version: {err}') from err
+        raise ModelError(f'has metadata that this version cannot read: {err}') from err

@@ -1,4 +1,4 @@
-"""Write a folder as a whole or not at all."""
+"""Write a folder atomically."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 
 @contextmanager
 def staged_folder(target: Path) -> Iterator[Path]:
-    """Yield an empty folder whose files are moved to `target` when the block ends well.
+    """Yield an empty folder whose files are moved to `target` when the block succeeds.
 
-    A target that exists keeps its other files. When the block raises, nothing is left behind.
+    An existing target keeps its other files. If the block raises, nothing is left behind.
 
     Raises:
-        OSError: the folder cannot be made or moved.
+        OSError: the folder cannot be created or moved.
     """
     target = target.absolute()
     # Beside the target, so that the move is a rename within one file system.

@@ -1,4 +1,4 @@
-"""Read a map of one number a pixel: depth, disparity or slice positions."""
+"""Read a map of one number per pixel: depth, disparity or slice positions."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ MAP_SUFFIXES = ('.npy', '.tiff', '.tif', '.png')
 
 
 def read_map(path: Path) -> FloatMap:
-    """Read an (H, W) map from a NumPy file, a TIFF or a PNG, of any type of number.
+    """Read an (H, W) map of any numeric type from a NumPy file, a TIFF or a PNG.
 
     Raises:
-        StackError: the file cannot be read, is damaged or holds no map.
+        StackError: the file cannot be read, is damaged or is not a map.
     """
     try:
         if path.suffix.lower() == '.npy':

@@ -1,4 +1,4 @@
-"""Write maps and points as files that other programs read."""
+"""Write maps and point clouds in common formats."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from sff_ros.core.image import FloatMap, RgbImage
 from sff_ros.errors import ConfigError
 
 
-def checked_out(out: Path, pictures: Path | None) -> Path:
-    """Refuse, before any work, a place where outputs cannot go.
+def checked_out(out: Path, images: Path | None) -> Path:
+    """Check, before any work, that outputs can be written.
 
     Args:
         out: folder to write to; it need not exist.
-        pictures: folder of the input, if any.
+        images: input folder, if any.
 
     Raises:
-        ConfigError: out is a file, or the folder of the input.
+        ConfigError: out is a file, or the input folder.
     """
     out = out.expanduser()
     there = next(path for path in (out, *out.absolute().parents) if path.exists())
     if not there.is_dir():
         raise ConfigError(f'--out {out}: {there} is a file, not a folder')
-    if pictures is not None and out.resolve() == pictures.expanduser().resolve():
-        raise ConfigError(f'--out {out} holds the input: outputs would count as its pictures')
+    if images is not None and out.resolve() == images.expanduser().resolve():
+        raise ConfigError(f'--out {out} is the input folder: outputs would be read as images')
     return out
 
 

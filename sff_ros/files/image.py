@@ -1,4 +1,4 @@
-"""Read one picture from a file, and refuse a damaged one by name; write one."""
+"""Read one image file, naming it in errors if damaged; write one."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.webp', '.pgm', '
 
 _JPEG = b'\xff\xd8'
 _PNG = b'\x89PNG\r\n\x1a\n'
-# Markers that carry a length or end the picture: no stuffed byte, fill, restart or start.
+# Markers with a length field, or end of image: not a stuffed byte, fill, restart or start.
 _JPEG_MARKER = re.compile(rb'\xff[^\x00\x01\xd0-\xd8\xff]')
 _JPEG_END = b'\xff\xd9'
 
 
-def read_picture(path: Path) -> Image:
-    """Read a picture as it was stored: 8 or 16 bits, grey or RGB, not turned by its EXIF data.
+def read_image(path: Path) -> Image:
+    """Read an image as stored: 8 or 16 bits, grey or RGB; EXIF rotation is ignored.
 
-    An alpha channel is dropped where every pixel is opaque.
+    An alpha channel is dropped if every pixel is opaque.
 
     Returns:
         (H, W) or (H, W, 3) RGB, uint8 or uint16.
 
     Raises:
-        StackError: the file cannot be read, is cut off or damaged, or is no picture of a slice.
+        StackError: the file cannot be read, is cut off or damaged, or is not a valid slice.
     """
     try:
         data = path.read_bytes()
@@ -46,7 +46,7 @@ def read_picture(path: Path) -> Image:
     except cv2.error:
         stored = None
     if stored is None:
-        raise StackError(f'{path}: is cut off, damaged or not a picture')
+        raise StackError(f'{path}: is cut off, damaged or not an image')
     try:
         image: Image = _as_rgb(stored)
         check_image(image)
@@ -56,7 +56,7 @@ def read_picture(path: Path) -> Image:
 
 
 def write_png(path: Path, image: Image) -> None:
-    """Write an (H, W) grey or (H, W, 3) RGB picture of 8 or 16 bits.
+    """Write an (H, W) grey or (H, W, 3) RGB image of 8 or 16 bits.
 
     Raises:
         OSError: the file cannot be written.
@@ -67,10 +67,10 @@ def write_png(path: Path, image: Image) -> None:
 
 
 def _fault(data: bytes) -> str:
-    """Say what is wrong with the bytes of a file; empty where nothing is known to be.
+    """Return what is wrong with the bytes of a file; empty if no fault is found.
 
-    OpenCV fills what a cut JPEG lacks with grey and returns the picture, so the end is checked
-    here; it refuses the other formats itself when their pixels are not all there.
+    OpenCV fills the missing part of a truncated JPEG with grey, so its end is checked here; other
+    truncated formats are rejected by OpenCV itself.
     """
     if not data:
         return 'is empty'
@@ -106,7 +106,7 @@ def _png_fault(data: bytes) -> str:
 
 
 def _as_rgb(stored: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Turn OpenCV's channel order into RGB.
+    """Convert OpenCV's channel order to RGB.
 
     Raises:
         StackError: some pixels are transparent.

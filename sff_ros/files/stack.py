@@ -18,7 +18,7 @@ from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import MIN_SLICES, FocalStack, Slice
 from sff_ros.errors import CalibrationError, StackError
 from sff_ros.files.atomic_folder import staged_folder
-from sff_ros.files.image import SUFFIXES, read_picture, write_png
+from sff_ros.files.image import SUFFIXES, read_image, write_png
 from sff_ros.files.stack_yaml import STACK_YAML, read_settings, settings_of
 
 KEPT_BYTES = 1_000_000_000  # a larger stack is decoded again, picture by picture, when asked for
@@ -59,7 +59,7 @@ class RecordedStack:
         Raises:
             StackError: the file was damaged or removed after the stack was opened.
         """
-        return read_picture(self.paths[index]) if self.images is None else self.images[index]
+        return read_image(self.paths[index]) if self.images is None else self.images[index]
 
     def as_8_bit(self, image: Image) -> npt.NDArray[np.uint8]:
         """Return a picture of this stack in 8 bits.
@@ -86,7 +86,7 @@ class RecordedStack:
         return FocalStack(tuple(self.slice(i) for i in range(len(self.paths))))
 
 
-def read_stack(folder: Path) -> RecordedStack:
+def read_stack(folder: str | Path) -> RecordedStack:
     """Open a recorded sweep and check all of it.
 
     Pictures (png, jpg, tif, bmp, webp, pgm, ppm) are taken in natural order, slice_2 before
@@ -97,14 +97,15 @@ def read_stack(folder: Path) -> RecordedStack:
             damaged, or they differ in size, depth or colour.
         ConfigError, CalibrationError: stack.yaml is wrong.
     """
+    folder = Path(folder)
     paths = list_pictures(folder)
-    first = read_picture(paths[0])
+    first = read_image(paths[0])
     height, width = first.shape[:2]
     known = read_settings(folder / STACK_YAML, len(paths), (width, height))
     keep = first.nbytes * len(paths) <= KEPT_BYTES
     images, white = [first], int(first.max())
     for path in paths[1:]:
-        image = read_picture(path)
+        image = read_image(path)
         if _kind(image) != _kind(first):
             raise StackError(
                 f'{folder}: {path.name} is {_kind(image)}, {paths[0].name} is {_kind(first)}'

@@ -1,4 +1,4 @@
-"""Read a YAML file of settings, and refuse what it cannot mean."""
+"""Read and validate a YAML file of settings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def read_mapping(path: Path) -> dict[str, object]:
     """Read a YAML file whose top level is a mapping; an empty file is an empty mapping.
 
     Raises:
-        ConfigError: the file cannot be read, is no mapping of names, or repeats a key.
+        ConfigError: the file cannot be read, is not a mapping, or repeats a key.
     """
     try:
         text = path.read_text(encoding='utf-8')
@@ -34,7 +34,7 @@ def read_mapping(path: Path) -> dict[str, object]:
     keys = [key.value for key, _ in node.value]
     for key in content:
         if not isinstance(key, str):
-            raise ConfigError(f'{path}: key {key!r} must be a word')
+            raise ConfigError(f'{path}: key {key!r} must be a string')
         if keys.count(key) > 1:
             raise ConfigError(f'{path}: {key} is given {keys.count(key)} times')
     return content
@@ -45,15 +45,15 @@ def check_keys(
     known: tuple[str, ...],
     renamed: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Refuse an unknown key.
+    """Reject unknown keys.
 
     Args:
         content: what was read.
         known: all keys that there are.
-        renamed: keys that there were, and what they are called now.
+        renamed: former keys, and what they are called now.
 
     Raises:
-        ConfigError: names it, and the one that is probably meant.
+        ConfigError: names the key, and the closest known one.
     """
     for key in content:
         if key in renamed:
@@ -65,10 +65,10 @@ def check_keys(
 
 
 def as_number(value: object, name: str) -> float:
-    """Return a number; words such as 1e-05 that other writers mean as numbers count as such.
+    """Return a number; strings such as 1e-05, as some writers format numbers, are accepted.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: not a number.
     """
     if isinstance(value, (int, float, str)) and not isinstance(value, bool):
         try:
@@ -82,7 +82,7 @@ def as_numbers(value: object, name: str, *, finite: bool = True) -> tuple[float,
     """Return a list of numbers.
 
     Raises:
-        ConfigError: it is none, or holds NaN, or infinity where `finite`.
+        ConfigError: not a list of numbers, or holds NaN, or infinity if `finite`.
     """
     if not isinstance(value, list):
         raise ConfigError(f'{name} must be a list of numbers, not {value!r}')
@@ -97,7 +97,7 @@ def as_matrix(value: object, name: str) -> tuple[float, ...]:
     """Return the nine numbers of a 3x3 matrix, row by row, given flat or as three rows.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: not a 3x3 matrix.
     """
     if isinstance(value, list) and len(value) == 3:
         rows = [as_numbers(row, f'{name}[{i}]') for i, row in enumerate(value)]
@@ -112,7 +112,7 @@ def as_mapping(value: object, name: str, keys: tuple[str, ...]) -> dict[str, obj
     """Return a nested mapping that has exactly the given keys.
 
     Raises:
-        ConfigError: it is none, or a key is missing or unknown.
+        ConfigError: not a mapping, or a key is missing or unknown.
     """
     if not isinstance(value, dict) or set(value) != set(keys):
         raise ConfigError(f'{name} must have exactly the keys {", ".join(keys)}')

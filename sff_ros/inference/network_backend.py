@@ -13,7 +13,7 @@ from sff_ros.core.focus.canonical import CanonicalSweep, from_canonical, to_cano
 from sff_ros.core.focus.estimate import FocusEstimate
 from sff_ros.core.focus.measure import DILATIONS, POOLING, FocusVolume, Responses, measure_contrast
 from sff_ros.core.focus.peak import gather_evidence
-from sff_ros.core.focus.subslice import polish
+from sff_ros.core.focus.subslice import refine_long_sweep
 from sff_ros.core.image import FloatMap, Image
 from sff_ros.core.model_card import ModelCard
 from sff_ros.core.sweep.stack import MIN_SLICES
@@ -88,7 +88,7 @@ class CanonicalNetwork:
         answer = FocusEstimate(*self._run(to_canonical(volume, evidence, context)))
         answer = finite_estimate(f'{self.spec.name}: network', answer)
         slices = from_canonical(answer.position, volume.axis)
-        slices = polish(slices, volume, evidence)
+        slices = refine_long_sweep(slices, volume, evidence)
         # Without any texture in the image the network can only guess.
         known = evidence.dense.information.any()
         confidence = np.clip(answer.confidence, 0, 1 if known else 0)

@@ -2,6 +2,6 @@
 
 import os
 
-# Read when NumPy is loaded, hence here, where every node's program begins. The matrix products
-# of a backend are small: further threads of BLAS only spin, on a core that another node needs.
+# Read when NumPy is loaded, so set here, where every node's program begins. The matrix products
+# of a backend are small: more BLAS threads only spin, on a core that another node needs.
 os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')

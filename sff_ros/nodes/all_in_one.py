@@ -10,7 +10,7 @@ from sff_ros.nodes.lifecycle import main as run_main
 
 def main() -> None:
     """Run capture_node, inference_node and depth_node."""
-    # Listeners first, so that no slice of the first sweep is missed.
+    # Subscribers first, so that no slice of the first sweep is missed.
     run_main(DepthNode, InferenceNode, CaptureNode)
 
 

@@ -1,4 +1,4 @@
-"""Where a camera's intrinsics come from and go to: camera_info URLs."""
+"""Load and save a camera's intrinsics by camera_info URL."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def path_of(url: str) -> Path:
     if parts.scheme == 'file':
         return Path(path)
     if parts.scheme == 'package':
-        # Only found on machines with an ament index, and only needed there.
+        # Only installed with ROS, and only needed there.
         from ament_index_python.packages import get_package_share_directory
 
         try:
             return Path(get_package_share_directory(parts.netloc)) / path.lstrip('/')
-        except (LookupError, OSError, ValueError) as err:  # not there, no index, no such name
+        except (LookupError, OSError, ValueError) as err:  # not installed, no index, bad name
             raise CalibrationError(
                 f'camera_info_url {url!r}: package {parts.netloc!r} is not installed'
             ) from err
@@ -39,13 +39,13 @@ def path_of(url: str) -> Path:
 
 
 def load_intrinsics(url: str, size: tuple[int, int]) -> Intrinsics:
-    """Read the intrinsics of a camera whose pictures are `size` = (width, height).
+    """Read the intrinsics of a camera whose images are `size` = (width, height).
 
-    A file that is still to be made, in a folder that exists, means not calibrated: the first
-    calibration will be kept there.
+    A missing file in an existing folder means not calibrated: the first calibration will be
+    saved there.
 
     Raises:
-        CalibrationError: there is no such folder, or the file is malformed or of another size.
+        CalibrationError: no such folder, or the file is malformed or for another size.
     """
     path = path_of(url)
     if not path.exists() and path.parent.is_dir():
@@ -59,7 +59,7 @@ def save_intrinsics(url: str, intrinsics: Intrinsics, camera_name: str) -> None:
     """Write intrinsics where `load_intrinsics` finds them.
 
     Raises:
-        CalibrationError: the URL names no file that can be written.
+        CalibrationError: the file of the URL cannot be written.
     """
     try:
         write_camera_info(path_of(url), intrinsics, camera_name)
@@ -68,7 +68,7 @@ def save_intrinsics(url: str, intrinsics: Intrinsics, camera_name: str) -> None:
 
 
 def check_size(intrinsics: Intrinsics, size: tuple[int, int], source: str) -> None:
-    """Refuse intrinsics made for another picture size.
+    """Reject intrinsics for another image size.
 
     Raises:
         CalibrationError: names both sizes.

@@ -1,4 +1,4 @@
-"""Puts together messages of several topics that carry one stamp."""
+"""Match messages of several topics by exact stamp."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from builtin_interfaces.msg import Time
 class StampMatcher:
     """Waits until every topic has a message of the same stamp.
 
-    Not safe for threads: one thread adds.
+    Not thread-safe: only one thread may add.
 
     Attributes:
-        unmatched: how many stamps were given up because a topic never sent theirs.
-        last_gap: the topics that were missing when a stamp was last given up.
+        unmatched: number of stamps that were dropped because a topic never sent theirs.
+        last_gap: the missing topics of the last dropped stamp.
     """
 
     def __init__(self, topics: tuple[str, ...], capacity: int) -> None:
@@ -25,7 +25,7 @@ class StampMatcher:
         self.last_gap: tuple[str, ...] = ()
 
     def add(self, topic: str, stamp: Time, message: Any) -> tuple[Any, ...] | None:
-        """Take one message; return all topics' messages, in their order, when a set is whole."""
+        """Add one message; return all topics' messages, in topic order, once complete."""
         key = stamp_ns(stamp)
         parts = self._waiting.setdefault(key, {})
         parts[topic] = message
@@ -33,14 +33,14 @@ class StampMatcher:
             del self._waiting[key]
             return tuple(parts[name] for name in self._topics)
         if len(self._waiting) > self._capacity:
-            # By arrival, not by stamp: a clock may step back.
+            # By arrival, not by stamp: a clock may jump back.
             oldest = self._waiting.pop(next(iter(self._waiting)))
             self.unmatched += 1
             self.last_gap = tuple(name for name in self._topics if name not in oldest)
         return None
 
     def clear(self) -> None:
-        """Forget what waits, as after a pause."""
+        """Drop all incomplete sets, e.g. after a pause."""
         self._waiting.clear()
 
 

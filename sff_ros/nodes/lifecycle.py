@@ -1,4 +1,4 @@
-"""What the three lifecycle nodes do alike: guarded transitions, autostart, one way to run."""
+"""Common to the three lifecycle nodes: guarded transitions, autostart, main loop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from sff_ros.errors import ConfigError, SffError
 
-# Best effort loses most large pictures between Python processes; reliable loses none
+# Best effort drops most large images between Python processes; reliable drops none
 # (docs/design.md, "The wire").
 QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.RELIABLE)
 
@@ -30,10 +30,10 @@ Transition = Callable[[NodeT, LifecycleState], TransitionCallbackReturn]
 
 
 def transition(step: Callable[[NodeT], None]) -> Transition[NodeT]:
-    """Make a lifecycle callback of a plain method.
+    """Turn a method into a lifecycle callback.
 
-    rclpy swallows what a callback raises; here it is logged, and the transition fails, so that
-    the node stays in the state it was in and can be asked again.
+    rclpy discards exceptions of a callback; here they are logged and the transition fails, so
+    that the node keeps its state and the transition can be retried.
     """
 
     @functools.wraps(step)
@@ -55,7 +55,7 @@ def offer(node: LifecycleNode, topics: Mapping[str, type]) -> dict[str, Publishe
     """Create the publishers of a node, by topic.
 
     Raises:
-        ConfigError: a qos_overrides parameter is not allowed; then there are none.
+        ConfigError: a qos_overrides parameter is not allowed; then no publisher is left.
     """
     overridable = QoSOverridingOptions.with_default_policies()
     publishers: dict[str, Publisher[Any]] = {}
@@ -71,14 +71,14 @@ def offer(node: LifecycleNode, topics: Mapping[str, type]) -> dict[str, Publishe
 
 
 def withdraw(node: LifecycleNode, publishers: dict[str, Publisher[Any]]) -> None:
-    """Destroy what `offer` created, and empty the dict."""
+    """Destroy the publishers that `offer` created, and empty the dict."""
     for publisher in publishers.values():
         node.destroy_publisher(publisher)
     publishers.clear()
 
 
 def autostart(node: LifecycleNode) -> bool:
-    """Configure and activate a new node; false where it could not (the reason is logged)."""
+    """Configure and activate a new node; false on failure (the reason is logged)."""
     return all(
         step() == TransitionCallbackReturn.SUCCESS
         for step in (node.trigger_configure, node.trigger_activate)
@@ -89,10 +89,10 @@ def run(makers: Sequence[Callable[[], LifecycleNode]], args: list[str] | None = 
     """Run nodes in one process until SIGINT or SIGTERM.
 
     Returns:
-        Exit code: 1 where a node refused its parameters or could not start.
+        Exit code: 1 if a node rejected its parameters or could not start.
     """
     stop = threading.Event()
-    # Our own handlers: a second Ctrl-C while nodes are being taken down only sets a flag again.
+    # Our own handlers, so that a second Ctrl-C during shutdown has no effect.
     try:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as err:  # arguments or a parameter file that ROS cannot read
@@ -113,20 +113,20 @@ def run(makers: Sequence[Callable[[], LifecycleNode]], args: list[str] | None = 
     finally:
         executor.shutdown()
         for node in nodes:
-            with contextlib.suppress(RuntimeError):  # shut down already, by a service call
+            with contextlib.suppress(RuntimeError):  # already shut down by a service call
                 node.trigger_shutdown()
             node.destroy_node()
         rclpy.shutdown()
 
 
 def spin_once(executor: Executor) -> None:
-    """Run what is due, or wait a little for it."""
+    """Run one callback, waiting up to 0.1 s."""
     try:
         executor.spin_once(timeout_sec=0.1)
     except RuntimeError as err:
         if not executor.context.ok():
             raise
-        # Before Kilted a transition that the state does not allow raises this in the executor.
+        # Before Kilted, an invalid transition raises this in the executor.
         rclpy.logging.get_logger('sff_ros').error(str(err))
 
 
@@ -135,7 +135,7 @@ def _start(
     nodes: list[LifecycleNode],
     stop: threading.Event,
 ) -> bool:
-    """Make the nodes and start those that start by themselves; false where one cannot."""
+    """Create the nodes and start those with autostart; false if one fails."""
     for make in makers:
         if stop.is_set():
             return True
@@ -151,6 +151,6 @@ def main(*makers: Callable[[], LifecycleNode]) -> None:
     """Run nodes as a program."""
     code = run(makers)
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Python puts back the system's handlers as it ends, but leaves what is ignored.
+        # At exit Python restores default handlers, except for ignored signals.
         signal.signal(number, signal.SIG_IGN)
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""Watches the running camera from outside, as a user's program would."""
+"""Subscribes to the running camera as a user's program would."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
@@ -16,56 +15,57 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image, JointState, PointCloud2
 
-from sff_ros.core.image import FloatMap
-from sff_ros.core.image import Image as Picture
+from sff_ros.core.image import FloatMap, RgbImage
+from sff_ros.core.image import Image as ImageArray
 from sff_ros.core.metrics import score
 from sff_ros.core.sweep.stack import mid_sweep_ns
 from sff_ros.nodes.exact_sync import stamp_ns
 from sff_ros.nodes.messages import from_cloud, to_array
 
 _QOS = QoSProfile(depth=15, reliability=ReliabilityPolicy.RELIABLE)
-_GRACE_S = 2.0  # a sweep that ended less long ago than this is not yet lost
+_GRACE_S = 2.0  # after its end, before a sweep without result counts as lost
 
 
 @dataclass(slots=True)
 class Seen:
-    """What was seen so far.
+    """What was received so far.
 
     Attributes:
-        started: sweeps whose last slice was seen: their stamp in ns, and when it came, s.
-        results: sweeps that came out: their stamp in ns.
-        latencies_s: last slice -> depth (or slice positions where focus is unknown), as they
-            arrived here.
-        slices: the pictures of the newest whole sweep, and focus of each, dpt.
-        depth_m, position, confidence, sharp, truth_m, cloud: the newest of each.
+        started: sweeps whose last slice arrived: their stamp, ns, and its arrival, s.
+        results: stamps of the sweeps with a result, ns.
+        latencies_s: last slice -> depth (or slice positions if focus is unknown), between
+            arrivals here.
+        slices: the images of the newest complete sweep, and focus of each, dpt.
+        depth_m, position, confidence, sharp, ground_truth_m, cloud: the newest of each.
         errors: mean absolute error in metres and mean relative error of each sweep.
         valid: share of pixels with a depth, of each sweep.
         diagnostics: the newest values of each node, by node name.
+        problems: the newest diagnostics message of each node; empty if OK.
     """
 
     started: dict[int, float] = field(default_factory=dict)
     results: list[int] = field(default_factory=list)
     latencies_s: list[float] = field(default_factory=list)
-    slices: list[tuple[float, Picture]] = field(default_factory=list)
+    slices: list[tuple[float, ImageArray]] = field(default_factory=list)
     depth_m: FloatMap | None = None
     position: FloatMap | None = None
     confidence: FloatMap | None = None
-    sharp: Picture | None = None
-    truth_m: FloatMap | None = None
+    sharp: ImageArray | None = None
+    ground_truth_m: FloatMap | None = None
     cloud: PointCloud2 | None = None
     errors: list[tuple[float, float]] = field(default_factory=list)
     valid: list[float] = field(default_factory=list)
     diagnostics: dict[str, dict[str, str]] = field(default_factory=dict)
-    trouble: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
 
-    def points(self) -> tuple[FloatMap, npt.NDArray[np.uint8]] | None:
-        """Return the newest cloud: (H, W, 3) m and (H, W, 3) RGB; None where none came."""
+    def points(self) -> tuple[FloatMap, RgbImage] | None:
+        """Return the newest cloud: (H, W, 3) m and (H, W, 3) RGB; None if there is none."""
         return None if self.cloud is None else from_cloud(self.cloud)
 
     def lost_sweeps(self) -> int:
-        """Return how many sweeps gave no result, from the first one that did on.
+        """Return how many sweeps after the first result had none.
 
-        Before it the nodes were still finding each other; the newest may still come.
+        Before it, discovery was still in progress; the newest may still be in progress.
         """
         if not self.results:
             return 0
@@ -74,18 +74,18 @@ class Seen:
         return len(due - set(self.results))
 
     def dropped_slices(self) -> int:
-        """Return how many slices lacked in the sweeps that inference_node put together."""
+        """Return how many slices were missing in the sweeps that inference_node assembled."""
         return int(self.diagnostics.get('inference_node', {}).get('stack_missing_slices', 0))
 
 
 class Observer(Node):
-    """Subscribes to what the camera publishes and remembers it in `seen`."""
+    """Subscribes to the camera's topics and stores the messages in `seen`."""
 
     def __init__(self, seen: Seen) -> None:
         super().__init__('sff_observer')
         self.seen = seen
         self._sweep: tuple[float, int | None] = (-1.0, None)
-        self._pictures: dict[int, Image] = {}
+        self._images: dict[int, Image] = {}
         self._focus: dict[int, float] = {}
         self._watch(JointState, 'stack/focus', self._on_focus)
         self._watch(Image, 'focus_map/slice_position', self._on_position)
@@ -93,7 +93,7 @@ class Observer(Node):
         self._watch(Image, 'all_in_focus/image_rect_color', self._on_sharp)
         self._watch(Image, 'depth/image_rect', self._on_depth)
         self._watch(PointCloud2, 'depth/points', self._on_points)
-        self._watch(Image, 'sim/depth/image_rect', self._on_truth)
+        self._watch(Image, 'sim/depth/image_rect', self._on_ground_truth)
         self._watch(DiagnosticArray, '/diagnostics', self._on_diagnostics)
         self._slices = self._watch(Image, 'stack/image', self._on_slice)
 
@@ -101,12 +101,12 @@ class Observer(Node):
         return self.create_subscription(kind, topic, callback, _QOS)
 
     def _on_focus(self, message: JointState) -> None:
-        """Note when a sweep ends; keep the pictures of the one before."""
+        """Record the end of a sweep; keep the images of the previous one."""
         focus_dpt, index, count, sweep = message.position
         stamp = stamp_ns(message.header.stamp)
         if sweep != self._sweep[0]:
             self._keep_slices(int(count))
-            # A sweep that was under way when this program joined has no known start.
+            # The start of a sweep in progress when this program joined is unknown.
             self._sweep = (sweep, stamp if index == 0 else None)
             self._focus.clear()
         self._focus[stamp] = focus_dpt
@@ -117,16 +117,16 @@ class Observer(Node):
         """Keep one whole sweep for the contact sheet, then stop receiving slices."""
         if self._slices is None:
             return
-        if len(self._focus) == count and set(self._focus) <= set(self._pictures):
+        if len(self._focus) == count and set(self._focus) <= set(self._images):
             self.seen.slices = [
-                (focus, to_array(self._pictures[stamp])) for stamp, focus in self._focus.items()
+                (focus, to_array(self._images[stamp])) for stamp, focus in self._focus.items()
             ]
             self.destroy_subscription(self._slices)
             self._slices = None
-        self._pictures.clear()
+        self._images.clear()
 
     def _on_slice(self, message: Image) -> None:
-        self._pictures[stamp_ns(message.header.stamp)] = message
+        self._images[stamp_ns(message.header.stamp)] = message
 
     def _on_result(self, message: Image) -> None:
         stamp = stamp_ns(message.header.stamp)
@@ -144,8 +144,8 @@ class Observer(Node):
         depth = to_array(message)
         self.seen.depth_m = depth
         self.seen.valid.append(float(np.isfinite(depth).mean()))
-        if self.seen.truth_m is not None and np.isfinite(depth).any():
-            scores = score(depth, self.seen.truth_m, bad_threshold=np.inf)
+        if self.seen.ground_truth_m is not None and np.isfinite(depth).any():
+            scores = score(depth, self.seen.ground_truth_m, bad_threshold=np.inf)
             self.seen.errors.append((scores.mae, scores.abs_rel))
 
     def _on_confidence(self, message: Image) -> None:
@@ -157,18 +157,18 @@ class Observer(Node):
     def _on_points(self, message: PointCloud2) -> None:
         self.seen.cloud = message
 
-    def _on_truth(self, message: Image) -> None:
-        self.seen.truth_m = to_array(message)
+    def _on_ground_truth(self, message: Image) -> None:
+        self.seen.ground_truth_m = to_array(message)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
             name = status.name.partition(':')[0].rpartition('/')[2]
             self.seen.diagnostics[name] = {v.key: v.value for v in status.values}
-            self.seen.trouble[name] = '' if status.message == 'OK' else status.message
+            self.seen.problems[name] = '' if status.message == 'OK' else status.message
 
 
 def observe(seen: Seen, go_on: Callable[[], bool]) -> None:
-    """Fill `seen` for as long as `go_on`, asked after every message, says so."""
+    """Fill `seen` while `go_on`, called after every message, returns true."""
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     observer = Observer(seen)
     try:

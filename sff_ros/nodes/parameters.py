@@ -1,4 +1,4 @@
-"""A config class as the described, bounded and checked parameters of a node."""
+"""Declare a config class as described, bounded and validated node parameters."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class NodeParameters(Generic[ConfigT]):
     """Declares every field of a config class on a node and keeps the config up to date.
 
     Attributes:
-        config: the values in force. Fields that are not live change only while the node is
-            unconfigured; a refused change says so.
+        config: the current values. Fields that are not live can change only while the node is
+            unconfigured.
         locked: set by the node while it is configured.
     """
 
@@ -42,7 +42,7 @@ class NodeParameters(Generic[ConfigT]):
             for name, parameter in node._parameter_overrides.items()
             if not name.startswith(_FOREIGN) and parameter.value is not None  # []
         }
-        # Checked before they are declared: ROS drops unknown names without a word.
+        # Checked before declaration: ROS silently ignores unknown names.
         self.config = from_flat(cls, overrides)
         try:
             for name, spec, default, kind in walk(cls):
@@ -56,7 +56,7 @@ class NodeParameters(Generic[ConfigT]):
         return {name: _plain(self._node.get_parameter(name).value) for name in self._specs}
 
     def _on_set(self, parameters: list[Parameter[Any]]) -> SetParametersResult:
-        """Accept a change, or say why not; a set of changes is taken or refused as one."""
+        """Accept or reject a set of changes as a whole, with the reason."""
         changes = {p.name: _plain(p.value) for p in parameters if p.name in self._specs}
         frozen = [name for name in changes if self.locked and not self._specs[name].live]
         if frozen:
@@ -70,15 +70,15 @@ class NodeParameters(Generic[ConfigT]):
 
 
 def _plain(value: Any) -> Any:
-    """Return ROS's list types as the tuples that config classes hold."""
+    """Convert ROS's list types to the tuples of config classes."""
     is_list = not isinstance(value, (str, bytes)) and hasattr(value, '__len__')
     return tuple(value) if is_list else value
 
 
 def _declare(node: Node, name: str, spec: ParamSpec, default: Any, kind: Any) -> None:
     if kind == tuple[float, ...]:
-        # An empty list has no type of its own: `ros2 param set` sends one of booleans, and files
-        # none at all. So ROS takes any type here, and the config refuses the wrong ones.
+        # An empty list is untyped: `ros2 param set` sends booleans, parameter files nothing. So
+        # ROS accepts any type here, and the config rejects wrong ones.
         described = _describe(name, spec)
         described.dynamic_typing = True
         declared: Parameter[Any] = node.declare_parameter(name, None, described)
@@ -89,7 +89,7 @@ def _declare(node: Node, name: str, spec: ParamSpec, default: Any, kind: Any) ->
 
 
 def _describe(name: str, spec: ParamSpec, kind: type | None = None) -> ParameterDescriptor:
-    """Return what `ros2 param describe` and rqt show."""
+    """Return the descriptor that `ros2 param describe` and rqt show."""
     descriptor = ParameterDescriptor(name=name, description=spec.doc)
     notes = [spec.allowed] if spec.choices or kind is None else []
     notes += [f'unit: {spec.unit}'] if spec.unit else []

@@ -12,7 +12,7 @@ from sff_ros.config.nodes import CaptureConfig
 from sff_ros.core.sweep.plan import SweepPlan
 from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CameraError, CameraLostError, ConfigError, SffError
-from sff_ros.nodes.diagnostics import Statistics
+from sff_ros.nodes.statistics import Statistics
 
 _PATIENCE = 10  # frames lost in a row before the camera is opened anew
 _PAUSE_S = 0.01

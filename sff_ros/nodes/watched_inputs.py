@@ -1,4 +1,4 @@
-"""Names the input that is missing, and why, as far as the graph tells."""
+"""Detect missing inputs and, from the ROS graph, the reason."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MessageT = TypeVar('MessageT')
 
 
 class WatchedInputs:
-    """Subscriptions whose silence is noticed."""
+    """Subscriptions that are monitored for missing messages."""
 
     def __init__(self, node: Node, qos: QoSProfile) -> None:
         self._node = node
@@ -34,7 +34,7 @@ class WatchedInputs:
     def subscribe(
         self, kind: type[MessageT], topic: str, callback: Callable[[MessageT], None]
     ) -> None:
-        """Subscribe and remember when a message came last."""
+        """Subscribe and record the time of the last message."""
 
         def heard(message: MessageT) -> None:
             self._heard[topic] = time.monotonic()
@@ -55,7 +55,7 @@ class WatchedInputs:
         )
 
     def report(self, report: Report, patience_s: float) -> None:
-        """Say which inputs have been silent for longer than `patience_s`."""
+        """Report inputs without a message for longer than `patience_s`."""
         now = time.monotonic()
         for topic, heard in self._heard.items():
             if now - heard > patience_s:
@@ -74,7 +74,7 @@ class WatchedInputs:
         publishers = self._node.count_publishers(name)
         if publishers == 0:
             self._misfits.pop(topic, None)
-            return f'nobody publishes {name}'
+            return f'no publisher of {name}'
         if topic in self._misfits:
-            return f'a publisher of {name} offers another QoS ({self._misfits[topic]})'
-        return f'{name} is silent although {publishers} publish it'
+            return f'a publisher of {name} has incompatible QoS ({self._misfits[topic]})'
+        return f'no message on {name} (publishers: {publishers})'

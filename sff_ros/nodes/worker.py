@@ -1,4 +1,4 @@
-"""A thread that does a node's heavy work, so that callbacks stay short."""
+"""A worker thread for a node's heavy work, so that callbacks stay short."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Worker(Generic[ItemT]):
     """Handles items one by one, in order, in a thread of its own.
 
     Args:
-        handle: what to do with an item. An exception is passed to `on_error`; the thread goes on.
-        on_error: told of every exception that `handle` let through.
-        capacity: items that may wait.
+        handle: called with each item.
+        on_error: called with every exception that `handle` raises; the thread continues.
+        capacity: maximum number of queued items.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Worker(Generic[ItemT]):
         self._thread.start()
 
     def submit(self, item: ItemT) -> bool:
-        """Queue an item; false where the queue is full and the item was not taken."""
+        """Queue an item; false if the queue is full and the item was rejected."""
         try:
             self._queue.put_nowait(item)
         except queue.Full:
@@ -43,14 +43,14 @@ class Worker(Generic[ItemT]):
 
     @property
     def backlog(self) -> int:
-        """How many items wait."""
+        """The number of queued items."""
         return self._queue.qsize()
 
     def stop(self) -> None:
-        """Finish the item at hand, drop the others, end the thread."""
+        """Finish the current item, drop the others, end the thread."""
         self._stopping.set()
         try:
-            self._queue.put_nowait(None)  # wakes a thread that waits
+            self._queue.put_nowait(None)  # wakes a waiting thread
         except queue.Full:
             pass
         self._thread.join()
@@ -62,5 +62,5 @@ class Worker(Generic[ItemT]):
                 return
             try:
                 self._handle(item)
-            except Exception as err:  # whatever it was, the next item deserves a thread
+            except Exception as err:  # of any kind: the thread must survive
                 self._on_error(err)

@@ -1,1 +1,1 @@
-"""Scenes, focal stacks rendered from them, and the training of a network on these."""
+"""Random scenes, focal stacks rendered from them, and network training."""

@@ -1,4 +1,4 @@
-"""Samples on disk, each rendered once, and the order in which training sees them."""
+"""Samples on disk, each rendered once, and their order in training."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ PHASE = 4  # crops start at multiples of this, px: where blocks of both poolings
 
 
 class RenderedSweeps(Dataset[Arrays]):
-    """What a network takes of random scenes, with the truth.
+    """Network inputs of random scenes, with ground truth.
 
-    An item is asked for as (scene, draw): the scene is rendered on first use and kept on disk;
-    the draw chooses crop, mirroring and direction of the sweep.
+    An item is indexed by (scene, draw): the scene is rendered on first use and cached on disk;
+    the draw selects crop, mirroring and direction of the sweep.
 
     Args:
-        folder: where rendered scenes are kept; one recipe each.
-        textures: what surfaces look like.
-        task: what is made of a scene.
+        folder: cache of rendered scenes; one recipe each.
+        textures: of the surfaces.
+        task: converts a scene into arrays.
         recipe: size, crop and cameras.
         seed: of the scenes.
     """
@@ -42,7 +42,7 @@ class RenderedSweeps(Dataset[Arrays]):
         folder.mkdir(parents=True, exist_ok=True)
 
     def __getitem__(self, item: tuple[int, int]) -> Arrays:
-        """Return responses, evidence, context and truth of one crop, float32."""
+        """Return responses, evidence, context and ground truth of one crop, float32."""
         scene, draw = item
         rng = np.random.default_rng([self._seed, scene, draw])
         piece, reverse = augment(self.load(scene), rng, self._recipe.crop)
@@ -51,7 +51,7 @@ class RenderedSweeps(Dataset[Arrays]):
         return {name: np.ascontiguousarray(values) for name, values in piece.items()}
 
     def load(self, scene: int) -> Arrays:
-        """Return the whole scene, rendered now if need be."""
+        """Return the whole scene, rendered now if not cached."""
         file = self._folder / f'{self._seed}_{scene:06d}.npz'
         if not file.exists():
             self._render(scene, file)
@@ -70,11 +70,11 @@ class RenderedSweeps(Dataset[Arrays]):
 
 
 def augment(whole: Arrays, rng: np.random.Generator, crop: int) -> tuple[Arrays, bool]:
-    """Crop, mirror and turn at random; say whether to reverse the sweep, too.
+    """Crop, mirror and rotate at random; return also whether to reverse the sweep.
 
     Args:
         whole: maps whose last axes cover the same square, at any pooling and float type.
-        rng: where all chance comes from.
+        rng: source of all randomness.
         crop: side, px; a multiple of PHASE.
     """
     size = whole['truth'].shape[-1]
@@ -92,14 +92,14 @@ def augment(whole: Arrays, rng: np.random.Generator, crop: int) -> tuple[Arrays,
 
 
 class EndlessOrder(Sampler[list[tuple[int, int]]]):
-    """Batches of (scene, draw), a function of the step alone: so training resumes anywhere.
+    """Batches of (scene, draw) that depend on the step only, so training resumes anywhere.
 
     Args:
-        scenes: how many there are.
-        batch: items of a batch, on this process.
+        scenes: number of scenes.
+        batch: items per batch, in this process.
         seed: of the order.
         first, last: steps.
-        rank, world: of the processes that share a step.
+        rank, world: rank and number of the processes that share a step.
     """
 
     def __init__(

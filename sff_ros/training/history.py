@@ -1,4 +1,4 @@
-"""How a training went: a CSV, and a picture of it."""
+"""Training history: a CSV and its plot."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ COLUMNS = ('step', 'hours', 'learning_rate', 'train_mae', 'validation_mae', 'val
 
 
 class History:
-    """Appends to history.csv and redraws history.png; resumed trainings go on in both.
+    """Appends to history.csv and redraws history.png; resumed trainings continue both.
 
     Args:
-        folder: where both are.
+        folder: of both files.
     """
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / 'history.csv'
-        self._picture = folder / 'history.png'
+        self._plot = folder / 'history.png'
 
     def add(self, **values: float) -> None:
-        """Write one line, whose columns are COLUMNS, and draw all lines so far."""
+        """Append a row of COLUMNS and redraw the plot."""
         rows = [row for row in self.rows() if row['step'] < values['step']]
         rows.append(values)
         part = self._file.with_suffix('.part')
@@ -32,7 +32,7 @@ class History:
         self._draw(rows)
 
     def rows(self) -> list[dict[str, float]]:
-        """Return the lines so far."""
+        """Return the rows so far."""
         if not self._file.exists():
             return []
         with self._file.open(newline='') as file:
@@ -53,4 +53,4 @@ class History:
         axes.set_yscale('log')
         axes.grid(True, which='both', alpha=0.3)
         axes.legend()
-        FigureCanvasAgg(figure).print_png(str(self._picture))
+        FigureCanvasAgg(figure).print_png(str(self._plot))

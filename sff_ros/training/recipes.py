@@ -1,4 +1,4 @@
-"""How networks are trained: every setting, once."""
+"""Training recipes: every setting, in one place."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ class Recipe:
 
     Attributes:
         network: 'fast_gru' or 'ddl_gru'.
-        steps: updates of the weights in all.
-        batch: crops of an update, over all processes.
-        scenes: rendered scenes to draw crops from.
+        steps: total number of weight updates.
+        batch: crops per update, over all processes.
+        scenes: number of rendered scenes to draw crops from.
         size, crop: side of a scene and of a crop, px.
-        learning_rate: the highest.
-        weight_decay: of Adam's decoupled kind for 'fast_gru', as L2 for 'ddl_gru' (the paper).
-        warmup: steps of linear rise.
-        fall: share of the steps, at the end, over which the rate falls to 0 along a cosine; 0
+        learning_rate: the peak value.
+        weight_decay: decoupled (AdamW) for 'fast_gru', L2 for 'ddl_gru' (the paper).
+        warmup: steps of linear increase.
+        fall: share of the steps, at the end, over which the rate decays to 0 along a cosine; 0
             halves it `halvings` times instead, evenly spaced.
         halvings: see `fall`.
-        clip: largest norm of the gradient.
-        ema: share of the old in each update of the averaged weights; 0: no average.
+        clip: maximum norm of the gradient.
+        ema: decay of the exponential moving average of the weights; 0: no average.
         bfloat16: whether convolutions run in bfloat16.
-        iterations: of the GRU while training.
-        seed: of scenes, order and first weights.
-        cameras: what the scenes are photographed with.
+        iterations: of the GRU during training.
+        seed: of scenes, order and initial weights.
+        cameras: distribution of cameras and sweeps.
     """
 
     network: str = 'fast_gru'
@@ -51,7 +51,7 @@ class Recipe:
 
 
 # As published for the FT set (Ashfaq and Mahmood, IJCV 2026): 251 epochs, batch 1, Adam; on our
-# scenes, since that set's licence is its own.
+# scenes, because of that set's licence.
 PAPER = Recipe(
     network='ddl_gru',
     steps=251 * 500,

@@ -1,8 +1,8 @@
-"""Many slices of a scene through a thin lens, quickly: what training needs thousands of.
+"""Fast rendering of focal stacks through a thin lens, for training.
 
-The optics are those of core/thin_lens.py. Here far blur is computed coarsely: depth bins of
-nearly the same blur are blurred together, and large discs at half or quarter the resolution,
-where their smooth pictures lose nothing that 8 bits would show.
+The optics are those of core/optics/rendering.py. Large blur is approximated: depth bins of
+similar blur are blurred together, and large discs at half or quarter resolution, without visible
+loss at 8 bits.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sff_ros.core.optics.rendering import (
 )
 
 FINE_PX, GROWTH = 0.1, 0.08  # steps of the blur radius: px below about 1 px, a share above
-HALVE_PX = 5.0  # radius from which on half the resolution does; twice that, a quarter
+HALVE_PX = 5.0  # radius from which half the resolution is used; from twice that, a quarter
 BIN_PX, LEAST_STEP = 0.35, 0.12  # blur between two depth bins, px; positions
 
 
@@ -36,18 +36,18 @@ def render_sweep(
     size: int,
     sigma_px: float = PSF_SIGMA_PX,
 ) -> FloatMap:
-    """Take the pictures of a sweep.
+    """Render the images of a sweep.
 
     Args:
         layers: far to near; their `dioptres` are canonical positions.
-        places: S canonical positions, where the slices are focused.
-        blur_px: growth of the blur radius, px a canonical position.
-        size: side of the picture, px.
+        places: S canonical positions, the focus of each slice.
+        blur_px: growth of the blur radius, px per canonical position.
+        size: side of the image, px.
         sigma_px: standard deviation of the blur of a point in focus, px.
 
     Returns:
-        (S, size, size, 3) linear light. Where blur uncovers what no layer shows, the surroundings
-        stand in.
+        (S, size, size, 3) linear light. Where blur reveals areas that no layer covers, the
+        surroundings fill in.
     """
     step = max(BIN_PX / blur_px, LEAST_STEP)
     split = [split_layer(layer, step) for layer in layers]
@@ -66,7 +66,7 @@ def _slice(
 def _lay_blurred(
     canvas: FloatMap, layer: SplitLayer, place: float, blur_px: float, sigma_px: float
 ) -> None:
-    """Blur a layer, bins of like radius together, and lay it over the canvas."""
+    """Blur a layer, bins of similar radius together, and composite it over the canvas."""
     groups: dict[int, list[Layer]] = {}
     for part, where in layer.bins:
         groups.setdefault(_radius_index(blur_px * abs(where - place)), []).append(part)
@@ -90,17 +90,17 @@ def _lay_blurred(
     lay_over(canvas, total, layer.x - pad, layer.y - pad)
 
 
-def _blurred(picture: FloatMap, index: int, sigma_px: float) -> FloatMap:
-    """Blur a picture with a margin by the disc of that radius, at the resolution that it needs."""
+def _blurred(image: FloatMap, index: int, sigma_px: float) -> FloatMap:
+    """Blur an image with a margin by the disc of that radius, at the resolution needed."""
     radius = _radius(index)
     shrink = 1 if radius < HALVE_PX else 2 if radius < 2 * HALVE_PX else 4
     if shrink == 1:
         kernel = _kernel(radius, sigma_px)
-        blurred = cv2.filter2D(picture, -1, kernel, borderType=cv2.BORDER_CONSTANT)
+        blurred = cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_CONSTANT)
         return np.asarray(blurred, np.float32)
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     rows, columns = -height % shrink, -width % shrink
-    even = cv2.copyMakeBorder(picture, 0, rows, 0, columns, cv2.BORDER_CONSTANT)
+    even = cv2.copyMakeBorder(image, 0, rows, 0, columns, cv2.BORDER_CONSTANT)
     size = even.shape[1], even.shape[0]
     small = cv2.resize(even, (size[0] // shrink, size[1] // shrink), interpolation=cv2.INTER_AREA)
     kernel = _kernel(radius / shrink, PSF_SIGMA_PX)
@@ -110,7 +110,7 @@ def _blurred(picture: FloatMap, index: int, sigma_px: float) -> FloatMap:
 
 
 def _radius_index(radius_px: float) -> int:
-    """Return the nearest of the radii that grow by FINE_PX first, by a share of GROWTH later."""
+    """Return the index of the nearest radius; steps grow from FINE_PX to a share of GROWTH."""
     return round(math.log1p(radius_px * GROWTH / FINE_PX) / GROWTH)
 
 

@@ -1,12 +1,12 @@
-"""A picture and its inverse depth become a focal stack, as a thin lens would take it.
+"""Render a focal stack from an image and its inverse depth, through a thin lens.
 
-The blur of a thin lens grows evenly with the distance in inverse depth. So a scene needs no
-lens data: places are on any axis that is linear in inverse depth, and `blur_px` is the blur
-radius a unit of it. Every slice is put together from depth bins, near to far; each bin is
-blurred and takes the room that nearer ones have left. So one surface is a sum of its bins, and
-a near object hides what is behind it. Its blurred edge shows what the picture does not know;
-there the surface behind is mirrored at the edge. Beside a disc before a wall that leaves an error
-of 3 grey levels rms in the edge, where without it there are 10 (test_rgbd.py has the scene).
+The blur of a thin lens is linear in inverse depth. So no lens data are needed: places are on any
+axis that is linear in inverse depth, and `blur_px` is the blur radius per unit of it. Every slice
+is composited from depth bins, near to far; each bin is blurred and fills the coverage that nearer
+ones have left. So one surface is the sum of its bins, and a near object occludes what is behind
+it. Its blurred edge reveals areas that the image does not show; there the surface behind is
+mirrored at the edge. For a disc in front of a wall that reduces the error in the edge from 10 to
+3 grey levels rms (test_rgbd.py has the scene).
 """
 
 from __future__ import annotations
@@ -19,36 +19,34 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.core.image import FloatMap
+from sff_ros.core.image import FloatMap, Floats, RgbImage
 from sff_ros.core.optics.rendering import PSF_SIGMA_PX, blur_kernel
 from sff_ros.errors import StackError
 
-Picture = npt.NDArray[np.uint8]
-
 BIN_STEP_PX = 0.25  # of blur radius between two bins where the blur is small
 BIN_STEP_SHARE = 0.05  # of the blur radius between two bins where it is large
-HALF_SIZE_PX = 8.0  # blur radius from which half the resolution is enough
+HALF_SIZE_PX = 8.0  # blur radius from which half the resolution is used
 JUMP_PX = 0.5  # of blur radius between near pixels: a depth edge, not a slope
-LONGEST_PX = 64  # how far a surface is carried on behind another
+LONGEST_PX = 64  # how far a surface is extended behind another
 FRINGE_PX = 2  # beside a depth edge, where colours are mixed
-EDGE_SLICES = 0.5  # nearer and farther neighbours by more than this: a pixel across an edge
+EDGE_SLICES = 0.5  # both a nearer and a farther neighbour by more than this: a mixed pixel
 
 
 def spread_places(inverse_depth: FloatMap, slices: int) -> FloatMap:
-    """Map inverse depth, linearly, onto the slices of an even sweep over exactly its range.
+    """Map inverse depth linearly onto the slices of an even sweep over exactly its range.
 
-    Smoothing leaves pixels across a depth edge at depths where nothing is; these go to the
-    nearer or the farther of their neighbours, to whichever they are closer.
+    Smoothed maps have pixels on depth edges at depths between the surfaces; these are moved to
+    the closer of their nearest and farthest neighbours.
 
     Args:
         inverse_depth: (H, W) finite, any unit, large = near: disparity or dioptres.
-        slices: how many the sweep has, 2 or more.
+        slices: number of slices, 2 or more.
 
     Returns:
         (H, W) in [0, slices - 1]; 0 is the farthest.
 
     Raises:
-        StackError: it is no map, not finite somewhere, or everywhere the same.
+        StackError: not a map, not finite somewhere, or constant.
     """
     if inverse_depth.ndim != 2:
         raise StackError(f'inverse depth must be (H, W), not {inverse_depth.shape}')
@@ -68,38 +66,38 @@ def spread_places(inverse_depth: FloatMap, slices: int) -> FloatMap:
 
 
 def render_rgbd(
-    picture: Picture,
+    image: RgbImage,
     places: FloatMap,
     focus: Sequence[float],
     blur_px: float,
     noise: float = 0.0,
     seed: int = 0,
-) -> Iterator[Picture]:
-    """Take the pictures of a sweep, one after another.
+) -> Iterator[RgbImage]:
+    """Render the images of a sweep, one after another.
 
-    The picture is blurred in linear light; its values are taken as encoded with a gamma of 2.
+    The image is blurred in linear light, assuming a gamma of 2.
 
     Args:
-        picture: (H, W) grey or (H, W, 3) RGB, sharp everywhere.
-        places: (H, W) finite place of each pixel, linear in inverse depth, large = near.
-        focus: place in focus of each slice, in any order and spacing.
-        blur_px: blur radius a unit of place, px, > 0.
+        image: (H, W) grey or (H, W, 3) RGB, sharp everywhere.
+        places: (H, W) finite position of each pixel, linear in inverse depth, large = near.
+        focus: focused position of each slice, in any order and spacing.
+        blur_px: blur radius per unit of position, px, > 0.
         noise: standard deviation of the sensor noise, grey levels of 255.
         seed: of the noise.
 
     Yields:
-        (H, W) or (H, W, 3), as the picture.
+        (H, W) or (H, W, 3), as the image.
 
     Raises:
-        StackError: the sizes differ or a number is out of its range.
+        StackError: the sizes differ or a value is out of range.
     """
-    if picture.shape[:2] != places.shape:
-        raise StackError(f'the picture is {picture.shape[:2]}, its depth is {places.shape}')
+    if image.shape[:2] != places.shape:
+        raise StackError(f'the image is {image.shape[:2]}, its depth is {places.shape}')
     if not (blur_px > 0 and math.isfinite(blur_px)):
         raise StackError(f'blur_px must be > 0 px, not {blur_px:g}')
     if not 0 <= noise < 256:
         raise StackError(f'noise must be in [0, 256) grey levels, not {noise:g}')
-    light = np.square(np.atleast_3d(picture).astype(np.float32) / 255)
+    light = np.square(np.atleast_3d(image).astype(np.float32) / 255)
     radii = [np.abs(places - f).max() * blur_px for f in focus]
     reach = min(math.ceil(max(radii, default=0)) + 2, LONGEST_PX)
     surfaces = [(light, places)]
@@ -111,17 +109,17 @@ def render_rgbd(
         grey = 255 * np.sqrt(np.maximum(_take(surfaces, float(f), blur_px), 0))
         if noise:
             grey += noise * rng.standard_normal(grey.shape, np.float32)
-        yield np.clip(np.rint(grey), 0, 255).astype(np.uint8).reshape(picture.shape)
+        yield np.clip(np.rint(grey), 0, 255).astype(np.uint8).reshape(image.shape)
 
 
 def _behind(
     light: FloatMap, places: FloatMap, jump: float, reach: int
 ) -> tuple[FloatMap, FloatMap] | None:
-    """Carry surfaces on behind the objects that hide them, mirrored at the depth edge.
+    """Extend surfaces behind the objects that occlude them, mirrored at the depth edge.
 
     Returns:
-        (H, W, C) linear light and (H, W) places, NaN where there is nothing; None where the
-        whole map is without a depth edge.
+        (H, W, C) linear light and (H, W) places, NaN where nothing is hidden; None if the map
+        has no depth edge.
     """
     around = np.ones((5, 5), np.uint8)  # edges may be smoothed over a pixel or two
     nearest, farthest = cv2.dilate(places, around), cv2.erode(places, around)
@@ -150,13 +148,13 @@ def _mirrored(
 ) -> npt.NDArray[np.intp]:
     """Mirror pixels at their edge pixels, each (n, 2) rows and columns; all beyond the edge.
 
-    Colours right at an edge are mixed with those in front, so FRINGE_PX more are left out.
+    Colours at an edge are mixed with those in front, so FRINGE_PX more are skipped.
     """
     away = (edge - pixel).astype(np.float64)
     fringe = away * (FRINGE_PX / np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1))
     last = np.array(places.shape) - 1
     found = edge
-    # A pixel of another surface is no guess: then the first one beyond the edge, or the edge.
+    # Not a pixel of another surface: then the first one beyond the edge, or the edge itself.
     for offset in (fringe, away + fringe):
         there = np.clip(np.rint(edge + offset).astype(np.intp), 0, last)
         same = np.abs(places[tuple(there.T)] - places[tuple(edge.T)]) < jump
@@ -165,7 +163,7 @@ def _mirrored(
 
 
 def _take(surfaces: Sequence[tuple[FloatMap, FloatMap]], focus: float, blur_px: float) -> FloatMap:
-    """Take one picture, (H, W, C) linear light."""
+    """Render one image, (H, W, C) linear light."""
     low = min(float(np.nanmin(places)) for _, places in surfaces)
     high = max(float(np.nanmax(places)) for _, places in surfaces)
     centres = _bins((low - focus) * blur_px, (high - focus) * blur_px)
@@ -177,16 +175,16 @@ def _take(surfaces: Sequence[tuple[FloatMap, FloatMap]], focus: float, blur_px: 
         for light, places in surfaces
     ]
     for i in range(len(centres) - 1, -1, -1):
-        for light, places in spread:  # first what is seen, then what it hides
+        for light, places in spread:  # first the visible surface, then the hidden one
             part, x, y = _bin(light, places, i)
             if part.size:
                 _lay_under(canvas, *_blur(part, abs(float(centres[i])), x, y))
     return np.asarray(canvas[..., :-1] / np.maximum(canvas[..., -1:], 1e-6), np.float32)
 
 
-def _bins(low_px: float, high_px: float) -> npt.NDArray[np.float64]:
-    """Return signed blur radii from low to high, spaced as BIN_STEP_PX and _SHARE say."""
-    # r = k sinh(u) has dr/du = sqrt(k^2 + r^2): even steps of u are both, with a smooth change.
+def _bins(low_px: float, high_px: float) -> Floats:
+    """Return signed blur radii from low to high, spaced by BIN_STEP_PX and BIN_STEP_SHARE."""
+    # r = k sinh(u) has dr/du = sqrt(k^2 + r^2): even steps of u blend both spacings smoothly.
     k = BIN_STEP_PX / BIN_STEP_SHARE
     u0, u1 = math.asinh(low_px / k), math.asinh(high_px / k)
     count = math.ceil((u1 - u0) / BIN_STEP_SHARE) + 1
@@ -197,7 +195,7 @@ def _bins(low_px: float, high_px: float) -> npt.NDArray[np.float64]:
 def _bin(light: FloatMap, index: FloatMap, i: int) -> tuple[FloatMap, int, int]:
     """Return (h, w, C + 1) of the pixels of one bin, times their share, and its first pixel.
 
-    A pixel between two bins is shared linearly, which keeps the mean of its depth.
+    A pixel between two bins is shared linearly, which preserves its mean depth.
     """
     share = 1 - np.abs(index - i)
     x, y, width, height = cv2.boundingRect((share > 0).astype(np.uint8))  # NaN is not
@@ -207,7 +205,7 @@ def _bin(light: FloatMap, index: FloatMap, i: int) -> tuple[FloatMap, int, int]:
 
 
 def _blur(part: FloatMap, radius_px: float, x: int, y: int) -> tuple[FloatMap, int, int]:
-    """Blur a bin, which grows by what the kernel reaches; a wide blur at half the resolution."""
+    """Blur a bin, padded by the kernel; a wide blur at half the resolution."""
     scale = 2 if radius_px > HALF_SIZE_PX else 1
     kernel = blur_kernel(radius_px / scale, PSF_SIGMA_PX / scale)
     pad = scale * (kernel.shape[0] // 2 + scale - 1)
@@ -224,12 +222,12 @@ def _blur(part: FloatMap, radius_px: float, x: int, y: int) -> tuple[FloatMap, i
 
 
 def _lay_under(canvas: FloatMap, part: FloatMap, x: int, y: int) -> None:
-    """Give a bin the room that nearer ones have left, in place.
+    """Composite a bin into the coverage that nearer ones have left, in place.
 
     Args:
         canvas: (H, W, C + 1), alpha last.
         part: (h, w, C + 1), multiplied by alpha, alpha last.
-        x, y: place of the part's first pixel in the canvas; what leaves the canvas is cut off.
+        x, y: position of the part's first pixel in the canvas; pixels outside are clipped.
     """
     x0, y0 = max(x, 0), max(y, 0)
     x1, y1 = min(x + part.shape[1], canvas.shape[1]), min(y + part.shape[0], canvas.shape[0])

@@ -1,4 +1,4 @@
-"""One training sample: a scene seen by a camera that is not perfect."""
+"""One training sample: a scene seen by an imperfect camera."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ import numpy as np
 import numpy.typing as npt
 
 from sff_ros.core.focus.canonical import POSITIONS
-from sff_ros.core.image import FloatMap
+from sff_ros.core.image import FloatMap, Floats, RgbImage
 from sff_ros.training.render import render_sweep
 from sff_ros.training.scenes import LAST, draw_scene, flatten, visible
 from sff_ros.training.textures import Rng, Textures
 
-FLAT = 0.4  # share of the scenes in which nothing is known behind what is seen
-PROCESSED = 0.2  # share of the cameras that filter their pictures, and of those that compress
+FLAT = 0.4  # share of the scenes without background behind visible surfaces
+PROCESSED = 0.2  # share of the cameras that filter their images, and of those that compress
 
 
 @dataclass(frozen=True, slots=True)
 class CameraRange:
-    """What cameras and sweeps a recipe trains for; each drawn anew for every scene.
+    """The distribution of cameras and sweeps of a recipe, sampled for every scene.
 
     Attributes:
-        blur_px: least and most growth of the blur radius, px a canonical position.
-        noise: least and most standard deviation of the sensor noise, grey levels of 255.
+        blur_px: range of the growth of the blur radius, px per canonical position.
+        noise: range of the standard deviation of the sensor noise, grey levels of 255.
         even: share of the sweeps with even steps.
         usual: share of the sweeps with 15 slices.
-        slices: least and most slices of the other sweeps.
-        flicker: most standard deviation of the exposure from slice to slice.
-        drift_px: most misalignment over the sweep, px.
+        slices: range of the number of slices of the other sweeps.
+        flicker: maximum standard deviation of the exposure from slice to slice.
+        drift_px: maximum misalignment over the sweep, px.
     """
 
     blur_px: tuple[float, float] = (0.2, 4.0)
@@ -43,34 +43,34 @@ class CameraRange:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
-    """A focal stack and what is true about it.
+    """A focal stack and its ground truth.
 
     Attributes:
         stack: (S, size, size, 3) uint8.
-        places: (S,) canonical positions of the slices, rising from 0 to 14.
-        truth: (size, size) float32 canonical position of the visible surface.
-        blur_px: growth of the blur radius, px a position.
+        places: (S,) canonical positions of the slices, increasing from 0 to 14.
+        ground_truth: (size, size) float32 canonical position of the visible surface.
+        blur_px: growth of the blur radius, px per position.
     """
 
     stack: npt.NDArray[np.uint8]
-    places: npt.NDArray[np.float64]
-    truth: npt.NDArray[np.float32]
+    places: Floats
+    ground_truth: FloatMap
     blur_px: float
 
 
 def draw_sample(rng: Rng, textures: Textures, cameras: CameraRange, size: int) -> Sample:
-    """Draw a scene and photograph it.
+    """Draw a scene and render it.
 
     Args:
-        rng: where all chance comes from: the same generator gives the same sample.
-        textures: what surfaces look like.
-        cameras: what to draw the camera from.
-        size: side of the pictures, px.
+        rng: source of all randomness: the same generator gives the same sample.
+        textures: of the surfaces.
+        cameras: distribution to draw the camera from.
+        size: side of the images, px.
     """
     layers = draw_scene(rng, textures, size)
     if rng.random() < FLAT:
         layers = flatten(layers, size)
-    _, truth = visible(layers, size)
+    _, ground_truth = visible(layers, size)
     places = _draw_places(rng, cameras)
     blur_px = float(np.exp(rng.uniform(*np.log(cameras.blur_px))))
     sweep = render_sweep(layers, places.tolist(), blur_px, size, float(rng.uniform(0.35, 0.8)))
@@ -80,21 +80,21 @@ def draw_sample(rng: Rng, textures: Textures, cameras: CameraRange, size: int) -
     if rng.random() < 0.5:
         flicker = rng.uniform(0, cameras.flicker)
         sweep *= (1 + flicker * rng.standard_normal((len(sweep), 1, 1, 1))).astype(np.float32)
-    return Sample(_digitise(rng, sweep, cameras), places, truth, blur_px)
+    return Sample(_digitise(rng, sweep, cameras), places, ground_truth, blur_px)
 
 
-def _draw_places(rng: Rng, cameras: CameraRange) -> npt.NDArray[np.float64]:
-    """Return where the slices are focused: even or with steps of up to 3:1, some dropped."""
+def _draw_places(rng: Rng, cameras: CameraRange) -> Floats:
+    """Return the focus of each slice: even or with steps of up to 3:1, some dropped."""
     count = POSITIONS
     if rng.random() >= cameras.usual:
-        # Few slices are the harder sweeps: half of these have less than 14 of 8 to 60.
+        # Sweeps of few slices are harder: half of these have less than 14 of 8 to 60.
         few, many = np.log(cameras.slices)
         count = round(float(np.exp(few + (many - few) * rng.random() ** 2)))
     steps = np.ones(count - 1)
     if rng.random() >= cameras.even:
         steps = np.exp(rng.uniform(0, np.log(3), count - 1))
         if rng.random() < 0.5:
-            steps.sort()  # as a sweep that is even in metres or in lens codes
+            steps.sort()  # like a sweep that is even in metres or lens codes
             steps = steps[:: rng.choice((-1, 1))]
     places = np.concatenate([[0.0], np.cumsum(steps)])
     if count > 10 and rng.random() < 0.15:
@@ -115,19 +115,19 @@ def _expose(rng: Rng, sweep: FloatMap) -> FloatMap:
 
 
 def _shake(rng: Rng, sweep: FloatMap, drift_px: float) -> FloatMap:
-    """Leave a misalignment that grows over the sweep, and some trembling."""
+    """Add a misalignment that grows over the sweep, and jitter."""
     size = sweep.shape[1]
     direction = rng.normal(0, 1, 2) / 2
     zoom = rng.normal(0, 1) / size
     moved = np.empty_like(sweep)
-    for k, picture in enumerate(sweep):
+    for k, image in enumerate(sweep):
         share = k / max(len(sweep) - 1, 1) - 0.5
         shift = drift_px * (share * direction + rng.normal(0, 0.1, 2))
         scale = 1 + drift_px * share * zoom
         offset = shift + size / 2 * (1 - scale)
         matrix = np.array([[scale, 0, offset[0]], [0, scale, offset[1]]])
         moved[k] = cv2.warpAffine(
-            picture, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+            image, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
         )
     return np.clip(moved, 0, 1)
 
@@ -142,22 +142,22 @@ def _digitise(rng: Rng, sweep: FloatMap, cameras: CameraRange) -> npt.NDArray[np
     return np.stack(_processed(rng, np.asarray(np.clip(levels, 0, 255), np.float32)))
 
 
-def _processed(rng: Rng, levels: FloatMap) -> list[npt.NDArray[np.uint8]]:
-    """Round to 8 bits, after what the electronics of some cameras do to every picture.
+def _processed(rng: Rng, levels: FloatMap) -> list[RgbImage]:
+    """Simulate in-camera processing and round to 8 bits.
 
-    A fifth smooths away noise or sharpens, a fifth compresses.
+    A fifth of the cameras denoise or sharpen, a fifth compress.
     """
     amount, sigma = rng.uniform(-0.7, 1.0), rng.uniform(0.4, 1.0)
     quality = round(rng.uniform(60, 97))
     filters, compresses = (rng.random(2) < PROCESSED).tolist()
-    pictures = []
-    for picture in levels:
+    images = []
+    for image in levels:
         if filters:
-            smooth = cv2.GaussianBlur(picture, (0, 0), sigma)
-            picture = picture + np.float32(amount) * (picture - smooth)
-        rounded = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+            smooth = cv2.GaussianBlur(image, (0, 0), sigma)
+            image = image + np.float32(amount) * (image - smooth)
+        rounded = np.clip(np.rint(image), 0, 255).astype(np.uint8)
         if compresses:
             _, packed = cv2.imencode('.jpg', rounded, (cv2.IMWRITE_JPEG_QUALITY, quality))
             rounded = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
-        pictures.append(rounded)
-    return pictures
+        images.append(rounded)
+    return images

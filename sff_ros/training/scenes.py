@@ -1,4 +1,4 @@
-"""Random scenes of surfaces at known places along a sweep, for training.
+"""Random scenes of surfaces at known positions along a sweep, for training.
 
 A place is a canonical slice position: the first slice is focused at 0, the last at 14. Larger is
 nearer; a stack in the other order is the same scene reversed.
@@ -18,12 +18,11 @@ from sff_ros.core.optics.rendering import Layer
 from sff_ros.training.textures import Rng, Textures, fractal_noise
 
 LAST = POSITIONS - 1.0
-BEYOND = 2.5  # positions that some surfaces lie outside the sweep
+BEYOND = 2.5  # positions by which some surfaces lie outside the sweep
 TERRAIN = 0.15  # share of the scenes that are one surface without depth edges
 FLAT_STEP = 0.2  # positions between the steps of a flattened scene
-SOFT = 4  # subpixels a side of an outline, so that it falls on any place
+SOFT = 4  # supersampling of outlines per axis
 
-Map = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.uint8]
 
 
@@ -31,12 +30,12 @@ def draw_scene(rng: Rng, textures: Textures, size: int) -> list[Layer]:
     """Draw a scene: a ground and, in most, 2 to 14 objects in front of it, far to near.
 
     Args:
-        rng: where all chance comes from.
-        textures: what surfaces look like.
-        size: side of the square picture, px.
+        rng: source of all randomness.
+        textures: of the surfaces.
+        size: side of the square image, px.
 
     Returns:
-        Layers whose `dioptres` are canonical positions, outside 0..14 for some scenes only.
+        Layers whose `dioptres` are canonical positions, outside 0..14 only in some scenes.
     """
     margin = BEYOND if rng.random() < 0.2 else 0.0
     low, high = -margin, LAST + margin
@@ -56,9 +55,9 @@ def draw_scene(rng: Rng, textures: Textures, size: int) -> list[Layer]:
 
 
 def flatten(layers: list[Layer], size: int) -> list[Layer]:
-    """Return the visible surface cut into steps of depth, as if an RGB-D camera had seen it.
+    """Return the visible surface cut into steps of depth, as from an RGB-D camera.
 
-    Nothing is known behind it, so blur does not uncover what is hidden.
+    There is no background behind it, so blur does not reveal hidden surfaces.
     """
     rgba, place = visible(layers, size)
     steps = np.rint(place / FLAT_STEP)
@@ -73,8 +72,8 @@ def flatten(layers: list[Layer], size: int) -> list[Layer]:
     return flat
 
 
-def visible(layers: list[Layer], size: int) -> tuple[FloatMap, Map]:
-    """Return (size, size, 4) colour and (size, size) place of what each pixel sees."""
+def visible(layers: list[Layer], size: int) -> tuple[FloatMap, FloatMap]:
+    """Return (size, size, 4) colour and (size, size) place of the visible surface."""
     colour = np.zeros((size, size, 4), np.float32)
     place = np.zeros((size, size), np.float32)
     for layer in layers:
@@ -88,7 +87,7 @@ def visible(layers: list[Layer], size: int) -> tuple[FloatMap, Map]:
 def _object(
     rng: Rng, textures: Textures, size: int, place: float, low: float, high: float
 ) -> Layer | None:
-    """Return an object around a place; None where nothing of it is in the picture."""
+    """Return an object around a place; None if it is outside the image."""
     alpha = SHAPES[rng.integers(len(SHAPES))](rng, size)
     x, y, width, height = cv2.boundingRect((alpha > 0).astype(np.uint8))
     if width < 2 or height < 2:
@@ -103,9 +102,14 @@ def _object(
 
 
 def _layer(
-    colour: FloatMap, alpha: Map, place: Map, x: int = 0, y: int = 0, rng: Rng | None = None
+    colour: FloatMap,
+    alpha: FloatMap,
+    place: FloatMap,
+    x: int = 0,
+    y: int = 0,
+    rng: Rng | None = None,
 ) -> Layer:
-    """Put a layer together; some objects have specular spots."""
+    """Assemble a layer; some objects have specular highlights."""
     if rng is not None and rng.random() < 0.15:
         for _ in range(rng.integers(1, 5)):
             centre = int(rng.integers(colour.shape[1])), int(rng.integers(colour.shape[0]))
@@ -115,7 +119,7 @@ def _layer(
     return Layer(rgba, place, x, y)
 
 
-def _relief(rng: Rng, size: int, place: float, low: float, high: float) -> Map:
+def _relief(rng: Rng, size: int, place: float, low: float, high: float) -> FloatMap:
     """Return a plane around a place, tilted and, for some, rough."""
     y, x = np.mgrid[:size, :size].astype(np.float32) / np.float32(size) - np.float32(0.5)
     tilt = rng.normal(0, 2.5, 2) if rng.random() < 0.8 else np.zeros(2)
@@ -128,8 +132,8 @@ def _relief(rng: Rng, size: int, place: float, low: float, high: float) -> Map:
     return np.asarray(np.clip(surface, low, high), np.float32)
 
 
-def _terraces(rng: Rng, size: int) -> Map:
-    """Return two levels with a slope between them, steep but no edge: its texture runs on."""
+def _terraces(rng: Rng, size: int) -> FloatMap:
+    """Return two levels joined by a steep slope, not an edge: its texture is continuous."""
     if rng.random() < 0.5:
         y, x = np.mgrid[:size, :size].astype(np.float32) - np.float32(size / 2)
         angle, period = rng.uniform(0, np.pi), rng.uniform(0.4, 2) * size
@@ -143,7 +147,7 @@ def _terraces(rng: Rng, size: int) -> Map:
     return np.asarray(rng.uniform(0.5, 5) * np.tanh(way / width), np.float32)
 
 
-def _bulge(rng: Rng, height: int, width: int, place: float, low: float, high: float) -> Map:
+def _bulge(rng: Rng, height: int, width: int, place: float, low: float, high: float) -> FloatMap:
     """Return half an ellipsoid or a cylinder that comes towards the camera."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     u, v = 2 * x / width - 1, 2 * y / height - 1
@@ -152,7 +156,7 @@ def _bulge(rng: Rng, height: int, width: int, place: float, low: float, high: fl
     return np.asarray(np.clip(place + rise, low, high), np.float32)
 
 
-def _ellipse(rng: Rng, size: int) -> Map:
+def _ellipse(rng: Rng, size: int) -> FloatMap:
     centre, radius = rng.uniform(0, size, 2), size * rng.uniform(0.04, 0.35)
     axes = (int(SOFT * radius), int(SOFT * radius * rng.uniform(0.3, 1)))
     mask = _blank(size)
@@ -161,7 +165,7 @@ def _ellipse(rng: Rng, size: int) -> Map:
     return _soft(mask, size)
 
 
-def _polygon(rng: Rng, size: int) -> Map:
+def _polygon(rng: Rng, size: int) -> FloatMap:
     corners = int(rng.integers(3, 10))
     angle = np.sort(rng.uniform(0, 2 * np.pi, corners))
     radius = size * rng.uniform(0.06, 0.4) * rng.uniform(0.4, 1.1, corners)
@@ -170,14 +174,14 @@ def _polygon(rng: Rng, size: int) -> Map:
     )
     mask = _blank(size)
     cv2.fillPoly(mask, [(SOFT * points).astype(np.int32)], 255)
-    if rng.random() < 0.25:  # a frame: what is behind shows through the hole
+    if rng.random() < 0.25:  # a frame: the background shows through the hole
         middle = points.mean(axis=0)
         hole = middle + (points - middle) * rng.uniform(0.4, 0.8)
         cv2.fillPoly(mask, [(SOFT * hole).astype(np.int32)], 0)
     return _soft(mask, size)
 
 
-def _rod(rng: Rng, size: int) -> Map:
+def _rod(rng: Rng, size: int) -> FloatMap:
     """Wires and poles, straight or bent, one or several."""
     mask = _blank(size)
     thickness = max(1, int(SOFT * np.exp(rng.uniform(np.log(0.8), np.log(12)))))
@@ -187,7 +191,7 @@ def _rod(rng: Rng, size: int) -> Map:
     return _soft(mask, size)
 
 
-def _lattice(rng: Rng, size: int) -> Map:
+def _lattice(rng: Rng, size: int) -> FloatMap:
     """A grid of bars, a fence."""
     y, x = np.mgrid[:size, :size].astype(np.float32)
     angle, period = rng.uniform(0, np.pi), rng.uniform(12, 48)
@@ -198,7 +202,7 @@ def _lattice(rng: Rng, size: int) -> Map:
     return np.asarray(bars.astype(np.float32) * _ellipse(rng, size), np.float32)
 
 
-def _letters(rng: Rng, size: int) -> Map:
+def _letters(rng: Rng, size: int) -> FloatMap:
     mask = _blank(size)
     text = ''.join(chr(c) for c in rng.integers(48, 123, int(rng.integers(1, 6))))
     place = int(SOFT * rng.uniform(-0.1, 0.7) * size), int(SOFT * rng.uniform(0.2, 1.1) * size)
@@ -208,7 +212,7 @@ def _letters(rng: Rng, size: int) -> Map:
     return _soft(mask, size)
 
 
-def _blob(rng: Rng, size: int) -> Map:
+def _blob(rng: Rng, size: int) -> FloatMap:
     """A leaf, a stone: a level set of smooth noise."""
     noise = fractal_noise(rng, size, size, rng.uniform(2.3, 3.3))
     level = float(np.quantile(noise, rng.uniform(0.6, 0.93)))
@@ -216,7 +220,7 @@ def _blob(rng: Rng, size: int) -> Map:
     return np.asarray(np.clip(soft, 0, 1), np.float32)
 
 
-SHAPES: tuple[Callable[[Rng, int], Map], ...] = (
+SHAPES: tuple[Callable[[Rng, int], FloatMap], ...] = (
     _ellipse, _polygon, _polygon, _rod, _lattice, _letters, _blob, _blob,
 )  # fmt: skip
 
@@ -225,7 +229,7 @@ def _blank(size: int) -> Mask:
     return np.zeros((SOFT * size, SOFT * size), np.uint8)
 
 
-def _soft(mask: Mask, size: int) -> Map:
-    """Return the share of each pixel that lies inside."""
+def _soft(mask: Mask, size: int) -> FloatMap:
+    """Return the covered share of each pixel."""
     small = cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.float32) / np.float32(255)

@@ -1,17 +1,17 @@
-"""What differs between the networks that can be trained: what goes in, and the loss."""
+"""What differs between the trainable networks: input and loss."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 from torch import Tensor, nn
 
 from sff_ros.core.focus.all_in_focus import RunningAllInFocus
 from sff_ros.core.focus.canonical import POSITIONS, to_canonical
 from sff_ros.core.focus.measure import POOLING, FocusVolume, measure_contrast
 from sff_ros.core.focus.peak import gather_evidence
+from sff_ros.core.image import FloatMap
 from sff_ros.network.fast_gru import FastGru, FastGruConfig, Predictions
 from sff_ros.network.paper.ddl_gru import DdlGru, DdlGruConfig
 from sff_ros.network.paper.input import choose_slices, network_input
@@ -19,23 +19,24 @@ from sff_ros.training.losses import fast_loss, paper_loss
 from sff_ros.training.recipes import Recipe
 from sff_ros.training.samples import Sample
 
-Arrays = dict[str, npt.NDArray[np.float32]]
+# The key 'truth' holds the ground truth, in rendered scenes on disk too.
+Arrays = dict[str, FloatMap]
 Batch = dict[str, Tensor]
 
 
 class Task(Protocol):
-    """A network, and how a sample becomes its input and its loss."""
+    """A network, and the conversion of a sample to its input and loss."""
 
     def build(self, recipe: Recipe) -> nn.Module:
-        """Return the network with its first weights."""
+        """Return the network with initial weights."""
         ...
 
     def prepare(self, sample: Sample) -> Arrays:
-        """Return what the network takes of a sample, and 'truth', (1, H, W) positions."""
+        """Return the network's input of a sample, and 'truth', (1, H, W) positions."""
         ...
 
     def reverse(self, arrays: Arrays) -> None:
-        """Turn the direction of the sweep, in place."""
+        """Reverse the direction of the sweep, in place."""
         ...
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -43,7 +44,7 @@ class Task(Protocol):
         ...
 
     def estimate(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return (B, 1, H, W) positions, and how uncertain they are on any rising scale."""
+        """Return (B, 1, H, W) positions, and their uncertainty on any monotonic scale."""
         ...
 
 
@@ -55,20 +56,20 @@ class FastTask:
         return FastGru(FastGruConfig(iterations=recipe.iterations))
 
     def prepare(self, sample: Sample) -> Arrays:
-        """Return responses (15, 4, h, w), evidence (7, h, w), context (3, H, W) and truth."""
+        """Return responses (15, 4, h, w), evidence (7, h, w), context (3, H, W) and 'truth'."""
         context = RunningAllInFocus()
         measured = []
         for image in sample.stack:
             measured.append(measure_contrast(image, POOLING))
             context.add(image, measured[-1])
-        height, width = sample.truth.shape
+        height, width = sample.ground_truth.shape
         volume = FocusVolume(np.stack(measured), sample.places, (height, width), POOLING)
         sweep = to_canonical(volume, gather_evidence(volume), context.image)
         return {
             'responses': sweep.responses,
             'evidence': sweep.evidence,
             'context': sweep.context,
-            'truth': sample.truth[None],
+            'truth': sample.ground_truth[None],
         }
 
     def reverse(self, arrays: Arrays) -> None:
@@ -94,7 +95,7 @@ class FastTask:
 
 
 class _Supervised(DdlGru):
-    """The paper's network with all iterations as its output; the weights have the same names."""
+    """The paper's network with all iterations as output; the weights keep their names."""
 
     def __init__(self, iterations: int) -> None:
         super().__init__()
@@ -106,18 +107,18 @@ class _Supervised(DdlGru):
 
 
 class PaperTask:
-    """network/ddl_gru.py on pictures: the paper's own training."""
+    """network/paper/ddl_gru.py on images: the paper's own training."""
 
     def build(self, recipe: Recipe) -> nn.Module:
         """Return the network with its first weights."""
         return _Supervised(recipe.iterations)
 
     def prepare(self, sample: Sample) -> Arrays:
-        """Return stack (15, 3, H, W), grey levels, and truth."""
+        """Return stack (15, 3, H, W), grey levels, and 'truth'."""
         stack = sample.stack[choose_slices(len(sample.stack), POSITIONS)]
         return {
             'stack': stack.transpose(0, 3, 1, 2).astype(np.float32),
-            'truth': sample.truth[None],
+            'truth': sample.ground_truth[None],
         }
 
     def reverse(self, arrays: Arrays) -> None:
@@ -132,15 +133,15 @@ class PaperTask:
         return paper_loss(predictions, batch['truth']), error
 
     def estimate(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return (B, 1, H, W) positions, and how much the last iteration moved them.
+        """Return (B, 1, H, W) positions, and their change in the last iteration.
 
-        That stands in for an uncertainty, which this network does not have.
+        The change serves as uncertainty, which this network does not output.
         """
         *_, before, last = (0 * batch['truth'], *self._predict(network, batch))
         return last, (last - before).abs()
 
     def _predict(self, network: nn.Module, batch: Batch) -> list[Tensor]:
-        slices = [picture[:, 0] for picture in batch['stack'].split(1, 1)]
+        slices = [image[:, 0] for image in batch['stack'].split(1, 1)]
         config = DdlGruConfig()
         volume, context = network_input(slices, config.slices, config.dilations)
         return [prediction[:, None] for prediction in network(volume, context)]

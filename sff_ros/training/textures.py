@@ -1,4 +1,4 @@
-"""What surfaces look like: photographs, noise, stripes, print, and next to nothing."""
+"""Surface textures: photographs, noise, stripes, print, and nearly plain ones."""
 
 from __future__ import annotations
 
@@ -9,48 +9,48 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.core.image import FloatMap
+from sff_ros.core.image import FloatMap, RgbImage
 from sff_ros.errors import ConfigError
 
 Rng = np.random.Generator
 
 SUFFIXES = ('.png', '.jpg', '.jpeg')
-LEAST_SIDE = 96  # px; smaller pictures show nothing
-PHOTOGRAPHS = 0.55  # share of the surfaces that show one, where there are any
+LEAST_SIDE = 96  # px; smaller images are skipped
+PHOTOGRAPHS = 0.55  # share of the surfaces that show one, if there are any
 
 
 class Textures:
     """Draws surfaces.
 
     Args:
-        folders: pictures, one a file, also in folders below; each folder counts alike.
+        folders: of images, searched recursively; all folders have equal weight.
 
     Raises:
-        ConfigError: a folder does not exist, or there is no picture in it.
+        ConfigError: a folder does not exist or holds no image.
     """
 
     def __init__(self, folders: tuple[Path, ...] = ()) -> None:
-        self._photographs: list[list[npt.NDArray[np.uint8]]] = []
+        self._photographs: list[list[RgbImage]] = []
         for folder in folders:
             found = [_read(file) for file in sorted(folder.rglob('*')) if file.suffix in SUFFIXES]
             large = [p for p in found if p is not None and min(p.shape[:2]) >= LEAST_SIDE]
             if not large:
-                raise ConfigError(f'textures: {folder} has no picture of {LEAST_SIDE} px a side')
+                raise ConfigError(f'textures: {folder} has no image of at least {LEAST_SIDE} px')
             self._photographs.append(large)
 
     def draw(self, rng: Rng, height: int, width: int) -> FloatMap:
         """Return (height, width, 3) in 0..1, of a random kind."""
         if self._photographs and rng.random() < PHOTOGRAPHS:
-            picture = self._photograph(rng, height, width)
+            image = self._photograph(rng, height, width)
         else:
             kinds: tuple[Callable[[Rng, int, int], FloatMap], ...] = (
                 _noise_texture, _noise_texture, _stripes, _print, _nearly_plain,
             )  # fmt: skip
-            picture = kinds[rng.integers(len(kinds))](rng, height, width)
-        return np.clip(picture, 0, 1).astype(np.float32)
+            image = kinds[rng.integers(len(kinds))](rng, height, width)
+        return np.clip(image, 0, 1).astype(np.float32)
 
     def _photograph(self, rng: Rng, height: int, width: int) -> FloatMap:
-        """Return a piece of a photograph: mirrored on where it ends, recoloured, at any scale."""
+        """Return a piece of a photograph: mirrored beyond its border, recoloured, any scale."""
         folder = self._photographs[rng.integers(len(self._photographs))]
         photograph = folder[rng.integers(len(folder))]
         scale = np.exp(rng.uniform(np.log(0.5), np.log(2.0)))
@@ -63,14 +63,14 @@ class Textures:
         piece = np.asarray(cv2.resize(piece, (width, height), interpolation=cv2.INTER_AREA))
         if rng.random() < 0.5:
             piece = piece[:, ::-1]
-        picture = np.roll(piece.astype(np.float32) / 255, rng.integers(3), axis=2)
-        mean = picture.mean(axis=(0, 1))
+        image = np.roll(piece.astype(np.float32) / 255, rng.integers(3), axis=2)
+        mean = image.mean(axis=(0, 1))
         contrast, gain = rng.uniform(0.3, 1.3), rng.uniform(0.5, 1.2, 3)
-        return np.asarray((mean + (picture - mean) * contrast) * gain, np.float32)
+        return np.asarray((mean + (image - mean) * contrast) * gain, np.float32)
 
 
 def fractal_noise(rng: Rng, height: int, width: int, exponent: float) -> FloatMap:
-    """Return (height, width) noise of spectrum 1 / f^exponent, stretched to 0..1."""
+    """Return (height, width) noise of spectrum 1 / f^exponent, scaled to 0..1."""
     spectrum = np.fft.rfft2(rng.standard_normal((height, width)))
     fy, fx = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
     frequency = np.hypot(fy, fx)
@@ -100,16 +100,16 @@ def _stripes(rng: Rng, height: int, width: int) -> FloatMap:
 
 def _print(rng: Rng, height: int, width: int) -> FloatMap:
     """Lines of characters on a plain ground."""
-    picture = np.empty((height, width, 3), np.uint8)
-    picture[:] = rng.integers(0, 256, 3)
+    image = np.empty((height, width, 3), np.uint8)
+    image[:] = rng.integers(0, 256, 3)
     inks = rng.integers(0, 256, (3, 3))
     for _ in range(rng.integers(4, 24)):
         text = ''.join(chr(c) for c in rng.integers(33, 123, 8))
         place = int(rng.integers(-20, width)), int(rng.integers(0, height + 10))
         font, size = int(rng.integers(0, 8)), float(rng.uniform(0.3, 1.3))
         ink = inks[rng.integers(3)].tolist()
-        cv2.putText(picture, text, place, font, size, ink, int(rng.integers(1, 3)), cv2.LINE_AA)
-    return picture.astype(np.float32) / np.float32(255)
+        cv2.putText(image, text, place, font, size, ink, int(rng.integers(1, 3)), cv2.LINE_AA)
+    return image.astype(np.float32) / np.float32(255)
 
 
 def _nearly_plain(rng: Rng, height: int, width: int) -> FloatMap:
@@ -118,18 +118,18 @@ def _nearly_plain(rng: Rng, height: int, width: int) -> FloatMap:
 
 
 def _between(rng: Rng, share: FloatMap) -> FloatMap:
-    """Return a mix of two colours whose contrast is anything from faint to full."""
+    """Return a mix of two colours of random contrast, from faint to full."""
     one, other = rng.random(3), rng.random(3)
     other = one + (other - one) * rng.uniform(0.1, 1)
     return np.asarray(one + (other - one) * share[..., None], np.float32)
 
 
 def _mirrored(index: npt.NDArray[np.intp], length: int) -> npt.NDArray[np.intp]:
-    """Return indices into 0..length - 1 that turn back at both ends."""
+    """Return indices into 0..length - 1, mirrored at both ends."""
     index = index % (2 * length)
     return np.where(index < length, index, 2 * length - 1 - index)
 
 
-def _read(file: Path) -> npt.NDArray[np.uint8] | None:
+def _read(file: Path) -> RgbImage | None:
     image = cv2.imread(str(file), cv2.IMREAD_COLOR)
     return None if image is None else np.asarray(image[..., ::-1], np.uint8)

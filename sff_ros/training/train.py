@@ -1,4 +1,4 @@
-"""The training loop: resumes after a kill at any moment, on one processor or many."""
+"""The training loop: resumes after any interruption, on one processor or many."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from sff_ros.training.textures import Textures
 CHECKPOINT = 'checkpoint.pt'
 VALIDATION_SEED = 0  # recipes use others
 VALIDATION_SCENES = 64
-SMOOTHING = 0.98  # of the loss that is shown
+SMOOTHING = 0.98  # of the displayed loss
 COVERAGE = 0.7
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Where and how to train; only `weights` changes the result.
+    """Where and how to train; only `weights` affects the result.
 
     Attributes:
         out: receives the checkpoint, history.csv and history.png.
-        scenes: folder of rendered scenes, filled on the way.
-        weights: a .safetensors of `sff export` to start from, where `out` has no checkpoint.
+        scenes: folder of rendered scenes, filled on demand.
+        weights: a .safetensors of `sff export` to start from, if `out` has no checkpoint.
         save_s: seconds between checkpoints.
         validate_every: steps.
         workers: processes that load scenes.
@@ -62,19 +62,22 @@ class Trainer:
     """Holds the state of one training.
 
     Raises:
-        ModelError: the checkpoint found is of another recipe, or `weights` are of another network.
+        ModelError: the checkpoint is of another recipe, or `weights` are of another network.
     """
 
     def __init__(self, recipe: Recipe, run: Run, textures: Textures) -> None:
         self.recipe, self.run = recipe, run
         if recipe.batch % int(os.environ.get('WORLD_SIZE', '1')):
-            raise ConfigError(f'a batch of {recipe.batch} cannot be shared evenly')
+            raise ConfigError(
+                f'a batch of {recipe.batch} cannot be split over {os.environ["WORLD_SIZE"]} '
+                'processes'
+            )
         self.rank = int(os.environ.get('RANK', '0'))
         self.world = int(os.environ.get('WORLD_SIZE', '1'))
         self.device = _device(run.device)
         self.task: Task = TASKS[recipe.network]()
         torch.manual_seed(recipe.seed)
-        # Channels last: convolutions in bfloat16 take a tenth less time on processors.
+        # Channels last: convolutions in bfloat16 take a tenth less time on CPUs.
         self.network = self.task.build(recipe).to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network).eval() if recipe.ema else self.network
         self.optimizer = _optimizer(self.network, recipe)
@@ -91,14 +94,14 @@ class Trainer:
                 assign_weights(network, read_safetensors(run.weights)[0], run.weights)
 
     def train(self) -> bool:
-        """Train to the end, or until a signal asks to stop; return whether it is finished."""
+        """Train to the end or until a stop signal; return whether it is finished."""
         if self.world == 1:
             return self._train(self.network)
         torch.distributed.init_process_group()
         try:
             return self._train(DistributedDataParallel(self.network))
         finally:
-            # Left to the interpreter's end, its threads may outlive what they use.
+            # At interpreter exit its threads may outlive what they use.
             torch.distributed.destroy_process_group()
 
     def _train(self, model: nn.Module) -> bool:
@@ -127,7 +130,7 @@ class Trainer:
         """Return mean absolute errors over the fixed scenes, positions.
 
         Returns:
-            `validation_mae`, and `validation_mae_70` over the surest 70 % of the pixels.
+            `validation_mae`, and `validation_mae_70` over the most certain 70 % of the pixels.
         """
         errors, sure = [], []
         self.average.eval()
@@ -157,10 +160,10 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip)
-        if bool(torch.isfinite(norm)):  # one bad batch must not end hours of work
+        if bool(torch.isfinite(norm)):  # skip a bad batch
             self.optimizer.step()
         if recipe.ema:
-            # The average starts from the first weights; early on it forgets them faster.
+            # The average starts at the initial weights; a lower decay early on discards them.
             share = min(recipe.ema, (1 + self.step) / (10 + self.step))
             for old, new in zip(self.average.parameters(), self.network.parameters(), strict=True):
                 old.data.lerp_(new.data, 1 - share)
@@ -180,7 +183,7 @@ class Trainer:
         )
 
     def _all_stop(self) -> bool:
-        """Return whether any process was asked to stop: they must end at the same step."""
+        """Return whether any process was asked to stop: all must end at the same step."""
         if self.world == 1:
             return self._stopping
         asked = torch.tensor(float(self._stopping), device=self.device)
@@ -200,7 +203,7 @@ class Trainer:
         )
 
     def _save(self) -> None:
-        """Write the checkpoint beside the old one, and only then replace it."""
+        """Write the checkpoint beside the old one, then replace it atomically."""
         if self.rank:
             return
         part = self.run.out / (CHECKPOINT + '.part')
@@ -218,7 +221,7 @@ class Trainer:
     def _load(self, file: Path) -> None:
         state: dict[str, Any] = torch.load(file, map_location=self.device, weights_only=True)
         if state['recipe'] != repr(_lasting(self.recipe)):
-            raise ModelError(f'{file} was made by another recipe: {state["recipe"]}')
+            raise ModelError(f'{file} is of another recipe: {state["recipe"]}')
         self.network.load_state_dict(state['network'])
         self.average.load_state_dict(state['average'])
         self.optimizer.load_state_dict(state['optimizer'])
@@ -255,12 +258,12 @@ def learning_rate(recipe: Recipe, step: int) -> float:
 
 
 def _lasting(recipe: Recipe) -> Recipe:
-    """Return the recipe less what a resumed training may change: its length and its scenes."""
+    """Return the recipe without what a resumed training may change: length and scenes."""
     return replace(recipe, steps=0, scenes=0, fall=0.0)
 
 
 def _leave_signals_to_parent(_: int) -> None:
-    # Both reach the whole group of processes, and the parent needs the loader to end its step.
+    # Both reach the whole process group, and the parent needs the loader to finish its step.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fake_lens import LEVELS, SIZE, FakeLens, ramp_of
+from fake_lens import LEVELS, SIZE, FakeLens
+from simulated_lens_time import simulate
 
-from sff_ros.cameras import continuous
 from sff_ros.cameras.lens_camera import PATIENT_SETTLE_S, LensCamera
 from sff_ros.cameras.ramp import Ramp
 from sff_ros.cameras.reach import Codes, Dioptres
@@ -151,12 +151,11 @@ def test_closing_closes_the_device() -> None:
 
 @pytest.fixture
 def moving(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FakeLens]:
-    """Return a function that makes a lens with a lag, led in its own time."""
+    """Return a function that makes a lens with a lag, in simulated time."""
 
     def make(**changes: Any) -> FakeLens:
-        device = FakeLens(lag_s=0.01, realtime=False, **changes)
-        monkeypatch.setattr(continuous, 'Ramp', ramp_of(device))
-        return device
+        simulate(monkeypatch)
+        return FakeLens(lag_s=0.01, **changes)
 
     return make
 

@@ -82,6 +82,7 @@ def test_slices_from_the_other_side_are_left_out(
     assert from_one_side([LensState(code=c, position_code=p) for c, p in pairs]) == kept
 
 
+@pytest.mark.slow
 def test_saved_sweeps_give_the_table_and_the_backlash_of_the_live_camera(
     live: Path, tmp_path: Path
 ) -> None:

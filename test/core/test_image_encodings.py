@@ -1,4 +1,4 @@
-"""Compressed pictures; test/nodes/test_messages.py tests the encodings of sensor_msgs/Image."""
+"""Compressed images; test/nodes/test_messages.py tests the encodings of sensor_msgs/Image."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ RGB = np.zeros((20, 30, 3), np.uint8)
 RGB[:, :10], RGB[:, 10:20], RGB[:, 20:] = (250, 10, 20), (10, 240, 30), (15, 25, 230)
 
 
-def encoded(picture: Any, ending: str) -> bytes:
-    done, data = cv2.imencode(ending, picture)
+def encoded(image: Any, ending: str) -> bytes:
+    done, data = cv2.imencode(ending, image)
     assert done
     return bytes(data.tobytes())
 
@@ -44,9 +44,9 @@ def test_transparency_is_left_out() -> None:
     np.testing.assert_array_equal(decompress(encoded(bgra, '.png'), 'png'), RGB)
 
 
-@pytest.mark.parametrize('data', [b'', b'not a picture', encoded(RGB, '.png')[:40]])
+@pytest.mark.parametrize('data', [b'', b'not an image', encoded(RGB, '.png')[:40]])
 def test_damaged_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(StackError) as caught:
         decompress(data, 'rgb8; jpeg compressed')
-    words = f"{len(data)} bytes of format 'rgb8; jpeg compressed' are no JPEG or PNG"
+    words = f"{len(data)} bytes of format 'rgb8; jpeg compressed' are not a JPEG or PNG"
     assert str(caught.value) == words

@@ -1,4 +1,4 @@
-"""What a model file says of itself."""
+"""Metadata of model files."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def test_a_card_survives_a_file() -> None:
 @pytest.mark.parametrize(
     ('metadata', 'message'),
     [
-        ({}, 'is no model of this package; expected fast_gru as `sff export` writes it'),
-        ({'name': 'fast_gru'}, 'is no model of this package'),
+        ({}, 'is not a model of this package; expected fast_gru as written by `sff export`'),
+        ({'name': 'fast_gru'}, 'is not a model of this package'),
         (replace(CARD, name='ddl').to_metadata(), "holds 'ddl', expected fast_gru"),
-        ({'sff_ros': '9', 'name': 'fast_gru'}, "do not fit this version: 'positions'"),
-        ({**CARD.to_metadata(), 'pooling': 'two'}, "do not fit this version: .*'two'"),
+        ({'sff_ros': '9', 'name': 'fast_gru'}, "that this version cannot read: 'positions'"),
+        ({**CARD.to_metadata(), 'pooling': 'two'}, "that this version cannot read: .*'two'"),
     ],
 )
 def test_other_metadata_are_refused(metadata: dict[str, str], message: str) -> None:

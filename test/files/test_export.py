@@ -18,7 +18,7 @@ def test_tiff_keeps_every_float(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found, values)
 
 
-def test_ply_holds_finite_points_in_picture_order(tmp_path: Path) -> None:
+def test_ply_holds_finite_points_in_image_order(tmp_path: Path) -> None:
     points = np.arange(2 * 3 * 3, dtype=np.float32).reshape(2, 3, 3)
     points[0, 1, 2] = np.nan
     points[1, 0, 0] = np.inf
@@ -34,7 +34,7 @@ def test_ply_holds_finite_points_in_picture_order(tmp_path: Path) -> None:
     assert (tmp_path / 'a.ply').read_bytes() == header + body
 
 
-def test_a_grey_picture_colours_points_grey(tmp_path: Path) -> None:
+def test_a_grey_image_colours_points_grey(tmp_path: Path) -> None:
     write_ply(tmp_path / 'a.ply', np.ones((1, 1, 3), np.float32), np.array([[7]], np.uint8))
     assert (tmp_path / 'a.ply').read_bytes()[-3:] == bytes([7, 7, 7])
 

@@ -10,10 +10,10 @@ import pytest
 from stack_files import encode, texture
 
 from sff_ros.errors import StackError
-from sff_ros.files.image import read_picture, write_png
+from sff_ros.files.image import read_image, write_png
 
 GREY, RGB = (32, 40), (32, 40, 3)
-# A smooth picture, which JPEG keeps well and cannot squeeze into a handful of bytes.
+# A smooth image, which JPEG preserves well and cannot compress to a few bytes.
 SMOOTH = cv2.GaussianBlur(texture(0, (64, 80, 3)), (0, 0), 3)
 
 
@@ -37,7 +37,7 @@ def test_lossless_formats_give_every_value_back_as_rgb(
     image = texture(3, shape, high)
     path = tmp_path / f'a{suffix}'
     path.write_bytes(encode(image, suffix))
-    found = read_picture(path)
+    found = read_image(path)
     assert found.dtype == image.dtype
     np.testing.assert_array_equal(found, image)
 
@@ -47,13 +47,13 @@ def test_lossy_formats_keep_colour_order(tmp_path: Path, suffix: str) -> None:
     image = np.full((32, 40, 3), (200, 100, 20), np.uint8)
     path = tmp_path / f'a{suffix}'
     path.write_bytes(encode(image, suffix))
-    assert np.abs(read_picture(path).astype(int) - image).max() <= 6
+    assert np.abs(read_image(path).astype(int) - image).max() <= 6
 
 
 def test_a_grey_jpeg_stays_grey(tmp_path: Path) -> None:
     path = tmp_path / 'a.jpg'
     path.write_bytes(encode(SMOOTH[..., 0], '.jpg'))
-    assert read_picture(path).shape == (64, 80)
+    assert read_image(path).shape == (64, 80)
 
 
 def test_an_opaque_alpha_channel_is_dropped(tmp_path: Path) -> None:
@@ -61,13 +61,13 @@ def test_an_opaque_alpha_channel_is_dropped(tmp_path: Path) -> None:
     image[..., 3] = 255
     path = tmp_path / 'a.png'
     path.write_bytes(encode(image))
-    np.testing.assert_array_equal(read_picture(path), image[..., 2::-1])
+    np.testing.assert_array_equal(read_image(path), image[..., 2::-1])
 
 
 @pytest.mark.parametrize('image', [texture(1, GREY), texture(2, RGB), texture(3, RGB, 65535)])
 def test_write_png_round_trips(tmp_path: Path, image: npt.NDArray[Any]) -> None:
     write_png(tmp_path / 'a.png', image)
-    np.testing.assert_array_equal(read_picture(tmp_path / 'a.png'), image)
+    np.testing.assert_array_equal(read_image(tmp_path / 'a.png'), image)
 
 
 def with_thumbnail(jpeg: bytes) -> bytes:
@@ -93,7 +93,7 @@ FILES = {
 def test_whole_files_are_read(tmp_path: Path, name: str) -> None:
     path = tmp_path / 'a.bin'
     path.write_bytes(FILES[name])
-    assert read_picture(path).shape == (64, 80, 3)
+    assert read_image(path).shape == (64, 80, 3)
 
 
 @pytest.mark.parametrize('name', FILES)
@@ -105,9 +105,9 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path, name: str, share: float 
     path.write_bytes(data[:length])
     # Ours, not the decoder's: some versions of OpenCV return a JPEG whose lower part is grey.
     ends = {'\xff': ': the JPEG has no end marker', '\x89': ': the PNG has no end chunk'}
-    message = rf'slice_7\.bin: is cut off{ends.get(chr(data[0]), ", damaged or not a picture")}'
+    message = rf'slice_7\.bin: is cut off{ends.get(chr(data[0]), ", damaged or not an image")}'
     with pytest.raises(StackError, match=message):
-        read_picture(path)
+        read_image(path)
 
 
 def test_a_jpeg_whose_tail_was_never_written_is_refused(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_jpeg_whose_tail_was_never_written_is_refused(tmp_path: Path) -> None:
     half = len(FILES['jpg']) // 2
     path.write_bytes(FILES['jpg'][:half] + bytes(half))
     with pytest.raises(StackError, match='no end marker'):
-        read_picture(path)
+        read_image(path)
 
 
 def test_a_png_with_one_wrong_byte_is_refused(tmp_path: Path) -> None:
@@ -124,14 +124,14 @@ def test_a_png_with_one_wrong_byte_is_refused(tmp_path: Path) -> None:
     path = tmp_path / 'a.png'
     path.write_bytes(data)
     with pytest.raises(StackError, match='wrong checksum'):
-        read_picture(path)
+        read_image(path)
 
 
 @pytest.mark.parametrize(
     ('data', 'message'),
     [
         (b'', 'is empty'),
-        (b'not a picture at all', 'not a picture'),
+        (b'not an image at all', 'not an image'),
         (encode(texture(0).astype(np.float32), '.tiff'), 'uint8 or uint16, not float32'),
         (encode(texture(0, (32, 40, 4))), 'some pixels are transparent'),
         (encode(texture(0, (15, 40))), 'at least 16 px a side, not 40x15'),
@@ -141,11 +141,11 @@ def test_what_is_no_slice_is_refused(tmp_path: Path, data: bytes, message: str) 
     path = tmp_path / 'slice_7.png'
     path.write_bytes(data)
     with pytest.raises(StackError, match=message) as caught:
-        read_picture(path)
+        read_image(path)
     assert str(caught.value).startswith(f'{path}: ')
     assert '\n' not in str(caught.value)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r'gone\.png: cannot be read'):
-        read_picture(tmp_path / 'gone.png')
+        read_image(tmp_path / 'gone.png')

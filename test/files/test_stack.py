@@ -123,7 +123,7 @@ def test_intrinsics_are_read(tmp_path: Path, yaml: str, expected: Intrinsics) ->
         ('distortion: [1, 2, 3, 4]', 'distortion needs a camera_matrix'),
         ('- 1', 'must hold keys and values, not a list'),
         ('focus_dpt: [1, 2', 'is not YAML'),
-        ('1: 2', 'key 1 must be a word'),
+        ('1: 2', 'key 1 must be a string'),
     ],
 )  # fmt: skip
 def test_wrong_settings_are_named(tmp_path: Path, yaml: str, message: str) -> None:

@@ -6,12 +6,13 @@ from functools import cache
 
 import numpy as np
 import pytest
-from drawn import EVEN, Places, drawn
+from drawn import EVEN, drawn
 from rendered import run
 
 from sff_ros.core.focus.canonical import canonical_places
 
 pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
+from sff_ros.core.image import Floats
 from sff_ros.inference.choice import open_backend
 
 SCENES = range(900, 908)
@@ -26,7 +27,7 @@ SWEEPS = {
 }
 
 
-def mean_error(places: Places, gain: float = 1.0, name: str = 'onnx') -> float:
+def mean_error(places: Floats, gain: float = 1.0, name: str = 'onnx') -> float:
     """Return the mean absolute error over all scenes, canonical positions."""
     backend = open_backend(name)
     errors = []
@@ -44,6 +45,7 @@ def usual_error() -> float:
     return mean_error(EVEN)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', SWEEPS)
 def test_another_sweep_of_the_same_scene_is_as_good(name: str) -> None:
     assert mean_error(SWEEPS[name]) < 1.2 * usual_error()

@@ -35,7 +35,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_weights_of_others_are_refused(noisy_models: Path, tmp_path: Path) -> None:
     foreign = tmp_path / 'foreign.safetensors'
     safetensors.save_file({'a': torch.zeros(3)}, foreign)
-    with pytest.raises(ModelError, match='is no model of this package; expected fast_gru'):
+    with pytest.raises(ModelError, match='is not a model of this package; expected fast_gru'):
         open_torch(foreign)
     marked = {'sff_ros': '1', 'name': 'fast_gru', 'positions': '15', 'pooling': '2'}
     marked |= {'size_multiple': '16', 'sha256': '', 'precision': 'fp32'}

@@ -16,7 +16,7 @@ from vivid import CONFIG, Vivid, opened, take_for, uncalibrated
 from sff_ros.cameras.v4l2.device import V4l2Device
 from sff_ros.config.nodes import CaptureConfig, SweepConfig
 from sff_ros.errors import CameraError, CameraLostError
-from sff_ros.nodes.diagnostics import Statistics
+from sff_ros.nodes.statistics import Statistics
 from sff_ros.nodes.sweeper import Sweeper
 
 DRIVER = Path('/sys/bus/platform/drivers/vivid')

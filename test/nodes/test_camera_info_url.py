@@ -1,4 +1,4 @@
-"""Where capture_node has its intrinsics from, and where it keeps new ones."""
+"""The source of capture_node's intrinsics, and where new ones are saved."""
 
 from __future__ import annotations
 
@@ -45,14 +45,12 @@ def test_a_calibration_is_kept_and_published(start: StartGraph, tmp_path: Path) 
     assert read_camera_info(file) == given
 
 
-def test_the_first_calibration_goes_to_a_file_that_is_not_there_yet(
-    start: StartGraph, tmp_path: Path
-) -> None:
+def test_the_first_calibration_creates_the_file(start: StartGraph, tmp_path: Path) -> None:
     url = f'file://{tmp_path}/first.yaml'
     graph = start(CaptureNode, capture_node={**SMALL, 'camera_info_url': url})
     infos = graph.collect(CameraInfo, 'stack/camera_info')
     wait(lambda: infos, 'a camera_info')
-    # The simulated camera knows its own intrinsics, but another calibration was asked for.
+    # The simulated camera has its own intrinsics, but another calibration was requested.
     assert not any(infos[0].k)
     graph.says('capture_node', f'intrinsics unknown, hence no points: {url} holds no')
     assert set_info(graph, CALIBRATED).success

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from live_graph import CONFIGURE, Graph, StartGraph, facts, wait
 from sensor_msgs.msg import Image, JointState
+from simulated_lens_time import simulate
+from std_srvs.srv import Trigger
 
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.optics.lens_calibration import LensCalibration
@@ -42,7 +44,7 @@ def written(folder: Path, known: LensCalibration) -> str:
 def focus_of(graph: Graph, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Return the first `count` positions of stack/focus: focus, slice, slices, sweep."""
     messages = graph.collect(JointState, 'stack/focus')
-    wait(lambda: len(messages) >= count, 'slices', 20)
+    wait(lambda: len(messages) >= count, 'slices')
     return np.array([message.position for message in messages[:count]])
 
 
@@ -56,7 +58,7 @@ def test_a_lens_without_a_calibration_is_swept_in_codes(start: StartGraph) -> No
 def test_ground_truth_is_published_for_a_lens_that_takes_codes(start: StartGraph) -> None:
     graph = start(CaptureNode, capture_node={**LENS, 'lens.settle_s': 0.01})
     depths = graph.collect(Image, 'sim/depth/image_rect')
-    wait(lambda: depths, 'ground truth', 20)
+    wait(lambda: depths, 'ground truth')
     depth_m = to_array(depths[0])
     assert depth_m.shape == (64, 96)
     assert 0.29 < depth_m.min() < 0.45 < 0.6 < depth_m.max() < 0.81
@@ -79,20 +81,28 @@ def test_the_status_is_reported_and_metres_follow(
     assert focus == pytest.approx(np.linspace(1.0417, 3.5417, 5), abs=0.002)
 
 
-def test_a_moving_lens_gives_a_slice_a_frame(start: StartGraph, tmp_path: Path) -> None:
+def test_a_moving_lens_gives_a_slice_a_frame(
+    start: StartGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulate(monkeypatch)
     settings = {**LENS, 'lens.file': written(tmp_path, KNOWN), 'sweep.mode': 'continuous'}
-    settings['sweep.num_slices'] = 15
+    settings |= {'sweep.num_slices': 15, 'mode': 'triggered'}
     graph = start(CaptureNode, capture_node=settings)
     images = graph.collect(Image, 'stack/image')
-    joints = focus_of(graph, 60)
-    wait(lambda: len(images) >= 60, 'pictures')
-    for sweep in np.unique(joints[:, 3])[1:3]:
-        focus = joints[joints[:, 3] == sweep, 0]
-        assert (np.diff(focus) > 0).all() or (np.diff(focus) < 0).all()
-    steps_ns = np.diff([stamp_ns(image.header.stamp) for image in images[:60]])
-    # A frame each 10 ms; a busy machine loses some, and those that come are on the same grid.
-    assert steps_ns.min() == 10_000_000
-    assert (steps_ns % 10_000_000 == 0).all()
+    messages = graph.collect(JointState, 'stack/focus')
+    for sweep in range(4):
+        asked = graph.call(Trigger, 'capture_node/trigger', Trigger.Request())
+        assert asked.success
+        wait(lambda: len(images) == len(messages) == 15 * (sweep + 1), 'slices')  # noqa: B023
+    places = np.array([message.position for message in messages])
+    assert places[:, 1].tolist() == [*range(15)] * 4
+    for sweep in range(4):
+        steps = np.diff(places[places[:, 3] == sweep, 0])
+        assert (steps > 0).all() if sweep % 2 == 0 else (steps < 0).all()
+        assert np.abs(steps).sum() > 2.3  # of 2.5: the lens sets out, and arrives late
+    stamps = [stamp_ns(image.header.stamp) for image in images]
+    for sweep in range(4):
+        assert np.diff(stamps[15 * sweep : 15 * sweep + 15]).tolist() == [10_000_000] * 14
 
 
 def test_continuous_sweeps_can_be_switched_on_while_it_runs(

@@ -1,4 +1,4 @@
-"""States of the nodes' lives, and what they leave behind."""
+"""Lifecycle states of the nodes, and cleanup."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def resident_mb() -> float:
 
 
 def endpoints(graph: Graph) -> dict[str, tuple[int, int]]:
-    """Publishers and subscribers by topic, as the graph knows them."""
+    """Publishers and subscribers by topic in the ROS graph."""
     tester = graph.tester
     return {
         name: (tester.count_publishers(name), tester.count_subscribers(name))
@@ -93,7 +93,7 @@ def endpoints(graph: Graph) -> dict[str, tuple[int, int]]:
 
 
 def cycle(graph: Graph, times: int, *transitions: int) -> float:
-    """Go through transitions; return the least resident memory after any cycle, MB."""
+    """Cycle through transitions; return the least resident memory after any cycle, MB."""
     resident = []
     for _ in range(times):
         for transition in transitions:
@@ -113,7 +113,7 @@ def test_cycles_leak_nothing(start: StartGraph, transitions: tuple[int, ...], cy
     # The nodes' own memory, to the megabyte; what a network's library keeps is measured beside it.
     graph = start(*ALL, capture_node=SMALL, inference_node={'backend': 'peak'})
     depth = graph.collect(Image, 'depth/image_rect')
-    wait(lambda: depth, 'a depth picture')
+    wait(lambda: depth, 'a depth image')
     before_mb = cycle(graph, 3, *transitions)  # caches are warm after these
     threads, before = sorted(t.name for t in threading.enumerate()), endpoints(graph)
     after_mb = cycle(graph, cycles, *transitions)
@@ -121,13 +121,13 @@ def test_cycles_leak_nothing(start: StartGraph, transitions: tuple[int, ...], cy
     wait(lambda: endpoints(graph) == before, f'the endpoints {before}, not {endpoints(graph)}')
     assert after_mb - before_mb < 5
     depth.clear()
-    wait(lambda: depth, 'a depth picture after all that')
+    wait(lambda: depth, 'a depth image after all that')
 
 
 def test_nothing_is_published_while_inactive(start: StartGraph) -> None:
     graph = start(*ALL, capture_node=SMALL)
     depth, slices = graph.collect(Image, 'depth/image_rect'), graph.collect(Image, 'stack/image')
-    wait(lambda: depth, 'a depth picture')
+    wait(lambda: depth, 'a depth image')
     assert graph.change_state('capture_node', DEACTIVATE)
     graph.status('capture_node', 'anything', lambda s: True)  # what was under way has arrived
     slices.clear()

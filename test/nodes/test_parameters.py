@@ -96,7 +96,7 @@ def test_an_empty_list_is_the_default(start: StartGraph) -> None:
 
 
 @pytest.mark.parametrize('kind', ['double', 'bool', 'byte', 'integer', 'string'])
-def test_a_list_is_emptied_whatever_its_type(start: StartGraph, kind: str) -> None:
+def test_a_list_of_any_type_can_be_emptied(start: StartGraph, kind: str) -> None:
     given = {'autostart': False, 'sweep.positions_dpt': [2.0, 3.0, 3.5]}
     graph = start(CaptureNode, capture_node=given)
     # `ros2 param set` takes [] for booleans.

@@ -18,7 +18,7 @@ from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CameraError, CameraLostError, StackError
 from sff_ros.nodes import sweeper
-from sff_ros.nodes.diagnostics import Statistics
+from sff_ros.nodes.statistics import Statistics
 from sff_ros.nodes.sweeper import Sweeper
 
 

@@ -1,4 +1,4 @@
-"""What training sees: in which order, rendered once, turned and mirrored as a whole."""
+"""Training data: order, rendered once, consistently rotated and mirrored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The quick renderer beside the exact one of core."""
+"""The fast renderer compared with the exact one of core."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def test_it_agrees_with_the_exact_renderer(blur_px: float, seed: int) -> None:
     places = (0.0, 5.0, 14.0)
     quick = render_sweep(layers, places, blur_px, SIZE)
     split = [split_layer(layer, 0.25 / blur_px) for layer in layers]
-    for place, picture in zip(places, quick, strict=True):
+    for place, image in zip(places, quick, strict=True):
         exact = render(split, (0, 0, SIZE, SIZE), lambda u, p=place: blur_px * abs(u - p))  # type: ignore[misc]
-        inside = np.s_[24:-24, 24:-24]  # what is beyond the border is unknown to both
-        error = np.abs(np.clip(picture, 0, 1) - np.clip(exact, 0, 1))[inside]
+        inside = np.s_[24:-24, 24:-24]  # without the unknown area beyond the border
+        error = np.abs(np.clip(image, 0, 1) - np.clip(exact, 0, 1))[inside]
         assert error.mean() < 0.012
         assert np.quantile(error, 0.99) < 0.12
 
@@ -50,8 +50,8 @@ def test_blur_spreads_light_evenly_wherever_it_is_computed_coarsely() -> None:
     spot[46:50, 46:50, :3] = 1
     layers = [Layer(spot, np.zeros((SIZE, SIZE), np.float32))]
     for radius in (3.0, 7.0, 14.0):
-        picture = render_sweep(layers, [radius], 1.0, SIZE)[0, ..., 0]
-        assert picture.sum() == pytest.approx(16, rel=0.05)
-        y, x = np.nonzero(picture > picture.max() / 2)
+        image = render_sweep(layers, [radius], 1.0, SIZE)[0, ..., 0]
+        assert image.sum() == pytest.approx(16, rel=0.05)
+        y, x = np.nonzero(image > image.max() / 2)
         assert np.ptp(y) == pytest.approx(2 * radius, abs=4)
         assert (y.mean(), x.mean()) == pytest.approx((47.5, 47.5), abs=0.6)

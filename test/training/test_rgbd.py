@@ -1,4 +1,4 @@
-"""Focal stacks from pictures and depth, against pictures whose every layer is known."""
+"""Focal stacks from images and depth, against images whose every layer is known."""
 
 from __future__ import annotations
 
@@ -9,35 +9,34 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from rendered import estimate, plane
-from stack_files import texture as random_picture
+from stack_files import texture as random_image
 
+from sff_ros.core.image import FloatMap, RgbImage
 from sff_ros.core.optics.rendering import blur_kernel
 from sff_ros.errors import StackError
 from sff_ros.training.rgbd import HALF_SIZE_PX, render_rgbd, spread_places
 
-Map = npt.NDArray[np.float32]
-Picture = npt.NDArray[np.uint8]
 FLAT = np.full((96, 128), 5, np.float32)
 
 
-def texture(seed: int, mean: float = 120, shape: tuple[int, ...] = (96, 128, 3)) -> Picture:
-    """Return a random picture of features about 3 px wide."""
+def texture(seed: int, mean: float = 120, shape: tuple[int, ...] = (96, 128, 3)) -> RgbImage:
+    """Return a random image of features about 3 px wide."""
     noise = np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
     smooth = np.asarray(cv2.GaussianBlur(noise, (0, 0), 1.5), np.float32)
     levels = np.clip(np.rint(mean + 20 * smooth / smooth.std()), 0, 255)
     return np.asarray(levels, np.uint8)
 
 
-def take(picture: Picture, places: Map, focus: float, blur_px: float) -> npt.NDArray[Any]:
-    return next(render_rgbd(picture, places, [focus], blur_px)).astype(np.float64)
+def take(image: RgbImage, places: FloatMap, focus: float, blur_px: float) -> npt.NDArray[Any]:
+    return next(render_rgbd(image, places, [focus], blur_px)).astype(np.float64)
 
 
-def filtered(light: Map, kernel: Map) -> Map:
+def filtered(light: FloatMap, kernel: FloatMap) -> FloatMap:
     return np.asarray(cv2.filter2D(light, -1, kernel, borderType=cv2.BORDER_REFLECT), np.float32)
 
 
-def light_of(picture: Picture) -> Map:
-    return np.asarray((picture / np.float32(255)) ** 2, np.float32)
+def light_of(image: RgbImage) -> FloatMap:
+    return np.asarray((image / np.float32(255)) ** 2, np.float32)
 
 
 def rms(difference: npt.NDArray[Any]) -> float:
@@ -50,7 +49,7 @@ def test_places_are_linear_and_cover_the_sweep_exactly() -> None:
     np.testing.assert_allclose(places, (disparity - 7) * 2, atol=1e-5)
 
 
-def test_a_pixel_across_a_depth_edge_goes_to_its_closer_side() -> None:
+def test_a_mixed_pixel_at_a_depth_edge_moves_to_its_closer_side() -> None:
     row = np.array([0, 0, 0, 3, 10, 10, 10, 7, 0, 0], np.float32)
     places = spread_places(np.tile(row, (4, 1)), 11)
     assert places[1].tolist() == [0, 0, 0, 0, 10, 10, 10, 10, 0, 0]
@@ -70,36 +69,36 @@ def test_what_is_no_inverse_depth_is_refused(disparity: npt.NDArray[Any], messag
 
 
 @pytest.mark.parametrize(
-    ('picture', 'blur_px', 'noise', 'message'),
+    ('image', 'blur_px', 'noise', 'message'),
     [
-        (random_picture(0), 1.0, 0.0, r'picture is \(32, 40\), its depth is \(96, 128\)'),
+        (random_image(0), 1.0, 0.0, r'image is \(32, 40\), its depth is \(96, 128\)'),
         (texture(0), 0.0, 0.0, 'blur_px must be > 0 px, not 0'),
         (texture(0), np.nan, 0.0, 'blur_px must be > 0 px, not nan'),
         (texture(0), 1.0, -1.0, r'noise must be in \[0, 256\) grey levels, not -1'),
     ],
 )
 def test_what_cannot_be_rendered_is_named(
-    picture: Picture, blur_px: float, noise: float, message: str
+    image: RgbImage, blur_px: float, noise: float, message: str
 ) -> None:
     with pytest.raises(StackError, match=message):
-        next(render_rgbd(picture, FLAT, [0.0], blur_px, noise))
+        next(render_rgbd(image, FLAT, [0.0], blur_px, noise))
 
 
 @pytest.mark.parametrize('radius', [0.0, 0.3, 1.7, 6.0])
 def test_a_plane_is_blurred_by_its_distance_in_linear_light(radius: float) -> None:
-    picture = texture(1)
-    expected = 255 * np.sqrt(filtered(light_of(picture), blur_kernel(radius)))
+    image = texture(1)
+    expected = 255 * np.sqrt(filtered(light_of(image), blur_kernel(radius)))
     for focus in (5 - radius / 2, 5 + radius / 2):
-        found = take(picture, FLAT, focus, 2.0)
+        found = take(image, FLAT, focus, 2.0)
         inner = np.s_[10:-10, 10:-10]
         assert np.abs(found - expected)[inner].max() <= 0.51  # of rounding
 
 
 def test_half_the_resolution_is_not_seen() -> None:
-    picture = texture(2)
+    image = texture(2)
     radius = HALF_SIZE_PX + 0.01
-    expected = 255 * np.sqrt(filtered(light_of(picture), blur_kernel(radius)))
-    found = take(picture, FLAT, 5 + radius, 1.0)
+    expected = 255 * np.sqrt(filtered(light_of(image), blur_kernel(radius)))
+    found = take(image, FLAT, 5 + radius, 1.0)
     assert rms((found - expected)[12:-12, 12:-12]) < 0.5  # of which rounding is 0.29
 
 
@@ -108,9 +107,9 @@ def test_a_scene_of_one_colour_stays_so(blur_px: float) -> None:
     smooth = cv2.GaussianBlur(texture(3)[..., 0], (0, 0), 4)
     places = (np.asarray(smooth) / 10).astype(np.float32)
     places[30:60, 40:80] += 4
-    picture = np.full((96, 128, 3), (200, 90, 10), np.uint8)
-    for slice_ in render_rgbd(picture, places, [9.0, 12.0, 16.0], blur_px):
-        np.testing.assert_array_equal(slice_, picture)
+    image = np.full((96, 128, 3), (200, 90, 10), np.uint8)
+    for slice_ in render_rgbd(image, places, [9.0, 12.0, 16.0], blur_px):
+        np.testing.assert_array_equal(slice_, image)
 
 
 def disc() -> npt.NDArray[np.bool_]:
@@ -123,7 +122,7 @@ def disc() -> npt.NDArray[np.bool_]:
     [(4, 0.35, 3.5), (4, 1.0, 4), (4, 3.0, 5), (7, 1.0, 3), (7, 3.0, 3), (10, 1.0, 5)],
 )
 def test_depth_edges_are_those_of_a_lens(focus: float, blur_px: float, limit: float) -> None:
-    """A disc at 10 before a wall at 4, whose hidden part the renderer has to make up."""
+    """A disc at 10 before a wall at 4, whose hidden part the renderer must fill in."""
     front, wall, inside = texture(4, 160), texture(5, 90), disc()
     found = take(
         np.where(inside[..., None], front, wall),
@@ -154,13 +153,13 @@ def test_sharpness_of_a_slope_peaks_at_its_place() -> None:
 
 
 def test_order_and_spacing_are_free_and_noise_is_seeded() -> None:
-    picture, places = texture(7), plane(0.0, 9.0)
+    image, places = texture(7), plane(0.0, 9.0)
     focus = [0.0, 1.5, 2.0, 6.0, 9.0]
-    there = list(render_rgbd(picture, places, focus, 0.6))
-    back = list(render_rgbd(picture, places, focus[::-1], 0.6))
+    there = list(render_rgbd(image, places, focus, 0.6))
+    back = list(render_rgbd(image, places, focus[::-1], 0.6))
     np.testing.assert_array_equal(there, back[::-1])
     noisy, again, other = (
-        np.stack(list(render_rgbd(picture, places, focus, 0.6, 2.0, seed))) for seed in (1, 1, 2)
+        np.stack(list(render_rgbd(image, places, focus, 0.6, 2.0, seed))) for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(noisy, again)
     # Two noises of 2 and two roundings of 1 / sqrt(12).

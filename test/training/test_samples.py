@@ -1,4 +1,4 @@
-"""Samples: repeatable, within the camera's range, sharp where the truth says."""
+"""Samples: repeatable, within the camera's range, sharpest at the ground truth."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def sample(seed: int, cameras: CameraRange = CAMERAS) -> Sample:
 def test_the_same_seed_gives_the_same_sample() -> None:
     first, again = sample(1), sample(1)
     np.testing.assert_array_equal(first.stack, again.stack)
-    np.testing.assert_array_equal(first.truth, again.truth)
+    np.testing.assert_array_equal(first.ground_truth, again.ground_truth)
 
 
 @pytest.mark.parametrize('seed', range(6))
@@ -30,12 +30,12 @@ def test_samples_are_stacks_over_the_whole_sweep(seed: int) -> None:
     one = sample(seed)
     assert one.stack.shape == (len(one.places), SIZE, SIZE, 3)
     assert one.stack.dtype == np.uint8
-    assert one.truth.shape == (SIZE, SIZE)
+    assert one.ground_truth.shape == (SIZE, SIZE)
     assert (one.places[0], one.places[-1]) == (0, 14)
     assert CAMERAS.blur_px[0] <= one.blur_px <= CAMERAS.blur_px[1]
 
 
-def test_sweeps_vary_as_the_recipe_says() -> None:
+def test_sweeps_vary_within_the_recipe() -> None:
     rng = np.random.default_rng(0)
     sweeps = [_draw_places(rng, CAMERAS) for _ in range(600)]
     counts = np.array([len(places) for places in sweeps])
@@ -49,7 +49,7 @@ def test_sweeps_vary_as_the_recipe_says() -> None:
     assert max(step.max() / step.min() for step in steps) < 9.1  # 3:1, two lost side by side
 
 
-def test_slices_are_sharpest_near_the_truth() -> None:
+def test_slices_are_sharpest_near_the_ground_truth() -> None:
     cameras = replace(
         CAMERAS, blur_px=(1.0, 1.0001), noise=(0.1, 0.1001), even=1.0, usual=1.0, drift_px=0.0
     )
@@ -58,8 +58,8 @@ def test_slices_are_sharpest_near_the_truth() -> None:
         one = sample(seed, cameras)
         sharpness = np.stack([measure_ddl(image, 1).sum(axis=0) for image in one.stack])
         textured = sharpness.max(axis=0) > np.quantile(sharpness.max(axis=0), 0.8)
-        inside = (one.truth > 0) & (one.truth < 14)
-        error = np.abs(sharpness.argmax(axis=0) - one.truth)[textured & inside]
+        inside = (one.ground_truth > 0) & (one.ground_truth < 14)
+        error = np.abs(sharpness.argmax(axis=0) - one.ground_truth)[textured & inside]
         if error.size:
             errors.append(np.median(error))
     assert np.median(errors) < 1
@@ -71,12 +71,12 @@ def test_some_cameras_filter_and_some_compress() -> None:
     plain = np.rint(levels).astype(np.uint8)
     kinds = []
     for _ in range(300):
-        pictures = np.stack(_processed(rng, levels))
-        assert pictures.shape == plain.shape
-        assert pictures.dtype == np.uint8
-        # All pictures of a sweep are treated alike.
-        changed = [bool((a != b).any()) for a, b in zip(pictures, plain, strict=True)]
+        images = np.stack(_processed(rng, levels))
+        assert images.shape == plain.shape
+        assert images.dtype == np.uint8
+        # All images of a sweep are treated alike.
+        changed = [bool((a != b).any()) for a, b in zip(images, plain, strict=True)]
         assert len(set(changed)) == 1
         kinds.append(changed[0])
-        assert abs(float(pictures.mean()) - float(plain.mean())) < 2
+        assert abs(float(images.mean()) - float(plain.mean())) < 2
     assert 0.28 < np.mean(kinds) < 0.44  # 1 - 0.8 * 0.8 = 0.36

@@ -28,7 +28,7 @@ def test_the_same_seed_draws_the_same_scene() -> None:
 
 
 @pytest.mark.parametrize('seed', range(12))
-def test_scenes_fill_the_picture_inside_the_sweep_and_a_little_beyond(seed: int) -> None:
+def test_scenes_fill_the_image_inside_the_sweep_and_a_little_beyond(seed: int) -> None:
     layers = scene(seed)
     colour, place = visible(layers, SIZE)
     np.testing.assert_allclose(colour[..., 3], 1, atol=1e-5)
@@ -79,14 +79,14 @@ def test_photographs_appear_on_surfaces(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     pure = 0
     for _ in range(60):
-        picture = textures.draw(rng, 32, 24)
-        assert picture.shape == (32, 24, 3)
-        assert picture.min() >= 0
-        assert picture.max() <= 1
-        pure += bool((np.ptp(picture, axis=(0, 1)) < 1e-6).all() and picture.max() > 0.2)
+        image = textures.draw(rng, 32, 24)
+        assert image.shape == (32, 24, 3)
+        assert image.min() >= 0
+        assert image.max() <= 1
+        pure += bool((np.ptp(image, axis=(0, 1)) < 1e-6).all() and image.max() > 0.2)
     assert 20 <= pure <= 45
 
 
-def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r'textures: .* has no picture of 96 px'):
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r'textures: .* has no image of at least 96 px'):
         Textures((tmp_path,))

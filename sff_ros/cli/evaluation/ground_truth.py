@@ -1,4 +1,4 @@
-"""The truth beside a recorded sweep."""
+"""Read the ground truth of a recorded sweep."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from sff_ros.core.image import FloatMap
+from sff_ros.core.image import FloatMap, Floats
 from sff_ros.errors import StackError
 from sff_ros.files.depth_map import read_map
 
@@ -18,21 +17,21 @@ ROUNDING = 1e-3  # slices
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Truth:
-    """What is known of a stack.
+class GroundTruth:
+    """The ground truth of a stack.
 
     Attributes:
-        index: (H, W) 0-based slice position, pictures in natural order; NaN where unknown or
+        index: (H, W) 0-based slice position, images in natural order; NaN where unknown or
             outside the sweep.
-        depth_m: (H, W) metres, NaN where unknown; None where focus distances are.
+        depth_m: (H, W) metres, NaN where unknown; None if focus distances are unknown.
     """
 
     index: FloatMap
     depth_m: FloatMap | None
 
 
-def truth_path(folder: Path) -> Path:
-    """Find the truth of a stack: truth/ with index, dioptres or depth, npy or tiff.
+def ground_truth_path(folder: Path) -> Path:
+    """Find the ground truth of a stack: truth/ with index, dioptres or depth, npy or tiff.
 
     Raises:
         StackError: there is none.
@@ -43,44 +42,51 @@ def truth_path(folder: Path) -> Path:
             if path.is_file():
                 return path
     raise StackError(
-        f'{folder}: has no truth; one of truth/index.npy (slice position), truth/dioptres.npy and '
-        'truth/depth.npy (metres), or as .tiff'
+        f'{folder}: has no ground truth; expected truth/index.npy (slice position), '
+        'truth/dioptres.npy or truth/depth.npy (metres), or .tiff'
     )
 
 
-def read_truth(path: Path, shape: tuple[int, int], focus_dpt: npt.NDArray[np.float64]) -> Truth:
-    """Read the truth of a stack in slice positions and, where focus is known, in metres.
+def read_ground_truth(
+    path: Path,
+    shape: tuple[int, int],
+    focus_dpt: Floats,
+    field: FloatMap | None = None,
+) -> GroundTruth:
+    """Read the ground truth of a stack in slice positions and, where focus is known, in metres.
 
     Args:
-        path: from `truth_path`.
+        path: from `ground_truth_path`.
         shape: (H, W) of the slices.
         focus_dpt: (S,) focus of each slice, dioptres; all NaN where unknown.
+        field: (H, W) dioptres by which each pixel focuses nearer than focus_dpt; None: by none.
 
     Raises:
-        StackError: the file is damaged, of another size, outside the sweep or knows no pixel, or
-            is metric where focus distances are unknown.
+        StackError: the file is damaged, of another size, outside the sweep or has no known pixel,
+            or is metric although focus distances are unknown.
     """
     values = read_map(path)
     if values.shape != shape:
         raise StackError(f'{path}: is {_size(values.shape)}, the slices are {_size(shape)}')
     has_focus = not np.isnan(focus_dpt[0])
+    nearer = np.float32(0) if field is None else field
     if path.stem != 'index' and not has_focus:
-        raise StackError(f'{path}: needs focus distances, which {path.parents[1]} does not give')
+        raise StackError(f'{path}: needs focus distances, which {path.parents[1]} does not have')
     if path.stem == 'index':
         index = _checked_index(path, values, len(focus_dpt))
-        depth_m = _reciprocal(_interpolate(index, focus_dpt)) if has_focus else None
+        depth_m = _reciprocal(_interpolate(index, focus_dpt) + nearer) if has_focus else None
     else:
         order = np.argsort(focus_dpt)
         dioptres = values if path.stem == 'dioptres' else _reciprocal(values)
         depth_m = _reciprocal(dioptres)
-        index = _interpolate(dioptres, order.astype(float), focus_dpt[order])
+        index = _interpolate(dioptres - nearer, order.astype(float), focus_dpt[order])
     if not np.isfinite(index).any():
         raise StackError(f'{path}: no pixel is known within the sweep')
-    return Truth(index, depth_m)
+    return GroundTruth(index, depth_m)
 
 
 def _checked_index(path: Path, values: FloatMap, count: int) -> FloatMap:
-    """Return slice positions, NaN where not finite; refuse what is in no sweep of that length."""
+    """Return slice positions, NaN where not finite; reject positions outside the sweep."""
     index = np.where(np.isfinite(values), values, np.float32(np.nan))
     outside = index[(index < -ROUNDING) | (index > count - 1 + ROUNDING)]
     if outside.size:
@@ -90,10 +96,10 @@ def _checked_index(path: Path, values: FloatMap, count: int) -> FloatMap:
 
 def _interpolate(
     values: FloatMap,
-    table: npt.NDArray[np.float64],
-    at: npt.NDArray[np.float64] | None = None,
+    table: Floats,
+    at: Floats | None = None,
 ) -> FloatMap:
-    """Look values up in a table that is linear between `at` (0, 1 ..), NaN outside of it."""
+    """Interpolate a table linearly between `at` (default 0, 1 ..); NaN outside of it."""
     at = np.arange(len(table), dtype=float) if at is None else at
     known = np.isfinite(values)
     found = np.interp(np.where(known, values, at[0]), at, table, np.nan, np.nan)
@@ -101,7 +107,7 @@ def _interpolate(
 
 
 def _reciprocal(values: FloatMap) -> FloatMap:
-    """Turn dioptres into metres or back, NaN where not finite or not above 0."""
+    """Convert dioptres to metres or back, NaN where not finite or not above 0."""
     valid = np.isfinite(values) & (values > 0)
     return np.where(valid, 1 / np.where(valid, values, 1), np.nan).astype(np.float32)
 

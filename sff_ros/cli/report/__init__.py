@@ -1,1 +1,1 @@
-"""Images, plots and tables that the commands write."""
+"""Images, plots and tables written by the commands."""

@@ -1,4 +1,4 @@
-"""The calibration board as a page that prints at its true size."""
+"""The calibration board as a page that prints at true size."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import numpy as np
 from sff_ros.core.calibration.charuco import CELLS, Board
 
 POINT_M = 0.0254 / 72  # PDF's unit
-MARGIN = 0.4  # of white around the board, squares: 11x7 of 25 mm then fit A4
-RULER_M = 0.1  # for the print to be checked with
+MARGIN = 0.4  # white margin around the board, squares: 11x7 of 25 mm fit A4
+RULER_M = 0.1  # to check the print scale
 
 
 def board_pdf(board: Board) -> bytes:
-    """Return a PDF of one page, as large as board and margin, in vectors.
+    """Return a one-page vector PDF of the size of board and margin.
 
-    A line of RULER_M below the board tells whether the printer kept the size.
+    A line of RULER_M below the board serves to check the print scale.
     """
     side = board.square_m / POINT_M
     width, height = (board.columns + 2 * MARGIN) * side, (board.rows + 3 * MARGIN) * side
@@ -27,7 +27,7 @@ def board_pdf(board: Board) -> bytes:
         y = bottom + board.rows * side - (row + 1) * cell
         for start, end in edges.reshape(-1, 2).tolist():
             x = MARGIN * side + start * cell
-            # A hair higher than the cell, or printers leave white lines between rows.
+            # Slightly higher than the cell, or printers leave white lines between rows.
             lines.append(f'{x:.4f} {y:.4f} {(end - start) * cell:.4f} {cell * 1.002:.4f} re f')
     ruler = min(RULER_M, board.columns * board.square_m)
     lines.append(f'{MARGIN * side:.4f} {bottom * 0.6:.4f} {ruler / POINT_M:.4f} 0.7 re f')
@@ -41,7 +41,7 @@ def board_pdf(board: Board) -> bytes:
 
 
 def _page(content: bytes, width: float, height: float) -> bytes:
-    """Return a PDF file (ISO 32000-1) of one page with this content, sizes in points."""
+    """Return a one-page PDF file (ISO 32000-1) with this content, sizes in points."""
     objects = [
         b'<< /Type /Catalog /Pages 2 0 R >>',
         b'<< /Type /Pages /Kids [3 0 R] /Count 1 >>',

@@ -1,14 +1,13 @@
-"""A lens calibration as a picture: table, points, what is left over, and breathing."""
+"""Plot a lens calibration: table, points, residuals and breathing."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from sff_ros.cli.report.scale_bar import draw_text, round_ticks, text_size
 from sff_ros.core.calibration.from_board import LensReport
-from sff_ros.core.image import RgbImage
+from sff_ros.core.image import Floats, RgbImage
 from sff_ros.core.optics.lens_calibration import LensCalibration
 
 WIDTH, HEIGHT = 640, 420
@@ -17,15 +16,13 @@ _SIZE = 0.5
 _INK, _GRID = (30, 30, 30), (225, 225, 225)
 _LINE, _POINT, _OUTLIER = (30, 90, 200), (240, 140, 30), (200, 40, 40)
 
-Floats = npt.NDArray[np.float64]
 
-
-def calibration_picture(calibration: LensCalibration, report: LensReport | None) -> RgbImage:
-    """Draw dioptres and scale against the code; with the points where they are at hand.
+def calibration_plot(calibration: LensCalibration, report: LensReport | None) -> RgbImage:
+    """Draw dioptres and scale against the code, with the measured points if available.
 
     Args:
-        calibration: what to draw.
-        report: of the measurement it comes from; None: a file that was read.
+        calibration: to draw.
+        report: of its measurement; None for a calibration read from a file.
     """
     table = calibration.table
     codes, dioptres = np.array(table.codes), np.array(table.dioptres)
@@ -35,17 +32,17 @@ def calibration_picture(calibration: LensCalibration, report: LensReport | None)
         free = points.codes - points.side * fit.backlash / 2
         panels[0] = _Plot(
             np.concatenate((codes, free)), np.concatenate((dioptres, points.dioptres)),
-            'lens code, backlash taken off', 'dioptres',
+            'lens code, corrected for backlash', 'dioptres',
         )  # fmt: skip
         panels[0].dots(free[fit.inside], points.dioptres[fit.inside], _POINT)
         panels[0].dots(free[~fit.inside], points.dioptres[~fit.inside], _OUTLIER)
         shown = fit.error_dpt[fit.inside]
-        left = _Plot(points.dioptres, shown, 'dioptres', 'table minus board, dpt')
-        left.dots(points.dioptres[fit.inside], shown, _POINT)
-        panels.append(left)
+        residuals = _Plot(points.dioptres, shown, 'dioptres', 'table minus board, dpt')
+        residuals.dots(points.dioptres[fit.inside], shown, _POINT)
+        panels.append(residuals)
     panels[0].line(codes, dioptres)
     if table.scales:
-        breathing = _Plot(dioptres, np.array(table.scales), 'dioptres', 'scale of the picture')
+        breathing = _Plot(dioptres, np.array(table.scales), 'dioptres', 'image scale')
         breathing.line(dioptres, np.array(table.scales))
         panels.append(breathing)
     return np.hstack([panel.canvas for panel in panels])
@@ -92,7 +89,7 @@ class _Plot:
 
 
 def _limits(values: Floats) -> tuple[float, float]:
-    """Return the range of values and a little more."""
+    """Return the range of values plus a margin."""
     low, high = float(values.min()), float(values.max())
     margin = max(0.04 * (high - low), 1e-6)
     return low - margin, high + margin

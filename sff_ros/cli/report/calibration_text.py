@@ -1,4 +1,4 @@
-"""What a lens calibration says, in words and numbers."""
+"""A lens calibration as text."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def describe(calibration: LensCalibration) -> list[str]:
 
 
 def describe_fit(report: LensReport) -> list[str]:
-    """Return how well the points fit, by sweep; who does not fit is named."""
+    """Return the fit quality of each sweep; sweeps that do not fit are marked."""
     fit, points, poses = report.fit, report.points, report.poses
     lines = [
         f'{len(points.codes)} corners of {len(report.names)} sweeps; '
@@ -53,17 +53,17 @@ def describe_fit(report: LensReport) -> list[str]:
     for number, name in enumerate(report.names):
         mine = points.sweep == number
         if not mine.any():
-            lines.append(f'{name:<24} {0:>7}          nothing was sharpest inside the sweep')
+            lines.append(f'{name:<24} {0:>7}          no corner was sharpest inside the sweep')
             continue
         depth_m = 1 / points.dioptres[mine]
         span = f'{depth_m.min():.3f} .. {depth_m.max():.3f}'
         out = int(np.count_nonzero(~fit.inside[mine]))
         error = float(np.median(fit.error_dpt[mine]))
-        # Its own sweep contradicts the others: the board moved, or was bent.
+        # The sweep contradicts the others: the board moved or was bent.
         odd = '  <- does not fit the others' if abs(error) > LARGEST_RESIDUAL_DPT else ''
         count = int(np.count_nonzero(mine))
         lines.append(f'{name:<24} {count:>7} {out:>8} {span:>15} {error:>+11.4f}{odd}')
-    lines += [f'{name:<24}       0          no board seen' for name in report.unseen]
+    lines += [f'{name:<24}       0          no board detected' for name in report.unseen]
     return lines
 
 
@@ -77,10 +77,10 @@ def _intrinsics(calibration: LensCalibration) -> str:
     k = calibration.intrinsics
     if not k.is_calibrated:
         return f'intrinsics: unknown ({k.width}x{k.height})'
-    bent = f', distortion {", ".join(f"{d:.4g}" for d in k.distortion)}' if k.distortion else ''
+    distorted = ', '.join(f'{d:.4g}' for d in k.distortion)
     return (
         f'intrinsics: {k.width}x{k.height}, f {k.fx:.2f} {k.fy:.2f} px, '
-        f'centre {k.cx:.2f} {k.cy:.2f} px{bent}'
+        f'centre {k.cx:.2f} {k.cy:.2f} px' + (f', distortion {distorted}' if distorted else '')
     )
 
 
@@ -89,7 +89,7 @@ def _corner(calibration: LensCalibration) -> str:
     if not k.is_calibrated:
         return ' at tan = 1'
     corner = field_map(k, calibration.field_dpt)[0, 0]
-    return f' at tan = 1, {corner:+.3f} dpt in the corner of the picture'
+    return f' at tan = 1, {corner:+.3f} dpt in the image corner'
 
 
 def _seconds(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""What `sff demo` leaves behind: pictures, points and figures."""
+"""The output of `sff demo`: images, point cloud and metrics."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sff_ros.cli.report.images import (
-    confidence_picture,
+    confidence_image,
     contact_sheet,
-    depth_picture,
-    error_picture,
-    position_picture,
+    depth_image,
+    error_image,
+    position_image,
 )
 from sff_ros.core.image import FloatMap
 from sff_ros.files.export import write_ply
@@ -24,37 +24,37 @@ if TYPE_CHECKING:
 
 
 def write_report(folder: Path, seen: Seen) -> dict[str, Any]:
-    """Write everything that was seen into a folder; return the figures."""
+    """Write everything that was received into a folder; return the metrics."""
     if seen.slices:
-        focus, pictures = zip(*seen.slices, strict=True)
-        write_png(folder / 'stack.png', contact_sheet(pictures, focus))
+        focus, images = zip(*seen.slices, strict=True)
+        write_png(folder / 'stack.png', contact_sheet(images, focus))
     if seen.sharp is not None:
         write_png(folder / 'all_in_focus.png', seen.sharp)
     if seen.confidence is not None:
-        write_png(folder / 'confidence.png', confidence_picture(seen.confidence))
+        write_png(folder / 'confidence.png', confidence_image(seen.confidence))
     if seen.depth_m is not None:
         _write_depth(folder, seen, seen.depth_m)
     elif seen.position is not None:
-        write_png(folder / 'depth.png', position_picture(seen.position))
+        write_png(folder / 'depth.png', position_image(seen.position))
     metrics = figures(seen)
     (folder / 'metrics.json').write_text(json.dumps(metrics, indent=2) + '\n')
     return metrics
 
 
 def _write_depth(folder: Path, seen: Seen, depth_m: FloatMap) -> None:
-    write_png(folder / 'depth.png', depth_picture(depth_m))
-    if seen.truth_m is not None:
-        write_png(folder / 'error.png', error_picture(depth_m - seen.truth_m, 'error, m'))
+    write_png(folder / 'depth.png', depth_image(depth_m))
+    if seen.ground_truth_m is not None:
+        write_png(folder / 'error.png', error_image(depth_m - seen.ground_truth_m, 'error, m'))
     points = seen.points()
     if points is not None:
         write_ply(folder / 'cloud.ply', *points)
 
 
 def figures(seen: Seen) -> dict[str, Any]:
-    """Return the figures of a run; those that need the truth only where it is known.
+    """Return the metrics of a run; depth errors only if ground truth is known.
 
     depth_mae_m (m) and depth_abs_rel are means over sweeps, over the pixels with a depth;
-    latencies are between messages as they arrive at a third program.
+    latencies are between arrivals of messages at a third process.
     """
     metrics: dict[str, Any] = {'sweeps': len(seen.results)}
     if seen.errors:

@@ -23,7 +23,7 @@ COLUMNS = (
 
 
 def markdown(rows: Sequence[tuple[str, str, Row]]) -> str:
-    """Write (stack, backend, row) as a table; columns that apply to no row are left out."""
+    """Format (stack, backend, row) as a table; columns without values are omitted."""
     shown = [
         column
         for column in COLUMNS

@@ -1,4 +1,4 @@
-"""Pictures for people: depth, slice positions, confidence and errors in colour, and slices."""
+"""Images for display: depth, slice positions, confidence and errors in colour, and slices."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _THUMBNAIL_PX = 320
 _DIVERGING = ((33, 60, 130), (90, 150, 210), (250, 250, 250), (230, 120, 90), (130, 20, 30))
 
 
-def depth_picture(depth_m: FloatMap) -> RgbImage:
+def depth_image(depth_m: FloatMap) -> RgbImage:
     """Draw metric depth, near in warm colours, with a scale in metres.
 
-    Colours change evenly with dioptres, as the accuracy of the depth does; so a near object
-    keeps its shape beside a far wall.
+    Colours are linear in dioptres, like the accuracy of the depth, so a near object keeps its
+    shape beside a far wall.
 
     Args:
         depth_m: (H, W) m > 0; NaN, -Inf and +Inf are drawn grey.
     """
     low, high = robust_limits(depth_m)
-    low = max(low, 1e-3 * high)  # where no pixel has a depth the limits start at 0
+    low = max(low, 1e-3 * high)  # if no pixel has a depth the limits start at 0
     share = np.linspace(0, 1, 256)
     nearness = low * (1 - share) / (low + share * (high - low))
     colours = _colour_map(cv2.COLORMAP_TURBO)[np.rint(255 * nearness).astype(np.intp)]
@@ -36,39 +36,39 @@ def depth_picture(depth_m: FloatMap) -> RgbImage:
     return add_scale(_colour(depth_m, scale), scale)
 
 
-def position_picture(position: FloatMap, sure: npt.NDArray[np.bool_] | None = None) -> RgbImage:
-    """Draw slice positions with a scale that counts slices from 0.
+def position_image(position: FloatMap, sure: npt.NDArray[np.bool_] | None = None) -> RgbImage:
+    """Draw slice positions with a scale in slices from 0.
 
     Args:
         position: (H, W).
-        sure: (H, W); other pixels are drawn pale and have no say in the scale.
+        sure: (H, W); other pixels are drawn pale and do not affect the scale.
     """
     counted = position if sure is None or not sure.any() else position[sure]
     scale = Scale(*robust_limits(counted), 'slice', _colour_map(cv2.COLORMAP_TURBO))
-    picture = _colour(position, scale)
+    image = _colour(position, scale)
     if sure is not None:
-        picture[~sure] = (0.3 * picture[~sure] + 0.7 * _PALE).astype(np.uint8)
-    return add_scale(picture, scale)
+        image[~sure] = (0.3 * image[~sure] + 0.7 * _PALE).astype(np.uint8)
+    return add_scale(image, scale)
 
 
-def prediction_picture(prediction: FloatMap) -> RgbImage:
-    """Draw what the paper's network predicts, (H, W), with a scale in its own units."""
+def prediction_image(prediction: FloatMap) -> RgbImage:
+    """Draw the prediction (H, W) of the paper's network, with a scale in its own units."""
     colours = _colour_map(cv2.COLORMAP_TURBO)
     scale = Scale(*robust_limits(prediction), "the data set's units", colours)
     return add_scale(_colour(prediction, scale), scale)
 
 
-def confidence_picture(confidence: FloatMap) -> RgbImage:
+def confidence_image(confidence: FloatMap) -> RgbImage:
     """Draw a confidence, (H, W) in [0, 1], bright where it is high."""
     scale = Scale(0.0, 1.0, 'confidence', _colour_map(cv2.COLORMAP_VIRIDIS))
     return add_scale(_colour(confidence, scale), scale)
 
 
-def error_picture(error: FloatMap, label: str) -> RgbImage:
+def error_image(error: FloatMap, label: str) -> RgbImage:
     """Draw a signed error: blue below, white right, red above.
 
     Args:
-        error: (H, W); what is not finite is drawn grey.
+        error: (H, W); non-finite values are drawn grey.
         label: quantity and unit for the scale.
     """
     low, high = robust_limits(error)
@@ -98,7 +98,7 @@ def contact_sheet(images: Sequence[Image], focus_dpt: Sequence[float]) -> RgbIma
 
 
 def robust_limits(values: FloatMap) -> tuple[float, float]:
-    """Return the 1st and 99th percentile of what is finite, a little apart at least."""
+    """Return the 1st and 99th percentile of the finite values, with a minimum spread."""
     finite = values[np.isfinite(values)]
     if finite.size == 0:
         return 0.0, 1.0
@@ -110,12 +110,12 @@ def robust_limits(values: FloatMap) -> tuple[float, float]:
 
 
 def _colour(values: FloatMap, scale: Scale) -> RgbImage:
-    """Colour a map; what is not finite becomes grey."""
+    """Colour a map; non-finite values become grey."""
     valid = np.isfinite(values)
     share = (np.where(valid, values, scale.low) - scale.low) / (scale.high - scale.low)
-    picture = scale.colours[np.rint(np.clip(share, 0, 1) * 255).astype(np.intp)]
-    picture[~valid] = _INVALID
-    return picture
+    image = scale.colours[np.rint(np.clip(share, 0, 1) * 255).astype(np.intp)]
+    image[~valid] = _INVALID
+    return image
 
 
 def _colour_map(code: int) -> ColourMap:

@@ -1,4 +1,4 @@
-"""A colour scale with round numbers, drawn beside a picture."""
+"""A colour scale with round tick values, drawn beside an image."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _INK = (30, 30, 30)
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What the colours of a picture mean.
+    """The colour scale of an image.
 
     Attributes:
         low, high: values of the first and the last colour, low < high.
@@ -36,7 +36,7 @@ class Scale:
 
 
 def round_ticks(low: float, high: float) -> list[str]:
-    """Return about six round numbers within [low, high], written with the digits they need."""
+    """Return about six round numbers within [low, high], with the digits needed."""
     decade = 10.0 ** math.floor(math.log10(high - low))
     steps = [decade * m for m in (0.1, 0.2, 0.25, 0.5, 1.0, 2.0)]
     counts = [math.floor(high / s + 1e-6) - math.ceil(low / s - 1e-6) + 1 for s in steps]
@@ -48,19 +48,19 @@ def round_ticks(low: float, high: float) -> list[str]:
     return [f'{round((first + i) * step, digits) + 0.0:.{digits}f}' for i in range(counts[best])]
 
 
-def add_scale(picture: RgbImage, scale: Scale) -> RgbImage:
-    """Put a scale to the right of a picture; a small picture is enlarged for legible numbers.
+def add_scale(image: RgbImage, scale: Scale) -> RgbImage:
+    """Add a scale to the right of an image; small images are enlarged for legible numbers.
 
     Args:
-        picture: (H, W, 3) RGB.
-        scale: what to draw.
+        image: (H, W, 3) RGB.
+        scale: to draw.
 
     Returns:
         (h, w, 3) RGB with h a multiple of H.
     """
-    times = max(1, math.ceil(_MIN_HEIGHT_PX / picture.shape[0]))
-    picture = picture.repeat(times, axis=0).repeat(times, axis=1)
-    height, width = picture.shape[:2]
+    times = max(1, math.ceil(_MIN_HEIGHT_PX / image.shape[0]))
+    image = image.repeat(times, axis=0).repeat(times, axis=1)
+    height, width = image.shape[:2]
     size = height / 480 * 0.55 if height > 480 else 0.5
     text_height = text_size('0', size)[1]
     ticks = round_ticks(scale.low, scale.high)
@@ -70,7 +70,7 @@ def add_scale(picture: RgbImage, scale: Scale) -> RgbImage:
         2 * pad + bar_width + text_height + tick_width, text_size(scale.label, size)[0] + 2 * pad
     )
     canvas = np.full((height, width + panel_width, 3), _PAPER, np.uint8)
-    canvas[:, :width] = picture
+    canvas[:, :width] = image
     top, bottom = 2 * pad + text_height, height - pad
     left = width + pad
     draw_text(canvas, scale.label, (left, pad + text_height), size)

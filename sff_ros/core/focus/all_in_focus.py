@@ -1,4 +1,4 @@
-"""The sharp picture: one that grows while the lens moves, and the final one."""
+"""The all-in-focus image: a running one during the sweep, and the final one."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from sff_ros.core.focus.measure import Responses
 from sff_ros.core.image import FloatMap, Image
 from sff_ros.errors import StackError
 
-# Side of the window over which the sharpest slice is chosen, in pooled pixels: without it, noise
-# alone would choose in flat places.
+# Side of the window over which the sharpest slice is chosen, pooled pixels: without it, noise
+# would decide in textureless areas.
 WINDOW = 5
 
 
 class RunningAllInFocus:
-    """Keeps, block by block, the sharpest picture seen so far in one sweep."""
+    """Keeps, per block, the sharpest slice so far of one sweep."""
 
     def __init__(self) -> None:
         self._image: Image | None = None
@@ -26,21 +26,21 @@ class RunningAllInFocus:
 
     @property
     def image(self) -> Image:
-        """The picture so far, of the slices' shape and type.
+        """The image so far, in the slices' shape and type.
 
         Raises:
             StackError: no slice was added.
         """
         if self._image is None:
-            raise StackError('there is no all-in-focus picture before the first slice')
+            raise StackError('no all-in-focus image before the first slice')
         return self._image
 
     def add(self, image: Image, responses: Responses) -> None:
-        """Take over what is sharper in this slice.
+        """Copy the blocks that are sharper in this slice.
 
         Args:
             image: (H, W) or (H, W, 3), as all of the sweep.
-            responses: (C, h, w) focus responses of this slice, each of a block of pixels.
+            responses: (C, h, w) focus responses of this slice, one per block of pixels.
         """
         total = responses[0] if len(responses) == 1 else responses.sum(axis=0)
         sharpness = cast('Responses', cv2.blur(total, (WINDOW, WINDOW)))
@@ -62,17 +62,15 @@ def compose(images: Sequence[Image], position: FloatMap) -> Image:
         position: (H, W) slice positions in [0, S - 1], finite.
 
     Returns:
-        The sharp picture, of the slices' shape and type.
+        The all-in-focus image, in the slices' shape and type.
 
     Raises:
         StackError: the position map does not have the size of the slices, or is not finite.
     """
     if position.shape != images[0].shape[:2]:
-        raise StackError(
-            f'positions are {position.shape}, the slices are {images[0].shape[:2]} px'
-        )
+        raise StackError(f'positions are {position.shape}, slices are {images[0].shape[:2]} px')
     if not np.isfinite(position).all():
-        raise StackError('positions must be finite to pick slices by')
+        raise StackError('positions must be finite')
     position = np.clip(position, 0, len(images) - 1, dtype=np.float32)
     lower = np.minimum(position.astype(np.uint8), max(len(images) - 2, 0))
     before, after = np.empty_like(images[0]), np.empty_like(images[0])
@@ -88,7 +86,7 @@ def _blend(before: Image, after: Image, weight: FloatMap) -> Image:
     """Return before (1 - weight) + after weight."""
     if before.dtype == np.uint8:
         return cast('Image', cv2.blendLinear(before, after, 1 - weight, weight))
-    # blendLinear takes no uint16.
+    # blendLinear does not support uint16.
     low, high = before.astype(np.float32), after.astype(np.float32)
     mixed = cast('FloatMap', cv2.blendLinear(low, high, 1 - weight, weight))
     return np.rint(mixed).astype(np.uint16)

@@ -1,7 +1,7 @@
-"""The canonical sweep: 15 even positions, the form in which any sweep enters the network.
+"""The canonical sweep: 15 evenly spaced positions, the network's input format.
 
-Focus positions of a canonical sweep are 0..14 along the focus axis (dioptres where known), first
-slice to last. One set of weights so serves every spacing and every count of slices.
+Canonical positions are 0..14 along the focus axis (dioptres where known), first slice to last.
+So one set of weights works for every spacing and number of slices.
 """
 
 from __future__ import annotations
@@ -10,31 +10,30 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from sff_ros.core.focus.measure import FocusVolume, Responses
 from sff_ros.core.focus.peak import Evidence
-from sff_ros.core.image import FloatMap, Image
+from sff_ros.core.image import FloatMap, Floats, Image
 
 POSITIONS = 15
 EVIDENCE_CHANNELS = 7
 MOST_INFORMATION = 1e4  # positions^-2; maps to 1
-CHUNK = 4096  # curves resampled at a time: they stay in the cache
-BEYOND = 0.5  # positions outside the sweep from which on a surface counts as beyond its end
+CHUNK = 4096  # curves resampled at a time, to fit the cache
+BEYOND = 0.5  # positions outside the sweep beyond which a surface is not bracketed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CanonicalSweep:
-    """One sweep as the network takes it.
+    """One sweep in the network's input format.
 
     Attributes:
-        responses: (POSITIONS, C, h, w) float32 focus responses at even places of the axis.
-        evidence: (EVIDENCE_CHANNELS, h, w) float32, what the classical method found on the sweep
-            as it was: 0 dense position and 1 each curve's own, canonical positions; 2 the
+        responses: (POSITIONS, C, h, w) float32 focus responses at even positions of the axis.
+        evidence: (EVIDENCE_CHANNELS, h, w) float32, the classical result on the original
+            sweep: 0 dense position and 1 each curve's own, canonical positions; 2 the
             latter's information, log scale, 0..1; 3 the share of the curve that it explains;
-            4 the dense map's information, log scale, 0..1; 5 how far the surroundings are from
-            a plane, log scale, 0..1; 6 half width of the focus curves over the sweep, log scale.
-        context: (3, H, W) float32 all-in-focus picture over its mean brightness.
+            4 the dense map's information, log scale, 0..1; 5 residual of a plane fitted to the
+            neighbourhood, log scale, 0..1; 6 half width of the focus curves, log scale.
+        context: (3, H, W) float32 all-in-focus image over its mean brightness.
     """
 
     responses: Responses
@@ -43,22 +42,22 @@ class CanonicalSweep:
 
 
 def to_canonical(volume: FocusVolume, evidence: Evidence, context: Image) -> CanonicalSweep:
-    """Bring a sweep into the form of the network.
+    """Convert a sweep into the network's input format.
 
     Args:
         volume: (S, C, h, w) of any spacing.
         evidence: of that volume.
-        context: (H, W) or (H, W, 3) all-in-focus picture.
+        context: (H, W) or (H, W, 3) all-in-focus image.
     """
     places = canonical_places(volume.axis)
     responses = _resampled(volume.responses, places)
-    return CanonicalSweep(responses, _evidence(evidence, places), _picture(context))
+    return CanonicalSweep(responses, _evidence(evidence, places), _normalised(context))
 
 
-def _resampled(responses: Responses, places: npt.NDArray[np.float64]) -> Responses:
-    """Return (POSITIONS, C, h, w) responses at even places."""
+def _resampled(responses: Responses, places: Floats) -> Responses:
+    """Return (POSITIONS, C, h, w) responses at even positions."""
     if len(places) == POSITIONS and np.allclose(places, np.arange(POSITIONS), atol=1e-3):
-        return responses  # as they are
+        return responses
     flat = responses.reshape(len(places), -1)
     weights = resampling(places).astype(np.float32)
     even = np.empty((POSITIONS, flat.shape[1]), np.float32)
@@ -69,20 +68,20 @@ def _resampled(responses: Responses, places: npt.NDArray[np.float64]) -> Respons
     return even.reshape(POSITIONS, *responses.shape[1:])
 
 
-def canonical_places(axis: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return where each slice lies on 0..POSITIONS - 1, first to last."""
-    places: npt.NDArray[np.float64] = (axis - axis[0]) / (axis[-1] - axis[0]) * (POSITIONS - 1)
+def canonical_places(axis: Floats) -> Floats:
+    """Return the canonical position of each slice, 0..POSITIONS - 1, first to last."""
+    places: Floats = (axis - axis[0]) / (axis[-1] - axis[0]) * (POSITIONS - 1)
     return places
 
 
-def resampling(places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def resampling(places: Floats) -> Floats:
     """Return (POSITIONS, S) weights, each row of sum 1, that resample a sweep evenly.
 
-    Where slices are sparse it is linear interpolation; where they are dense, each position takes
-    the mean under a triangle one position to either side, so that no slice is wasted.
+    Sparse slices are interpolated linearly; dense ones are averaged under a triangle of one
+    position to either side, so that every slice contributes.
 
     Args:
-        places: (S,) from 0 to POSITIONS - 1, rising.
+        places: (S,) from 0 to POSITIONS - 1, increasing.
     """
     targets = np.arange(POSITIONS, dtype=float)
     after = np.clip(np.searchsorted(places, targets, side='right'), 1, len(places) - 1)
@@ -90,13 +89,13 @@ def resampling(places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     hat = np.maximum(1 - np.abs(places[None] - targets[:, None]) / reach[:, None], 0)
     share = np.gradient(places)
     share[[0, -1]] = places[1] - places[0], places[-1] - places[-2]
-    weights: npt.NDArray[np.float64] = hat * share
+    weights: Floats = hat * share
     weights /= weights.sum(axis=1, keepdims=True)
     return weights
 
 
-def from_canonical(position: FloatMap, axis: npt.NDArray[np.float64]) -> FloatMap:
-    """Return slice positions of a sweep for canonical positions.
+def from_canonical(position: FloatMap, axis: Floats) -> FloatMap:
+    """Convert canonical positions into slice positions of a sweep.
 
     Args:
         position: (H, W) canonical; may lie outside 0..14.
@@ -115,14 +114,14 @@ def from_canonical(position: FloatMap, axis: npt.NDArray[np.float64]) -> FloatMa
     return inside
 
 
-def _evidence(evidence: Evidence, places: npt.NDArray[np.float64]) -> FloatMap:
+def _evidence(evidence: Evidence, places: Floats) -> FloatMap:
     """Return the evidence in canonical positions, each map in a range around 0..1 or 0..14."""
     count = len(places)
-    # Positions run on evenly for one slice beyond the ends.
+    # Positions are extrapolated linearly by one slice beyond the ends.
     slices = np.arange(-1.0, count + 1)
     ends = (2 * places[0] - places[1], 2 * places[-1] - places[-2])
     extended = np.concatenate([ends[:1], places, ends[1:]])
-    density = (1 / np.gradient(places)).astype(np.float32)  # slices a position
+    density = (1 / np.gradient(places)).astype(np.float32)  # slices per position
 
     def squash(information: FloatMap, position: FloatMap) -> FloatMap:
         nearest = np.clip(np.rint(position), 0, count - 1).astype(np.intp)
@@ -146,7 +145,7 @@ def _evidence(evidence: Evidence, places: npt.NDArray[np.float64]) -> FloatMap:
     return np.stack(maps).astype(np.float32)
 
 
-def _picture(context: Image) -> FloatMap:
+def _normalised(context: Image) -> FloatMap:
     """Return (3, H, W) float32 of mean 1."""
     colour = cv2.cvtColor(context, cv2.COLOR_GRAY2RGB) if context.ndim == 2 else context
     mean = max(float(colour.mean()), 1e-6)

@@ -1,4 +1,4 @@
-"""Where a focus curve peaks, between slices: matched filters along the focus axis."""
+"""Subslice peaks of focus curves, by matched filters along the focus axis."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from sff_ros.core.focus.template_bank import (
 from sff_ros.core.image import FloatMap, Floats
 
 NARROWEST, GROWTH = 0.6, 1.4  # half widths tried: a geometric series in mean slice spacings
-SAMPLE = 4096  # curves looked at to find the common width
-CHUNK = 4096  # curves correlated at a time: their correlations stay in the cache
-# Standard deviation of responses to noise alone over their smallest: 0.6, 0.26 and 0.07 for the
+SAMPLE = 4096  # curves sampled to find the common width
+CHUNK = 4096  # curves correlated at a time, so that correlations fit the cache
+# Standard deviation of responses to pure noise over their minimum: 0.6, 0.26 and 0.07 for the
 # three measures of focus/peak over 15 slices (simulated).
 FLOOR_NOISE = 0.6
-FAINTEST = 5.0  # height over noise up to which a peak is taken for noise
-MODEL_ERROR = 0.1  # of the half width: what a curve of another shape may shift the peak
+FAINTEST = 5.0  # signal-to-noise ratio up to which a peak is treated as noise
+MODEL_ERROR = 0.1  # of the half width: peak shift caused by a curve of another shape
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +32,7 @@ class CurveFit:
     Attributes:
         position: (N,) slice position of the peak in [-1, S].
         information: (N,) 1 / variance of the position, slices^-2; 0 where the curve is noise or
-            has not the shape of a focus curve.
+            does not have the shape of a focus curve.
         explained: (N,) share of the curve's variance that the fit explains, 0..1.
         height: (N,) height of the curve over the noise of the whole volume.
         width: half width at half height of the fitted curves, in mean slice spacings.
@@ -49,23 +49,23 @@ def fit_curves(curves: FloatMap, axis: Floats) -> CurveFit:
     """Find the peak of each curve by correlation with symmetric templates.
 
     Contrast falls off with blur, and blur grows with the distance from the surface in dioptres:
-    so a curve is symmetric on `axis`, on any spacing. A template is 1 / (1 + |x / width|^2.5),
+    so a curve is symmetric on `axis`, at any spacing. A template is 1 / (1 + |x / width|^2.5),
     less its mean; the position and width of the highest normalised correlation are the least
     squares fit of gain, offset and peak to all S samples at once. That beats three samples at
     the top (Nayar & Nakagawa, Shape from Focus, PAMI 1994) wherever blur grows by less than a
-    pixel a slice and the top is flat: there only the flanks tell. Blur grows alike everywhere in
-    one image, so the width is that which explains most of the volume, or a neighbour of it.
+    pixel per slice: the top is flat, and only the flanks are informative. Blur grows equally
+    across an image, so the width is the one that explains most of the volume, or a neighbour.
 
     Args:
         curves: (S, N) responses >= 0.
-        axis: (S,) strictly monotonic place of each slice.
+        axis: (S,) strictly monotonic position of each slice.
     """
     count = len(axis)
     widths = _widths(count)
     residual = curves - curves.mean(axis=0)
     best = _common_width(residual, axis, widths)
     position, height, half = _match(residual, axis, widths[max(0, best - 1) : best + 2])
-    position[height <= 0] = (count - 1) / 2  # constant: nowhere is as good as the middle
+    position[height <= 0] = (count - 1) / 2  # constant curve: use the middle
     step = np.abs(np.gradient(axis)) / (abs(axis[-1] - axis[0]) / (count - 1))
     nearest = np.clip(np.rint(position), 0, count - 1).astype(np.intp)
     half = half / step[nearest].astype(np.float32)
@@ -75,13 +75,13 @@ def fit_curves(curves: FloatMap, axis: Floats) -> CurveFit:
 
 
 def _widths(count: int) -> list[float]:
-    """Return the half widths to try with so many slices."""
+    """Return the half widths to try for a number of slices."""
     steps = int(np.log(max(count / 2, 1) / NARROWEST) / np.log(GROWTH)) + 1
     return [NARROWEST * GROWTH**k for k in range(max(steps, 2))]
 
 
 def _common_width(residual: FloatMap, axis: Floats, widths: list[float]) -> int:
-    """Return which width explains most of the volume, from every so many-th curve."""
+    """Return which width explains most of the volume, from a sample of its curves."""
     sample = np.ascontiguousarray(residual[:, :: max(1, residual.shape[1] // SAMPLE)])
     return int(np.argmax([total_height(make_bank(axis, [width]), sample) for width in widths]))
 
@@ -117,12 +117,12 @@ def _in_slices(peak: FloatMap, bank: TemplateBank, axis: Floats) -> FloatMap:
 def _judge(
     residual: FloatMap, most_noise: float, height: FloatMap, half: FloatMap
 ) -> tuple[FloatMap, FloatMap, FloatMap]:
-    """Return the information in each peak, the share of variance explained, height over noise.
+    """Return the information of each peak, the share of variance explained, height over noise.
 
-    The noise is what the fit leaves over in the calmest tenth of the picture, but no more than
-    the floor that the curves fall to allows: of a few slices, most of the rest is misfit. A
-    template of half width w, at a ratio r of height to noise, is known to about w / r; a curve
-    whose height is within five times the noise, or that the fit does not explain, tells nothing.
+    The noise is the fit residual in the least noisy tenth of the image, limited by the floor of
+    the curves: with few slices, most of the residual is misfit. A template of half width w, at
+    signal-to-noise ratio r, is located to about w / r; a curve whose height is below five times
+    the noise, or that the fit does not explain, is uninformative.
     """
     energy = np.einsum('sn,sn->n', residual, residual)
     tiny = np.float32(1e-12) + np.float32(1e-6) * energy.max()

@@ -1,4 +1,4 @@
-"""Depth edges, moved to where the picture shows the outline of the object."""
+"""Align depth edges with the object outlines in the image."""
 
 from __future__ import annotations
 
@@ -10,26 +10,25 @@ import numpy as np
 import numpy.typing as npt
 
 from sff_ros.core.focus.estimate import FocusEstimate
-from sff_ros.core.image import FloatMap, Image
+from sff_ros.core.image import FloatMap, Image, RgbImage
 from sff_ros.errors import StackError
 
 # A step is a change within 3 x 3 pixels of at least this many slices and this share of the half
-# width of a focus curve: less is noise or a slope.
+# width of a focus curve; smaller changes are noise or a slope.
 LEAST_STEP, STEP_OF_WIDTH = 1.5, 0.6
-REACH = 2  # px on either side of a step that are decided anew
-RING = 6  # px beyond these that show what either surface looks like
-WIDEST = 14.0  # px from surface to surface; more is no step
-STEEPER = 2.5  # times what the slopes of both surfaces would climb over that way
-WINDOW = 7  # radius of the windows that gather colours, px of half the resolution
-MEDIAN = 5  # px: takes texture out of the picture, and leaves outlines
-COLOUR_NOISE = 0.06  # standard deviation of any colour at least, of the mean brightness
-CLEAR = 1.0  # difference in -2 log likelihood, below which the colours abstain
-DISPUTED = 0.3  # confidence left where an edge stays although the picture speaks against it
+REACH = 2  # px on either side of a step that are reassigned
+RING = 6  # px beyond these that sample the appearance of either surface
+WIDEST = 14.0  # px from surface to surface; wider is not a step
+STEEPER = 2.5  # times the change that the slopes of both surfaces explain
+WINDOW = 7  # radius of the colour statistics windows, px at half resolution
+MEDIAN = 5  # px: removes texture from the image, keeps outlines
+COLOUR_NOISE = 0.06  # minimum standard deviation of a colour, of the mean brightness
+CLEAR = 1.0  # difference in -2 log likelihood, below which colour is not used
+DISPUTED = 0.3  # confidence factor where an edge is kept against the image evidence
 
 _LOW, _HIGH, _OTHER = 1, 2, 3  # labels of the watershed
 
 Mask = npt.NDArray[np.bool_]
-Picture = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,9 +38,9 @@ class _Steps:
     Attributes:
         undecided: (H, W) pixels that may belong to either surface.
         high_seeds, low_seeds: (H, W) pixels of the surfaces, beside the undecided ones.
-        band: (H, W) the N undecided pixels that have both surfaces within reach.
+        band: (H, W) the N undecided pixels with both surfaces within reach.
         high, low: (N,) slice position of either surface.
-        is_high: (N,) which of the two the position map says.
+        is_high: (N,) whether the position map assigns the high surface.
     """
 
     undecided: Mask
@@ -54,23 +53,23 @@ class _Steps:
 
 
 def sharpen_edges(estimate: FocusEstimate, context: Image, width: float) -> FocusEstimate:
-    """Decide anew, for each pixel beside a depth step, which of the two surfaces it shows.
+    """Reassign each pixel beside a depth step to one of the two surfaces.
 
-    The sharp outline of a near object answers up to the reach of the focus measure beyond
-    itself, so that the object spreads over its background; and between the two the map has
-    depths where nothing is. Three witnesses vote: the position map itself, the outline in the
-    picture (a watershed between the surfaces) and the colours (_resembles_high). A pixel takes
-    the position of the nearest sure one of its surface. Where the map prevails against one of
-    the other two, which is wrong as often as not, the confidence is lowered. Pixels away from
-    steps do not change. Near and far are treated alike: a sweep need not say which is which.
+    The focus measure responds to the sharp outline of a near object beyond that outline, so the
+    object bleeds into its background, and the map has false depths in between. Three cues vote:
+    the position map itself, the outline in the image (a watershed between the surfaces) and the
+    colours (_resembles_high). A pixel takes the position of the nearest certain pixel of its
+    surface. Where the map is kept against one of the other two, which is wrong about half the
+    time, the confidence is lowered. Pixels away from steps do not change. Near and far are
+    treated alike: the order of the sweep need not be known.
 
     Args:
         estimate: of a sweep.
-        context: (H, W) or (H, W, 3) all-in-focus picture, uint8 or uint16.
+        context: (H, W) or (H, W, 3) all-in-focus image, uint8 or uint16.
         width: half width at half height of the focus curves, slices.
 
     Raises:
-        StackError: the picture does not have the size of the map.
+        StackError: the image does not have the size of the map.
     """
     position = estimate.position
     if context.shape[:2] != position.shape:
@@ -78,10 +77,10 @@ def sharpen_edges(estimate: FocusEstimate, context: Image, width: float) -> Focu
     steps = _find_steps(position, max(LEAST_STEP, STEP_OF_WIDTH * width))
     if steps is None:
         return estimate
-    picture = _eight_bits(context)
+    image = _eight_bits(context)
     own = steps.is_high
-    outline = _inside_outline(picture, steps)
-    colour = _resembles_high(picture, steps)
+    outline = _inside_outline(image, steps)
+    colour = _resembles_high(image, steps)
     high = (own & outline) | (colour & (own | outline))
     disputed = (high == own) & ((outline != own) | (colour != own))
     position, confidence = position.copy(), estimate.confidence.copy()
@@ -91,7 +90,7 @@ def sharpen_edges(estimate: FocusEstimate, context: Image, width: float) -> Focu
 
 
 def _find_steps(position: FloatMap, step: float) -> _Steps | None:
-    """Find the steps of a position map; None where there are none."""
+    """Find the steps of a position map; None if there are none."""
     climb = _highest(position, 1) - _lowest(position, 1)
     undecided = _grow(climb > step, REACH)
     if not undecided.any():
@@ -105,7 +104,7 @@ def _find_steps(position: FloatMap, step: float) -> _Steps | None:
     high, high_climb, high_way = _nearest(high_seeds, undecided, position, climb)
     low, low_climb, low_way = _nearest(low_seeds, undecided, position, climb)
     way = high_way + low_way
-    # Each climb is over the two pixels of its 3 x 3.
+    # Each climb is over the two-pixel extent of its 3 x 3 window.
     slopes = (high_climb + low_climb) / 4 * way
     is_step = (high - low > np.maximum(step, STEEPER * slopes)) & (way <= WIDEST)
     band = undecided.copy()
@@ -115,7 +114,7 @@ def _find_steps(position: FloatMap, step: float) -> _Steps | None:
 
 
 def _seeds(position: FloatMap, undecided: Mask, middle: FloatMap) -> tuple[Mask, Mask]:
-    """Return the pixels beside the undecided ones: those above the middle of the step, the rest.
+    """Return the pixels beside the undecided ones: above the middle of the step, and the rest.
 
     Args:
         middle: (H, W) half way between the surfaces; read at the undecided pixels.
@@ -132,7 +131,7 @@ def _seeds(position: FloatMap, undecided: Mask, middle: FloatMap) -> tuple[Mask,
 def _nearest(
     seeds: Mask, where: Mask, position: FloatMap, climb: FloatMap
 ) -> tuple[FloatMap, FloatMap, FloatMap]:
-    """Return position and climb of the nearest seed, and how far it is, at (N,) pixels."""
+    """Return position, climb and distance of the nearest seed, at (N,) pixels."""
     distance, labels = _distances(seeds)
     sources = np.zeros(int(labels.max()) + 1, np.intp)
     sources[labels[seeds]] = np.flatnonzero(seeds)
@@ -141,36 +140,36 @@ def _nearest(
 
 
 def _distances(mask: Mask) -> tuple[FloatMap, npt.NDArray[np.int32]]:
-    """Return (H, W) how far the nearest pixel of a mask is, px, and a label of that pixel."""
+    """Return (H, W) distance to the nearest pixel of a mask, px, and the label of that pixel."""
     distance, labels = cv2.distanceTransformWithLabels(
         (~mask).view(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     return cast('FloatMap', distance), cast('npt.NDArray[np.int32]', labels)
 
 
-def _inside_outline(picture: Picture, steps: _Steps) -> Mask:
-    """Return (N,) whether flooding from both surfaces, edges last, comes from the high one.
+def _inside_outline(image: RgbImage, steps: _Steps) -> Mask:
+    """Return (N,) whether a watershed from both surfaces assigns the high one.
 
-    The watershed of Meyer (1992): the floods meet at the strongest edge between them.
+    Watershed of Meyer (1992): the floods meet at the strongest edge between them.
     """
     labels = np.full(steps.band.shape, _OTHER, np.int32)
     labels[steps.undecided] = 0
     labels[steps.high_seeds] = _HIGH
     labels[steps.low_seeds] = _LOW
-    found = cv2.watershed(cv2.medianBlur(picture, MEDIAN), labels)[steps.band]
+    found = cv2.watershed(cv2.medianBlur(image, MEDIAN), labels)[steps.band]
     inside: Mask = (found == _HIGH) | ((found != _LOW) & steps.is_high)
     return inside
 
 
-def _resembles_high(picture: Picture, steps: _Steps) -> Mask:
-    """Return (N,) whether each colour is likelier on the high surface, at half the resolution.
+def _resembles_high(image: RgbImage, steps: _Steps) -> Mask:
+    """Return (N,) whether each colour is likelier on the high surface, at half resolution.
 
-    Either surface's colours nearby are a normal distribution, channel by channel. Where these
-    hardly differ, the position map is repeated.
+    The colours of either surface nearby are modelled as normal, channel by channel. Where the
+    two hardly differ, the position map decides.
     """
     height, width = steps.band.shape
     size = ((width + 1) // 2, (height + 1) // 2)
-    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32)
     noise = np.float32((COLOUR_NOISE * small.mean()) ** 2) + np.float32(1e-6)
     low, high = (
         _unlikelihood(small, cv2.resize(seeds.view(np.uint8), size).astype(np.float32), noise)
@@ -183,22 +182,22 @@ def _resembles_high(picture: Picture, steps: _Steps) -> Mask:
     return alike
 
 
-def _unlikelihood(picture: FloatMap, seeds: FloatMap, noise: np.float32) -> FloatMap:
-    """Return (h, w) -2 log likelihood of each colour among those of the seeds around it."""
+def _unlikelihood(image: FloatMap, seeds: FloatMap, noise: np.float32) -> FloatMap:
+    """Return (h, w) -2 log likelihood of each colour under those of the seeds around it."""
     weight = _box(seeds) + np.float32(1e-6)
-    weighted = picture * seeds[..., None]
+    weighted = image * seeds[..., None]
     mean = _box(weighted) / weight[..., None]
-    variance = _box(weighted * picture) / weight[..., None] - mean * mean
+    variance = _box(weighted * image) / weight[..., None] - mean * mean
     variance = np.maximum(variance, 0) + noise
-    distance: FloatMap = ((picture - mean) ** 2 / variance + np.log(variance)).sum(axis=-1)
+    distance: FloatMap = ((image - mean) ** 2 / variance + np.log(variance)).sum(axis=-1)
     return distance
 
 
-def _eight_bits(image: Image) -> Picture:
-    """Return (H, W, 3) with the brightest value at 255, on any exposure and in any type."""
+def _eight_bits(image: Image) -> RgbImage:
+    """Return (H, W, 3) scaled to a maximum of 255, for any exposure and type."""
     scaled = cv2.convertScaleAbs(image, alpha=255 / max(int(image.max()), 1))
     colour = scaled if scaled.ndim == 3 else cv2.cvtColor(scaled, cv2.COLOR_GRAY2RGB)
-    return cast('Picture', colour)
+    return cast('RgbImage', colour)
 
 
 def _box(values: npt.NDArray[Any]) -> FloatMap:
@@ -206,7 +205,7 @@ def _box(values: npt.NDArray[Any]) -> FloatMap:
     return cast('FloatMap', cv2.blur(values, size, borderType=cv2.BORDER_CONSTANT))
 
 
-def _square(radius: int) -> Picture:
+def _square(radius: int) -> npt.NDArray[np.uint8]:
     return np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
 
 

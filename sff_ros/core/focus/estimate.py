@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.core.image import FloatMap
+from sff_ros.core.image import FloatMap, Floats
 from sff_ros.errors import ModelError, StackError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FocusEstimate:
-    """What a depth backend answers.
+    """The output of a depth backend.
 
     Attributes:
         position: (H, W) float32 slice position in [0, S - 1], finite everywhere. Exactly 0 or
-            S - 1 says that the peak was not bracketed: the surface is at or beyond that end.
+            S - 1 means that the peak was not bracketed: the surface is at or beyond that end.
         confidence: (H, W) float32 in [0, 1]: 0 where the position is a guess.
     """
 
@@ -38,11 +38,11 @@ class FocusEstimate:
             )
 
 
-def to_dioptres(position: FloatMap, focus_dpt: npt.NDArray[np.float64]) -> FloatMap:
-    """Turn slice positions into dioptres on any sweep spacing.
+def to_dioptres(position: FloatMap, focus_dpt: Floats) -> FloatMap:
+    """Convert slice positions into dioptres, for any sweep spacing.
 
-    Between two slices the lens is taken to move evenly in dioptres, so the map is piecewise
-    linear. A position of exactly 0 or S - 1 is a peak that the sweep did not bracket.
+    Positions are interpolated linearly in dioptres between slices. A position of exactly 0 or
+    S - 1 is a peak that the sweep did not bracket.
 
     Args:
         position: (H, W) slice positions in [0, S - 1]; NaN stays NaN.
@@ -65,14 +65,14 @@ def to_dioptres(position: FloatMap, focus_dpt: npt.NDArray[np.float64]) -> Float
 
 
 def check_finite(stage: str, *arrays: npt.NDArray[np.floating[Any]]) -> None:
-    """Refuse values that are not finite before they become a wrong position.
+    """Reject values that are not finite before they become a wrong position.
 
     Args:
-        stage: what computed them.
+        stage: name of the computation.
         arrays: of any shape.
 
     Raises:
-        ModelError: says the stage and how many values of how many are not finite.
+        ModelError: names the stage and the number of values that are not finite.
     """
     for array in arrays:
         finite = np.isfinite(array)

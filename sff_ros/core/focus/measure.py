@@ -10,17 +10,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.core.image import Image, check_image, to_grey
+from sff_ros.core.image import FloatMap, Floats, Image, check_image, to_grey
 from sff_ros.errors import StackError
 
 DILATIONS = (1, 2, 3, 4)
-POOLING = 2  # px: what both estimates work on
+POOLING = 2  # px, of both estimates
 
-# Steps (dy, dx) to one of the two neighbours of each direction; the other is opposite.
+# Offset (dy, dx) of one of the two neighbours in each direction; the other is opposite.
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
-Responses = npt.NDArray[np.float32]
-# In quotes: NumPy before 1.22 cannot take this apart at run time.
+Responses = FloatMap  # (C, h, w) of a slice or (S, C, h, w) of a sweep, pooled
+# Quoted: NumPy before 1.22 cannot subscript this at run time.
 Plane: TypeAlias = 'npt.NDArray[np.integer[Any] | np.floating[Any]]'
 
 
@@ -29,16 +29,16 @@ class FocusVolume:
     """The focus responses of one sweep.
 
     Attributes:
-        responses: (S, C, h, w) float32 >= 0: C maps a slice, as the backend measured them, each
-            the mean over blocks of `pooling` x `pooling` pixels.
-        axis: (S,) place of each slice along the sweep, strictly monotonic: dioptres where known,
-            else 0..S-1. Blur grows evenly with its distance in dioptres, so peaks are fitted here.
+        responses: (S, C, h, w) float32 >= 0: C maps per slice, as measured by the backend, each
+            averaged over blocks of `pooling` x `pooling` pixels.
+        axis: (S,) position of each slice along the sweep, strictly monotonic: dioptres where
+            known, else 0..S-1. Blur is linear in dioptres, so peaks are fitted on this axis.
         size: height and width of the slices (H, W), px.
         pooling: block side, px; h = ceil(H / pooling).
     """
 
     responses: Responses
-    axis: npt.NDArray[np.float64]
+    axis: Floats
     size: tuple[int, int]
     pooling: int
 
@@ -65,11 +65,11 @@ class FocusVolume:
 
 
 def measure_ddl(image: Image, pooling: int, dilations: Sequence[int] = DILATIONS) -> Responses:
-    """Measure how sharp one slice is, by the paper's DDL, pooled.
+    """Measure the sharpness of one slice by the paper's DDL, pooled.
 
     For each dilation r: the sum over four directions e of |g(x - re) + g(x + re) - 2 g(x)|, with
-    diagonal offset (r, r) (Ashfaq & Mahmood, IJCV 2026). Here the picture is mirrored at its
-    border, where the paper pads by zeros and so finds a sharp edge that is not there.
+    diagonal offset (r, r) (Ashfaq & Mahmood, IJCV 2026). Here the border is mirrored; the
+    paper's zero padding creates a false edge there.
 
     Args:
         image: (H, W) grey or (H, W, 3) RGB, uint8 or uint16.
@@ -80,7 +80,7 @@ def measure_ddl(image: Image, pooling: int, dilations: Sequence[int] = DILATIONS
         (C, ceil(H / pooling), ceil(W / pooling)) float32 >= 0, grey levels.
 
     Raises:
-        StackError: the image is no slice.
+        StackError: not an image of a slice.
     """
     check_image(image)
     height, width = (-(-side // pooling) * pooling for side in image.shape[:2])
@@ -92,7 +92,7 @@ def measure_ddl(image: Image, pooling: int, dilations: Sequence[int] = DILATIONS
 def measure_contrast(image: Image, pooling: int) -> Responses:
     """Return the DDL responses of one slice over its mean grey.
 
-    The division makes focus curves immune to flicker and to changes of exposure.
+    The division makes focus curves invariant to flicker and exposure changes.
 
     Args:
         image, pooling: as for measure_ddl.
@@ -106,12 +106,12 @@ def measure_contrast(image: Image, pooling: int) -> Responses:
 
 
 def _mirror(grey: Image, height: int, width: int, margin: int) -> tuple[Plane, Plane]:
-    """Return twice the grey picture, and the picture with a margin, in a type that holds sums."""
+    """Return twice the grey image, and the padded image, in a type that holds sums."""
     rows, columns = height - grey.shape[0], width - grey.shape[1]
     if rows or columns:
         grown = cv2.copyMakeBorder(grey, 0, rows, 0, columns, cv2.BORDER_REPLICATE)
         grey = cast('Image', grown)
-    # Four directions of uint8 sum up to 2040: int16 is exact, and twice as fast as float32.
+    # Four directions of uint8 sum to at most 2040: int16 is exact, and twice as fast as float32.
     wide: Plane = grey.astype(np.int16 if grey.dtype == np.uint8 else np.float32)
     padded = cv2.copyMakeBorder(wide, *(margin,) * 4, cv2.BORDER_REFLECT_101)
     return cv2.add(wide, wide), padded

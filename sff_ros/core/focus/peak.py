@@ -1,37 +1,33 @@
-"""The classical answer: where along the sweep each pixel is sharpest, and how sure that is."""
+"""The classical estimate: slice position of the sharpest focus, and its confidence."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Protocol, cast
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from sff_ros.core.focus.aggregation import Aggregate, aggregate
 from sff_ros.core.focus.curve_fit import CurveFit, fit_curves
 from sff_ros.core.focus.edges import sharpen_edges
 from sff_ros.core.focus.estimate import FocusEstimate, check_finite
 from sff_ros.core.focus.measure import FocusVolume
-from sff_ros.core.image import FloatMap, Image
+from sff_ros.core.image import AnyFloats, FloatMap, Image
 
-# In quotes: NumPy before 1.22 cannot take this apart at run time.
-Floats: TypeAlias = 'npt.NDArray[np.floating[Any]]'
-
-# Standard deviation over which responses are gathered, pooled pixels: one step alone, two steps,
-# and all steps at half the resolution.
+# Standard deviation of the smoothing of responses, pooled pixels: of the first dilation, the
+# first two, and all at half resolution.
 FINE, MEDIUM, COARSE = 0.57, 0.85, 1.2
-FAINT = 6.0  # height over noise below which only the coarse measure is asked
-CHANCE = 0.2  # share of curves that may look like a peak where there is noise only
-ENOUGH_HERE, ENOUGH_AROUND = 0.1, 20.0  # information that is half believed, tolerance^-2
-COARSE_TRUST = 0.25  # what is known of a large window holds less for each pixel of it
+FAINT = 6.0  # signal-to-noise ratio below which only the coarse measure is used
+CHANCE = 0.2  # share of pure-noise curves that may look like a peak
+ENOUGH_HERE, ENOUGH_AROUND = 0.1, 20.0  # information of confidence 0.5, tolerance^-2
+COARSE_TRUST = 0.25  # the estimate of a large window is less certain for each of its pixels
 
 
 class Each(Protocol):
-    """What `map` is, and the `map` of an executor."""
+    """The type of `map`, and of an executor's `map`."""
 
     def __call__(
         self,
@@ -39,19 +35,19 @@ class Each(Protocol):
         items: Iterable[Callable[[], FloatMap]],
         /,
     ) -> Iterable[CurveFit]:
-        """Return the result of each item, in their order."""
+        """Return the result of each item, in order."""
         ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """What the focus curves of one sweep say, before outlines are looked at.
+    """The result of the focus curves of one sweep, before edges are refined.
 
     Attributes:
         position: (h, w) slice position of each curve's peak, in [-1, S].
-        information: (h, w) 1 / variance of each position, slices^-2; 0 where it says nothing.
+        information: (h, w) 1 / variance of each position, slices^-2; 0 where uninformative.
         explained: (h, w) share of each curve that one peak explains, 0..1.
-        dense: the map that follows from all of them.
+        dense: the map aggregated from all of them.
         width: half width at half height of the focus curves, in mean slice spacings.
     """
 
@@ -65,18 +61,18 @@ class Evidence:
 def estimate_peak(volume: FocusVolume, context: Image) -> FocusEstimate:
     """Estimate slice positions from a focus volume.
 
-    1. Three measures of different reach (_curves): near depth edges a short one sees only one
-       surface; in weak texture only a long one sees anything.
-    2. The peak of each curve on the focus axis, between slices (focus_curve).
+    1. Three measures of different support (_curves): near depth edges a small one sees only one
+       surface; weak texture needs a large one.
+    2. The subslice peak of each curve on the focus axis (curve_fit).
     3. For each pixel, the measure whose curve looks most like one surface (_choose).
-    4. A dense map by certainty: planes, coarse to fine (aggregation).
-    5. How far to trust it (_confidence).
-    6. At full size, depth edges move to the outlines in the picture (edges).
+    4. A dense map weighted by certainty: planes, coarse to fine (aggregation).
+    5. Its confidence (_confidence).
+    6. At full size, depth edges are aligned with image outlines (edges).
 
     Args:
-        volume: C >= 1 maps a slice, of growing reach; the first alone, the first two, and all
+        volume: C >= 1 maps per slice, of growing support; the first, the first two, and all
             are the three measures.
-        context: (H, W) or (H, W, 3) all-in-focus picture of the sweep.
+        context: (H, W) or (H, W, 3) all-in-focus image of the sweep.
     """
     evidence = gather_evidence(volume)
     last = np.float32(len(volume.axis) - 1)
@@ -95,10 +91,10 @@ def gather_evidence(volume: FocusVolume, each: Each = map) -> Evidence:
 
     Args:
         volume: of a sweep.
-        each: does what `map` does, with the three measures, perhaps at once.
+        each: `map`, or a parallel equivalent, applied to the three measures.
 
     Raises:
-        ModelError: values that are not finite came out of a stage; names it.
+        ModelError: a stage returned values that are not finite; names it.
     """
 
     def fit(curves: Callable[[], FloatMap]) -> CurveFit:
@@ -126,15 +122,15 @@ def gather_evidence(volume: FocusVolume, each: Each = map) -> Evidence:
 def _curves(volume: FocusVolume, channels: int, smoothing: float, halve: bool = False) -> FloatMap:
     """Return (S, N) curves of the first channels, scaled to a mean of 1, to the power 1.5.
 
-    The power sharpens the top: a strong edge nearby leaks less into the curve of weak texture.
+    The power sharpens the peak: a strong edge nearby affects the curve of weak texture less.
     """
     h, w = volume.responses.shape[2:]
     size = ((w + 1) // 2, (h + 1) // 2) if halve else (w, h)
     curves = np.empty((len(volume.axis), size[1], size[0]), np.float32)
     for curve, responses in zip(curves, volume.responses, strict=True):
-        total: Floats = responses[:channels].sum(axis=0)
+        total: AnyFloats = responses[:channels].sum(axis=0)
         if halve:
-            total = cast('Floats', cv2.resize(total, size, interpolation=cv2.INTER_AREA))
+            total = cast('AnyFloats', cv2.resize(total, size, interpolation=cv2.INTER_AREA))
         cv2.GaussianBlur(total, (0, 0), smoothing, dst=curve)
     mean = float(curves.mean())
     curves *= np.float32(1 / mean if mean > 0 else 0)
@@ -145,10 +141,10 @@ def _curves(volume: FocusVolume, channels: int, smoothing: float, halve: bool = 
 def _choose(
     medium: CurveFit, fine: CurveFit, coarse: CurveFit, shape: tuple[int, int]
 ) -> tuple[FloatMap, FloatMap, FloatMap]:
-    """Return (h, w) position, information and explained share from the measure to be believed.
+    """Return (h, w) position, information and explained share of the best measure.
 
     Where fine and medium differ by more than a slice, one of them mixes two surfaces: the curve
-    with one clean peak wins. Where both see noise only, the coarse measure stands in.
+    with the cleaner peak is used. Where both are noise, the coarse measure is used.
     """
     cleaner = (fine.explained > medium.explained) & (abs(fine.position - medium.position) > 1)
     half = ((shape[0] + 1) // 2, (shape[1] + 1) // 2)
@@ -172,7 +168,7 @@ def _choose(
 
 
 def _density(information: FloatMap) -> FloatMap:
-    """Return, 0..1, whether a peak has company: a lone one amid noise is there by chance."""
+    """Return the density of peaks around each, 0..1: isolated peaks are noise."""
     found = (information > 0).astype(np.float32)
     share = cast('FloatMap', cv2.blur(found, (9, 9)))
     density: FloatMap = np.clip((share - CHANCE) / CHANCE, 0, 1)
@@ -180,11 +176,11 @@ def _density(information: FloatMap) -> FloatMap:
 
 
 def _confidence(evidence: Evidence, last: np.float32, tolerance: np.float32) -> FloatMap:
-    """Return how far each position is to be trusted, 0..1, by what can go wrong.
+    """Return the confidence of each position, 0..1.
 
     The product of: the share of the curve that a single peak explains (one surface, no noise);
-    information here and in the surroundings against `tolerance`, half the width of a curve and
-    half a slice at least (enough texture); surroundings in a plane to that tolerance (no depth
+    local and neighbourhood information relative to `tolerance`, half the width of a curve and at
+    least half a slice (enough texture); a neighbourhood planar to that tolerance (no depth
     edge); and whether both flanks of the peak lie inside the sweep.
     """
     dense = evidence.dense
@@ -199,8 +195,8 @@ def _confidence(evidence: Evidence, last: np.float32, tolerance: np.float32) -> 
     return confidence
 
 
-def to_full_size(pooled: Floats, volume: FocusVolume) -> FloatMap:
-    """Interpolate a pooled map between the centres of its blocks; cut to the slices' (H, W)."""
+def to_full_size(pooled: AnyFloats, volume: FocusVolume) -> FloatMap:
+    """Upsample a pooled map bilinearly between block centres; crop to the slices' (H, W)."""
     height, width = volume.size
     h, w = pooled.shape
     size = (w * volume.pooling, h * volume.pooling)

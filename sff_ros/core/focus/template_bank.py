@@ -1,4 +1,4 @@
-"""Focus curves correlated with templates of one width, at a cost linear in the slices."""
+"""Correlate focus curves with templates of one width, at a cost linear in the slices."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy.typing as npt
 
 from sff_ros.core.image import FloatMap, Floats
 
-# Candidate peaks a bin; between them a parabola is put through the correlations.
+# Candidate peaks per bin; between them the correlations are interpolated by a parabola.
 STEPS = 2
-# A peak just outside the sweep still shows its flank: candidates go on for one bin. Cutting them
-# at the ends would pull every noisy estimate there inwards.
+# A peak just outside the sweep still shows its flank, so candidates extend one bin beyond.
+# Cutting them at the ends would bias noisy estimates there inwards.
 BEYOND = 1.0
-# Exponent of the templates' fall: above 2, since blur of less than half a pixel costs no contrast.
+# Exponent of the templates' decay: above 2, since blur below half a pixel loses no contrast.
 FALL = 2.5
 
-# Long sweeps only, below 2 * FEWEST_BINS slices every slice is a bin of its own:
+# Long sweeps only; below 2 * FEWEST_BINS slices every slice is a bin of its own:
 FEWEST_BINS = 40
-BIN = 1 / 1.5  # of the template's half width: a finer bin tells no more about its peak
-REACH = 6.0  # half widths from its peak beyond which a template is cut off; 1 % is left there
-BLOCK = 32  # candidate peaks that are correlated with one run of bins
+BIN = 1 / 1.5  # of the template's half width: finer bins add no information about its peak
+REACH = 6.0  # half widths from its peak at which a template is truncated; 1 % is left there
+BLOCK = 32  # candidate peaks correlated with one run of bins
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,10 +31,10 @@ class Block:
     """Neighbouring candidate peaks and the bins that they reach.
 
     Attributes:
-        first: of the candidates.
-        start, stop: bins.
-        winners: the candidates, from and to, that may win here; those beside them are the winners
-            of the neighbouring blocks and serve the parabola.
+        first: index of the first candidate.
+        start, stop: range of bins.
+        winners: the candidates that may win here; their neighbours belong to the adjacent blocks
+            and are needed for the parabola.
         templates: (K, P, stop - start) float32.
     """
 
@@ -52,7 +52,7 @@ class TemplateBank:
     Attributes:
         starts: (B,) first slice of each bin.
         sizes: (B,) slices of each bin.
-        axis: (B,) place of each bin.
+        axis: (B,) position of each bin.
         blocks: all candidates, in order.
     """
 
@@ -66,7 +66,7 @@ def make_bank(axis: Floats, widths: Sequence[float]) -> TemplateBank:
     """Make the templates 1 / (1 + |x / width|^2.5), less their mean, of norm 1.
 
     Args:
-        axis: (S,) strictly monotonic place of each slice.
+        axis: (S,) strictly monotonic position of each slice.
         widths: (K,) half widths, mean slice spacings.
     """
     count = len(axis)
@@ -117,7 +117,7 @@ def total_height(bank: TemplateBank, curves: FloatMap) -> float:
 
 
 def extend(axis: Floats, places: npt.ArrayLike) -> FloatMap:
-    """Return the axis at positions along it, carried on evenly beyond its ends."""
+    """Return the axis at positions along it, extrapolated linearly beyond its ends."""
     at = np.asarray(places)
     inside = np.interp(at, np.arange(len(axis)), axis)
     below = np.minimum(at, 0) * (axis[1] - axis[0])
@@ -127,7 +127,7 @@ def extend(axis: Floats, places: npt.ArrayLike) -> FloatMap:
 
 
 def _templates(centres: Floats, sizes: npt.NDArray[np.intp], half: float, is_long: bool) -> Floats:
-    """Return (P, B) templates of one half width on the axis, a row each candidate peak."""
+    """Return (P, B) templates of one half width on the axis, a row per candidate peak."""
     candidates = np.arange(-BEYOND * STEPS, (len(centres) - 1 + BEYOND) * STEPS + 1) / STEPS
     x = (centres[None] - extend(centres, candidates)[:, None]) / half
     shape: Floats = 1 / (1 + np.abs(x) ** FALL)
@@ -137,15 +137,15 @@ def _templates(centres: Floats, sizes: npt.NDArray[np.intp], half: float, is_lon
     root = np.sqrt(sizes)
     mean = (shape * sizes).sum(axis=1, keepdims=True) / sizes.sum()
     spread: Floats = (shape - mean) * root
-    # A candidate in a gap of an uneven sweep, further from any bin than a template reaches, is 0.
+    # 0 for a candidate in a gap of an uneven sweep, farther from any bin than REACH.
     norm = np.maximum(np.sqrt((spread * spread).sum(axis=1, keepdims=True)), 1e-12)
-    # The curves have mean 0, so the template's mean counts in its norm only.
+    # The curves have mean 0, so the template's mean only affects its norm.
     templates: Floats = (shape * root if is_long else spread) / norm
     return templates
 
 
 def _blocks(templates: Floats, is_long: bool) -> tuple[Block, ...]:
-    """Cut (K, P, B) templates into blocks; of a long sweep each holds only the bins it reaches."""
+    """Cut (K, P, B) templates into blocks; in long sweeps each holds only the bins it reaches."""
     _, total, bins = templates.shape
     if not is_long:
         return (Block(0, 0, bins, slice(0, total), templates.astype(np.float32)),)
@@ -178,9 +178,9 @@ def _products(block: Block, curves: FloatMap) -> FloatMap:
 
 
 def _top(correlation: FloatMap, inner: slice) -> tuple[npt.NDArray[np.intp], FloatMap, FloatMap]:
-    """Return which of K widths is highest in each row of (N, K, P), where, and how high.
+    """Return the index of the highest of K widths in each row of (N, K, P), its peak and height.
 
-    The place comes from the inner columns and, between columns, from a parabola.
+    The peak is searched in the inner columns and interpolated by a parabola.
     """
     total, widths, places = correlation.shape
     allowed = correlation[..., inner]
@@ -197,5 +197,5 @@ def _top(correlation: FloatMap, inner: slice) -> tuple[npt.NDArray[np.intp], Flo
 
 
 def _in_sweep(candidate: FloatMap) -> FloatMap:
-    """Return positions in bins for positions in candidates."""
+    """Convert positions in candidates into positions in bins."""
     return candidate / np.float32(STEPS) - np.float32(BEYOND)

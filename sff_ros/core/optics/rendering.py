@@ -1,8 +1,8 @@
 """Render a scene through a thin lens, with blur and true occlusion.
 
 A scene is a list of layers, far to near. Depth varies smoothly within a layer (it is one
-surface) and jumps between layers. Each layer carries on behind those in front of it, so the
-blurred edge of a near object uncovers what is really there. All colour is linear light.
+surface) and jumps between layers. Each layer continues behind those in front of it, so the
+blurred edge of a near object reveals the true background. All colour is linear light.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ import numpy.typing as npt
 from sff_ros.core.homography import product
 from sff_ros.core.image import FloatMap
 
-PSF_SIGMA_PX = 0.5  # what the pixel's area and diffraction leave of a point in focus
+PSF_SIGMA_PX = 0.5  # blur of a point in focus, by pixel area and diffraction
 BIN_STEP_PX = 0.25  # largest step of the blur radius between two depth bins of a layer
-KERNEL_FLOOR = 1e-5  # of the sum; weights below cost time and change nothing in 8 bits
+KERNEL_FLOOR = 1e-5  # of the sum; smaller weights cost time without effect in 8 bits
 
 
 def blur_kernel(radius_px: float, sigma_px: float = PSF_SIGMA_PX) -> FloatMap:
-    """Return a disc smoothed by a Gaussian: the picture of a point, sampled at pixel centres.
+    """Return a disc smoothed by a Gaussian: the image of a point, sampled at pixel centres.
 
     The disc is a sum of upright strips at the nodes of Gauss-Chebyshev quadrature (second
     kind), whose weight is the disc's own outline; so the kernel changes smoothly with the
-    radius, from the plain Gaussian at 0 on, and does not jump where a pixel enters the disc.
+    radius, from the plain Gaussian at 0, without jumps where a pixel enters the disc.
 
     Args:
         radius_px: radius of the disc, px, >= 0.
@@ -54,7 +54,7 @@ def blur_kernel(radius_px: float, sigma_px: float = PSF_SIGMA_PX) -> FloatMap:
 
 
 def kernel_reach(radius_px: float, sigma_px: float = PSF_SIGMA_PX) -> int:
-    """Return how far from its centre the kernel of that radius goes, whole px."""
+    """Return the half size of the kernel of that radius, whole px."""
     return math.ceil(radius_px + 3 * sigma_px)
 
 
@@ -69,7 +69,7 @@ class Layer:
     Attributes:
         rgba: (h, w, 4) float32 linear light, colour multiplied by alpha.
         dioptres: (h, w) float32 inverse depth; read only where alpha is above 0.
-        x, y: place of the first pixel in the picture, px; may be negative.
+        x, y: position of the first pixel in the image, px; may be negative.
     """
 
     rgba: FloatMap
@@ -83,8 +83,8 @@ class SplitLayer:
     """A layer cut into bins of nearly equal blur, whose sum is the layer.
 
     Attributes:
-        bins: each a layer of its own and the one dioptre it is blurred for.
-        x, y, width, height: the window of the picture that the layer covers, px.
+        bins: (layer, the dioptres it is blurred for) each.
+        x, y, width, height: the window of the image that the layer covers, px.
     """
 
     bins: tuple[tuple[Layer, float], ...]
@@ -94,7 +94,7 @@ class SplitLayer:
     height: int
 
     def moved(self, x_px: int) -> SplitLayer:
-        """Return the layer further to the right."""
+        """Return the layer shifted to the right."""
         bins = tuple((replace(part, x=part.x + x_px), dioptres) for part, dioptres in self.bins)
         return replace(self, bins=bins, x=self.x + x_px)
 
@@ -102,12 +102,12 @@ class SplitLayer:
 def split_layer(layer: Layer, step_dpt: float) -> SplitLayer:
     """Cut a layer into depth bins; a pixel between two bins is shared linearly.
 
-    Sharing keeps the mean of the depth, so focus curves peak at the true depth and not at
-    that of a bin.
+    Sharing preserves the mean depth, so focus curves peak at the true depth, not at that of a
+    bin.
 
     Args:
         layer: the surface.
-        step_dpt: largest distance of two bins, dioptres; BIN_STEP_PX over the blur radius per
+        step_dpt: largest spacing of bins, dioptres; BIN_STEP_PX over the blur radius per
             dioptre keeps the bins invisible.
     """
     inside = layer.rgba[..., 3] > 0
@@ -137,12 +137,12 @@ def render(
     radius_px: Callable[[float], float],
     sigma_px: float = PSF_SIGMA_PX,
 ) -> FloatMap:
-    """Take the picture of a layered scene.
+    """Render the image of a layered scene.
 
     Args:
-        layers: far to near; the first should cover the picture.
-        window: x, y, width and height of what to show, in the pixels of the layers.
-        radius_px: blur radius, px, of a depth bin's dioptres at the wanted focus.
+        layers: far to near; the first should cover the image.
+        window: x, y, width and height of the view, in the pixels of the layers.
+        radius_px: blur radius, px, of a depth bin's dioptres at the current focus.
         sigma_px: standard deviation of the blur of a point in focus, px.
 
     Returns:
@@ -158,7 +158,7 @@ def render(
 
 
 def _blur(layer: SplitLayer, kernels: Sequence[FloatMap]) -> tuple[FloatMap, int, int]:
-    """Blur each bin with its kernel and add up; return it with its place in the picture."""
+    """Blur each bin with its kernel and sum; return it with its position in the image."""
     pad = max((kernel.shape[0] // 2 for kernel in kernels), default=0)
     total = np.zeros((layer.height + 2 * pad, layer.width + 2 * pad, 4), np.float32)
     for (part, _), kernel in zip(layer.bins, kernels, strict=True):
@@ -167,7 +167,7 @@ def _blur(layer: SplitLayer, kernels: Sequence[FloatMap]) -> tuple[FloatMap, int
         wide = cv2.filter2D(wide, -1, kernel, borderType=cv2.BORDER_CONSTANT)
         x, y = part.x - layer.x + pad - k, part.y - layer.y + pad - k
         total[y : y + wide.shape[0], x : x + wide.shape[1]] += np.asarray(wide, np.float32)
-    # Where the blur changes along the surface, the bins' alphas add up to slightly more than 1.
+    # Where the blur changes along the surface, the bins' alphas sum to slightly more than 1.
     total /= np.maximum(total[..., 3:], 1)
     return total, layer.x - pad, layer.y - pad
 
@@ -178,7 +178,7 @@ def lay_over(canvas: FloatMap, top: FloatMap, x: int, y: int) -> None:
     Args:
         canvas: (H, W, C) without alpha, or (H, W, C + 1) with alpha last.
         top: (h, w, C + 1), multiplied by alpha, alpha last.
-        x, y: place of top's first pixel in the canvas; what leaves the canvas is cut off.
+        x, y: position of top's first pixel in the canvas; pixels outside are clipped.
     """
     height, width, channels = canvas.shape
     x0, y0 = max(x, 0), max(y, 0)

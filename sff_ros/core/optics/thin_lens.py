@@ -1,4 +1,4 @@
-"""The blur of a thin lens, and the depth error that it allows."""
+"""The blur of a thin lens, and the resulting depth error."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ThinLens:
-    """A thin lens in front of a sensor; distances count from the lens along its axis.
+    """A thin lens in front of a sensor; distances are from the lens along its axis.
 
     Attributes:
         focal_m: focal length, m.
@@ -27,7 +27,7 @@ class ThinLens:
         return self.focal_m / (1.0 - self.focal_m * focus_dpt) / self.pitch_m
 
     def blur_diameter_px(self, object_dpt: float, focus_dpt: float) -> float:
-        """Return the diameter of the disc that a point is imaged to, px.
+        """Return the diameter of the blur disc of a point, px.
 
         The cone behind an aperture D that meets at v_u is cut at v_d by a disc of
         D |v_d - v_u| / v_u. With 1/v = 1/f - 1/u this is D v_d |1/u - 1/d|: exact, and linear
@@ -37,14 +37,14 @@ class ThinLens:
         return aperture_m * self.image_distance_px(focus_dpt) * abs(object_dpt - focus_dpt)
 
     def error_m(self, distance_m: float, error_px: float) -> float:
-        """Return how far depth is off where the sharpest focus is off by some blur, m.
+        """Return the depth error, m, for an error of the sharpest focus.
 
         A dioptre is blur_diameter_px(x + 1, x) pixels of blur, and dz = z^2 d(1/z): the aperture
         is the baseline of shape from focus.
 
         Args:
             distance_m: of the surface, m.
-            error_px: error of the sharpest focus, as the blur diameter that it makes, px.
+            error_px: error of the sharpest focus, as the resulting blur diameter, px.
         """
         dioptres = 1 / distance_m
         return distance_m**2 * error_px / self.blur_diameter_px(dioptres + 1, dioptres)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sff_ros.cli.evaluation.ground_truth import read_truth, truth_path
+from sff_ros.cli.evaluation.ground_truth import ground_truth_path, read_ground_truth
 from sff_ros.core.focus.estimate import to_dioptres
 from sff_ros.errors import StackError
 from sff_ros.files.export import write_tiff
@@ -32,13 +32,13 @@ def test_every_kind_says_the_same(
     (tmp_path / 'truth').mkdir()
     path = tmp_path / 'truth' / name
     np.save(path, values) if path.suffix == '.npy' else write_tiff(path, values)
-    assert truth_path(tmp_path) == path
-    truth = read_truth(path, (2, 3), FOCUS)
-    np.testing.assert_allclose(truth.index, INDEX, atol=1e-5)
-    assert truth.depth_m is not None
-    np.testing.assert_allclose(truth.depth_m, 1 / DIOPTRES, rtol=1e-6)
+    assert ground_truth_path(tmp_path) == path
+    ground_truth = read_ground_truth(path, (2, 3), FOCUS)
+    np.testing.assert_allclose(ground_truth.index, INDEX, atol=1e-5)
+    assert ground_truth.depth_m is not None
+    np.testing.assert_allclose(ground_truth.depth_m, 1 / DIOPTRES, rtol=1e-6)
     inside = (INDEX > 0) & (INDEX < 3)
-    np.testing.assert_allclose(to_dioptres(truth.index, FOCUS)[inside], DIOPTRES[inside])
+    np.testing.assert_allclose(to_dioptres(ground_truth.index, FOCUS)[inside], DIOPTRES[inside])
 
 
 def test_index_comes_first_and_needs_no_focus(tmp_path: Path) -> None:
@@ -46,19 +46,21 @@ def test_index_comes_first_and_needs_no_focus(tmp_path: Path) -> None:
     for name in ('depth.npy', 'index.tiff', 'index.npy'):
         (tmp_path / 'truth' / name).touch()
     np.save(tmp_path / 'truth' / 'index.npy', INDEX)
-    truth = read_truth(truth_path(tmp_path), (2, 3), UNKNOWN)
-    np.testing.assert_array_equal(truth.index, INDEX)
-    assert truth.depth_m is None
+    ground_truth = read_ground_truth(ground_truth_path(tmp_path), (2, 3), UNKNOWN)
+    np.testing.assert_array_equal(ground_truth.index, INDEX)
+    assert ground_truth.depth_m is None
 
 
 def test_outside_the_sweep_and_invalid_is_unknown(tmp_path: Path) -> None:
     (tmp_path / 'truth').mkdir()
     path = tmp_path / 'truth' / 'depth.npy'
     np.save(path, [[0.2, 0.5, 1.5], [0.0, -1.0, np.inf]])
-    truth = read_truth(path, (2, 3), FOCUS)
-    assert truth.depth_m is not None
-    np.testing.assert_allclose(truth.index, [[np.nan, 2 + 1 / 3, np.nan], [np.nan] * 3], rtol=1e-6)
-    np.testing.assert_allclose(truth.depth_m, [[0.2, 0.5, 1.5], [np.nan] * 3], rtol=1e-6)
+    ground_truth = read_ground_truth(path, (2, 3), FOCUS)
+    assert ground_truth.depth_m is not None
+    np.testing.assert_allclose(
+        ground_truth.index, [[np.nan, 2 + 1 / 3, np.nan], [np.nan] * 3], rtol=1e-6
+    )
+    np.testing.assert_allclose(ground_truth.depth_m, [[0.2, 0.5, 1.5], [np.nan] * 3], rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +76,7 @@ def test_outside_the_sweep_and_invalid_is_unknown(tmp_path: Path) -> None:
         ('dioptres.npy', np.ones((2, 3)), UNKNOWN, 'needs focus distances, which'),
     ],
 )
-def test_wrong_truth_is_named(
+def test_wrong_ground_truth_is_named(
     tmp_path: Path,
     name: str,
     values: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
@@ -84,9 +86,9 @@ def test_wrong_truth_is_named(
     (tmp_path / 'truth').mkdir()
     np.save(tmp_path / 'truth' / name, values)
     with pytest.raises(StackError, match=message):
-        read_truth(tmp_path / 'truth' / name, (2, 3), focus)
+        read_ground_truth(tmp_path / 'truth' / name, (2, 3), focus)
 
 
-def test_no_truth_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StackError, match=r'has no truth; one of truth/index\.npy'):
-        truth_path(tmp_path)
+def test_no_ground_truth_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StackError, match=r'has no ground truth; expected truth/index\.npy'):
+        ground_truth_path(tmp_path)

@@ -9,11 +9,11 @@ import pytest
 from stack_files import texture
 
 from sff_ros.cli.report.images import (
-    confidence_picture,
+    confidence_image,
     contact_sheet,
-    depth_picture,
-    error_picture,
-    position_picture,
+    depth_image,
+    error_image,
+    position_image,
     robust_limits,
 )
 from sff_ros.cli.report.scale_bar import Scale, add_scale, round_ticks
@@ -70,58 +70,58 @@ def test_near_is_warm_and_invalid_is_grey() -> None:
     depth_m[100:110, 50:60] = np.nan
     depth_m[200:210, 50:60] = np.inf
     depth_m[220:230, 50:60] = -np.inf
-    picture = depth_picture(depth_m)
-    assert picture.dtype == np.uint8
+    image = depth_image(depth_m)
+    assert image.dtype == np.uint8
     for y in (105, 205, 225):
-        assert picture[y, 55].tolist() == GREY
-    red, _, blue = picture[160, 60].astype(int)
+        assert image[y, 55].tolist() == GREY
+    red, _, blue = image[160, 60].astype(int)
     assert red > 2 * blue
-    red, _, blue = picture[160, 340].astype(int)
+    red, _, blue = image[160, 340].astype(int)
     assert blue > 2 * red
-    assert (picture[:, :400] == GREY).all(axis=-1).sum() == 300
+    assert (image[:, :400] == GREY).all(axis=-1).sum() == 300
 
 
 def test_later_slices_are_warm_and_every_position_has_a_colour() -> None:
-    picture = position_picture(RAMP)[:, :400].astype(int)
-    assert picture[160, 340, 0] > 2 * picture[160, 340, 2]
-    assert not (picture == GREY).all(axis=-1).any()
+    image = position_image(RAMP)[:, :400].astype(int)
+    assert image[160, 340, 0] > 2 * image[160, 340, 2]
+    assert not (image == GREY).all(axis=-1).any()
 
 
 def test_unsure_positions_are_pale_and_do_not_stretch_the_scale() -> None:
     position = RAMP.copy()
     position[:, 380:] = 40
     sure = position < 40
-    plain, shown = position_picture(RAMP)[:, :400], position_picture(position, sure)[:, :400]
+    plain, shown = position_image(RAMP)[:, :400], position_image(position, sure)[:, :400]
     assert np.abs(shown[:, :380].astype(int) - plain[:, :380]).mean() < 20
     assert shown[:, 380:].min() >= 140
-    nothing = position_picture(RAMP, np.zeros(RAMP.shape, bool))[:, :400]
+    nothing = position_image(RAMP, np.zeros(RAMP.shape, bool))[:, :400]
     assert nothing.min() >= 140
     assert nothing[160, 340, 0] > nothing[160, 60, 0]
 
 
 def test_confidence_grows_brighter_on_a_fixed_scale() -> None:
-    low, high = (confidence_picture(np.full((320, 400), c, np.float32))[5, 5] for c in (0.2, 0.9))
+    low, high = (confidence_image(np.full((320, 400), c, np.float32))[5, 5] for c in (0.2, 0.9))
     assert int(high[1]) > 3 * int(low[1])
 
 
 def test_errors_are_white_where_right_and_blue_or_red_beside() -> None:
-    picture = error_picture(RAMP - 1.5, 'error, m')
-    assert picture[100, 200].min() > 240
-    assert picture[100, 20, 2] > picture[100, 20, 0] + 50
-    assert picture[100, 380, 0] > picture[100, 380, 2] + 50
+    image = error_image(RAMP - 1.5, 'error, m')
+    assert image[100, 200].min() > 240
+    assert image[100, 20, 2] > image[100, 20, 0] + 50
+    assert image[100, 380, 0] > image[100, 380, 2] + 50
 
 
 @pytest.mark.parametrize(
     ('shape', 'times'), [((480, 640), 1), ((300, 400), 1), ((154, 205), 2), ((32, 40), 10)]
 )
-def test_the_picture_keeps_its_pixels_beside_the_scale(shape: tuple[int, int], times: int) -> None:
-    picture = texture(0, (*shape, 3))
+def test_the_image_keeps_its_pixels_beside_the_scale(shape: tuple[int, int], times: int) -> None:
+    image = texture(0, (*shape, 3))
     colours = np.zeros((256, 3), np.uint8)
     colours[:, 0], colours[:, 2] = np.arange(256), 77
-    shown = add_scale(picture, Scale(0.0, 1.0, 'red', colours))
+    shown = add_scale(image, Scale(0.0, 1.0, 'red', colours))
     height, width = shape
     assert shown.shape[0] == height * times
-    np.testing.assert_array_equal(shown[::times, : width * times : times], picture)
+    np.testing.assert_array_equal(shown[::times, : width * times : times], image)
     # The bar, which no ink looks like, shows every colour, the highest at its top.
     panel = shown[:, width * times :]
     is_bar = (panel[..., 1:] == (0, 77)).all(axis=-1)
@@ -150,8 +150,8 @@ def test_a_contact_sheet_shows_every_slice(shape: tuple[int, ...], high: int) ->
 
 
 def test_long_numbers_fit() -> None:
-    wide = depth_picture(RAMP * 12345)
-    narrow = depth_picture(RAMP)
+    wide = depth_image(RAMP * 12345)
+    narrow = depth_image(RAMP)
     assert wide.shape[1] >= narrow.shape[1] > 400
     # Nothing is written over the right edge.
     assert (wide[:, -2:] == 255).all()

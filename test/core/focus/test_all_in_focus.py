@@ -1,4 +1,4 @@
-"""The sharp pictures: what is blended, of which type, and from which slice."""
+"""The all-in-focus images: blending, types, and the slices they come from."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_compose_refuses_a_map_that_does_not_fit() -> None:
         compose(images, np.full((16, 20), np.nan, np.float32))
 
 
-def test_the_running_picture_comes_close_to_the_sharp_one() -> None:
+def test_the_running_image_comes_close_to_the_sharp_one() -> None:
     stack = render(plane(1, 13), growth_px=1.0)
     running = RunningAllInFocus()
     for image in stack:
@@ -50,7 +50,7 @@ def test_the_running_picture_comes_close_to_the_sharp_one() -> None:
     assert error < 0.4 * min(np.abs(image - sharp).mean() for image in stack)
 
 
-def test_the_running_picture_does_not_hold_on_to_the_slice() -> None:
+def test_the_running_image_does_not_hold_on_to_the_slice() -> None:
     image = np.random.default_rng(0).integers(0, 256, (32, 33, 3), dtype=np.uint8)
     running = RunningAllInFocus()
     running.add(image, measure_ddl(image, 2))
@@ -59,6 +59,6 @@ def test_the_running_picture_does_not_hold_on_to_the_slice() -> None:
     np.testing.assert_array_equal(running.image, kept)
 
 
-def test_there_is_no_picture_before_the_first_slice() -> None:
+def test_there_is_no_image_before_the_first_slice() -> None:
     with pytest.raises(StackError, match='before the first slice'):
         _ = RunningAllInFocus().image

@@ -1,4 +1,4 @@
-"""Any sweep, brought to 15 even positions and back."""
+"""Any sweep, resampled to 15 even positions and back."""
 
 from __future__ import annotations
 
@@ -88,11 +88,11 @@ def test_only_what_is_beyond_an_end_is_exactly_there(position: float, slice_: fl
 @pytest.mark.parametrize('name', ['even 15', 'even 8', 'even 60', 'uneven'])
 def test_evidence_is_in_canonical_positions(name: str) -> None:
     axis = AXES[name]
-    truth = plane(4.0, 10.0)
-    sweep = sweep_of(render(truth, canonical_places(axis)), axis)
+    ground_truth = plane(4.0, 10.0)
+    sweep = sweep_of(render(ground_truth, canonical_places(axis)), axis)
     assert sweep.responses.shape == (POSITIONS, 4, 48, 64)
     assert sweep.evidence.shape == (EVIDENCE_CHANNELS, 48, 64)
-    error = np.abs(sweep.evidence[0] - truth[::2, ::2])[4:-4, 4:-4]
+    error = np.abs(sweep.evidence[0] - ground_truth[::2, ::2])[4:-4, 4:-4]
     assert error.mean() < 0.2
     assert (sweep.evidence[2:6] >= 0).all()
     assert (sweep.evidence[2:6] <= 1).all()
@@ -107,7 +107,7 @@ def test_exposure_changes_next_to_nothing() -> None:
     assert np.abs(dark.evidence[0] - bright.evidence[0]).mean() < 0.05
 
 
-def test_a_grey_picture_becomes_three_equal_planes() -> None:
+def test_a_grey_image_becomes_three_equal_planes() -> None:
     sweep = sweep_of(render(plane(4, 10)), even(0, 14, 15))
     np.testing.assert_array_equal(sweep.context[0], sweep.context[2])
     assert sweep.context.mean() == pytest.approx(1, abs=1e-3)

@@ -1,4 +1,4 @@
-"""Peaks of single curves: accuracy between slices, on any spacing, and what is not believed."""
+"""Peaks of single curves: subslice accuracy, at any spacing, and rejection of noise."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_noise_and_double_peaks_carry_less_information() -> None:
     assert nothing < 0.01 * single
 
 
-def test_a_constant_curve_says_nothing_and_lies_in_the_middle() -> None:
+def test_a_constant_curve_is_uninformative_and_in_the_middle() -> None:
     fit = fit_curves(np.full((9, 4), 5.0, np.float32), even(0, 8, 9))
     assert fit.position.tolist() == [4.0] * 4
     assert fit.information.tolist() == [0.0] * 4

@@ -46,7 +46,7 @@ def test_odd_sizes_are_padded(size: tuple[int, int], pooled: tuple[int, int]) ->
     assert measure_ddl(image, 2).shape == (4, *pooled)
 
 
-def test_nothing_is_sharp_in_a_constant_picture_not_even_its_border() -> None:
+def test_nothing_is_sharp_in_a_constant_image_not_even_its_border() -> None:
     assert measure_ddl(np.full((20, 20), 200, np.uint8), 2).max() == 0
 
 

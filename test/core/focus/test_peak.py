@@ -16,9 +16,9 @@ from sff_ros.core.metrics import error_at_coverage
     ('growth_px', 'mae'), [(0.25, 0.15), (0.35, 0.1), (0.6, 0.04), (1.0, 0.1), (3.0, 0.2)]
 )
 def test_a_plane_is_found_and_stays_a_plane(growth_px: float, mae: float) -> None:
-    truth = plane(3, 11)
-    result = estimate(render(truth, growth_px=growth_px, noise=1.5))
-    error = result.position - truth
+    ground_truth = plane(3, 11)
+    result = estimate(render(ground_truth, growth_px=growth_px, noise=1.5))
+    error = result.position - ground_truth
     assert np.abs(error).mean() < mae
     slope = np.polyfit(np.arange(WIDTH), result.position.mean(axis=0), 1)[0]
     assert slope == pytest.approx(8 / (WIDTH - 1), rel=0.05)
@@ -42,16 +42,16 @@ def test_only_the_spacing_of_the_axis_counts() -> None:
 
 @pytest.mark.parametrize('gain', [0.5, 2.0])
 def test_exposure_changes_nothing(gain: float) -> None:
-    truth, sharp = plane(3, 11), texture(contrast=12) * np.float32(0.7)
-    plain = estimate(render(truth, sharp=sharp))
-    other = estimate(render(truth, sharp=sharp, gain=gain))
+    ground_truth, sharp = plane(3, 11), texture(contrast=12) * np.float32(0.7)
+    plain = estimate(render(ground_truth, sharp=sharp))
+    other = estimate(render(ground_truth, sharp=sharp, gain=gain))
     assert np.abs(other.position - plain.position).mean() < 0.05
     assert np.abs(other.confidence - plain.confidence).mean() < 0.02
 
 
 def test_flicker_changes_little() -> None:
-    truth = plane(3, 11)
-    stack = render(truth, growth_px=0.35)
+    ground_truth = plane(3, 11)
+    stack = render(ground_truth, growth_px=0.35)
     flicker = [(0.96 + 0.04 * (i % 2)) * image for i, image in enumerate(stack)]
     result = estimate([np.rint(image).astype(np.uint8) for image in flicker])
     assert np.abs(result.position - estimate(stack).position).mean() < 0.02
@@ -59,18 +59,18 @@ def test_flicker_changes_little() -> None:
 
 @pytest.mark.parametrize(('count', 'mae'), [(5, 0.45), (9, 0.15), (41, 0.05), (100, 0.05)])
 def test_any_count_of_slices(count: int, mae: float) -> None:
-    axis, truth = even(0, 14, count), plane(3, 11)
-    result = estimate(render(truth, axis), axis)
+    axis, ground_truth = even(0, 14, count), plane(3, 11)
+    result = estimate(render(ground_truth, axis), axis)
     found = np.interp(result.position, np.arange(count), axis)
-    assert np.abs(found - truth).mean() < mae
+    assert np.abs(found - ground_truth).mean() < mae
 
 
 def test_uneven_spacing() -> None:
     axis = np.array([0, 0.5, 1, 1.6, 2.4, 3.2, 4, 5, 6, 7, 8.3, 9.6, 11, 12.5, 14.0])
-    truth = plane(2, 12)
-    result = estimate(render(truth, axis), axis)
+    ground_truth = plane(2, 12)
+    result = estimate(render(ground_truth, axis), axis)
     found = np.interp(result.position, np.arange(SLICES), axis)
-    assert np.abs(found - truth).mean() < 0.15
+    assert np.abs(found - ground_truth).mean() < 0.15
 
 
 @pytest.mark.parametrize(('depth', 'end'), [(-2.0, 0.0), (16.0, 14.0)])
@@ -100,30 +100,30 @@ def test_noise_alone_is_not_believed() -> None:
 
 
 def test_a_patch_without_texture_is_filled_and_marked() -> None:
-    sharp, truth = texture(), plane(3, 11)
+    sharp, ground_truth = texture(), plane(3, 11)
     sharp[26:70, 40:88] = 110
-    result = estimate(render(truth, sharp=sharp))
+    result = estimate(render(ground_truth, sharp=sharp))
     patch = np.zeros((HEIGHT, WIDTH), bool)
     patch[44:52, 58:72] = True
     textured = np.ones((HEIGHT, WIDTH), bool)
     textured[18:78, 32:96] = False
-    assert np.abs(result.position - truth)[patch].mean() < 1.0
+    assert np.abs(result.position - ground_truth)[patch].mean() < 1.0
     assert result.confidence[patch].mean() < 0.2
     assert result.confidence[textured].mean() > 0.8
 
 
 def test_few_slices_with_texture_everywhere_are_believed() -> None:
-    axis, truth = np.array([0.0, 3, 6, 9, 12]), plane(3, 9)
-    assert np.median(estimate(render(truth, axis), axis).confidence) > 0.5
+    axis, ground_truth = np.array([0.0, 3, 6, 9, 12]), plane(3, 9)
+    assert np.median(estimate(render(ground_truth, axis), axis).confidence) > 0.5
 
 
 def test_confidence_sorts_the_errors() -> None:
-    truth = np.where(np.arange(WIDTH)[None] < WIDTH // 2, 3.0, 11.0)
-    truth = truth.repeat(HEIGHT, axis=0).astype(np.float32)
+    ground_truth = np.where(np.arange(WIDTH)[None] < WIDTH // 2, 3.0, 11.0)
+    ground_truth = ground_truth.repeat(HEIGHT, axis=0).astype(np.float32)
     sharp = texture()
     sharp[: HEIGHT // 3] = 110
-    result = estimate(render(truth, noise=2.0, sharp=sharp))
-    error = error_at_coverage(result.position, truth, result.confidence, (1.0, 0.6))
+    result = estimate(render(ground_truth, noise=2.0, sharp=sharp))
+    error = error_at_coverage(result.position, ground_truth, result.confidence, (1.0, 0.6))
     assert error[0.6] < 0.5 * error[1.0]
 
 
@@ -148,6 +148,6 @@ def test_sixteen_bits_say_the_same_as_eight() -> None:
 def test_rendered_reliefs(shared_stacks: Path, name: str, mae: float) -> None:
     folder = shared_stacks / name
     images = [cv2.imread(str(f), 0) for f in sorted(folder.glob('slice_*.jpg'))]
-    truth = np.load(folder / 'truth' / 'index.npy')
+    ground_truth = np.load(folder / 'truth' / 'index.npy')
     result = estimate([np.asarray(image, np.uint8) for image in images])
-    assert np.nanmean(np.abs(result.position - truth)) < mae
+    assert np.nanmean(np.abs(result.position - ground_truth)) < mae

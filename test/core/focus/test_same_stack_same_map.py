@@ -1,7 +1,7 @@
 """The same volume gives the same map, also while other threads of the process multiply matrices.
 
 OpenBLAS with AVX-512 kernels, called from two threads at once, returned wrong blocks in one of
-twenty products: 4 of 54 runs of `sff depth` failed, and others were wrong without a word.
+twenty products: 4 of 54 runs of `sff depth` failed, and others were silently wrong.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pytest
 from sff_ros.core.focus.canonical import to_canonical
 from sff_ros.core.focus.measure import FocusVolume
 from sff_ros.core.focus.peak import estimate_peak, gather_evidence
-from sff_ros.core.focus.subslice import polish
+from sff_ros.core.focus.subslice import refine_long_sweep
 from sff_ros.errors import ModelError
 
 RUNS = 200
@@ -44,7 +44,7 @@ def busy_threads() -> Iterator[None]:
 
 
 def volume(count: int) -> FocusVolume:
-    """A volume of noisy peaks, one to each pixel."""
+    """A volume of noisy peaks, one per pixel."""
     peak = RNG.uniform(0, count - 1, (HEIGHT, WIDTH))
     slices = np.arange(count)[:, None, None, None]
     noise = RNG.uniform(0.1, 0.2, (count, 4, HEIGHT, WIDTH))
@@ -61,7 +61,7 @@ def test_the_same_volume_gives_the_same_map_two_hundred_times() -> None:
         def run() -> tuple[bytes, ...]:
             evidence = gather_evidence(sweep, pool.map)
             canonical = to_canonical(sweep, evidence, context)
-            fine = polish(np.full(sweep.size, 7.0, np.float32), sweep, evidence)
+            fine = refine_long_sweep(np.full(sweep.size, 7.0, np.float32), sweep, evidence)
             maps = (canonical.responses, canonical.evidence, fine)
             return tuple(array.tobytes() for array in maps)
 

@@ -29,7 +29,7 @@ def noise(seed: int, shape: tuple[int, ...] = (SIDE, SIDE)) -> FloatMap:
 
 
 def layer(grey: npt.ArrayLike, dioptres: npt.ArrayLike, alpha: npt.ArrayLike = 1.0) -> Layer:
-    """A layer of SIDE x SIDE from whatever broadcasts to that."""
+    """A layer of SIDE x SIDE from anything that broadcasts to it."""
     shape = (SIDE, SIDE)
     planes = [np.broadcast_to(np.asarray(a, np.float32), shape) for a in (grey, alpha, dioptres)]
     level, cover, inverse = planes
@@ -132,8 +132,8 @@ def test_empty_layer_changes_nothing() -> None:
 def test_light_is_neither_lost_nor_made(focus: float) -> None:
     dot = np.zeros((SIDE, SIDE), np.float32)
     dot[40:44, 50:53] = 1
-    picture = render(split(layer(dot, 2.0)), (0, 0, SIDE, SIDE), radius_at(focus))
-    assert picture[..., 0].sum() == pytest.approx(12, rel=1e-4)
+    image = render(split(layer(dot, 2.0)), (0, 0, SIDE, SIDE), radius_at(focus))
+    assert image[..., 0].sum() == pytest.approx(12, rel=1e-4)
 
 
 @pytest.mark.parametrize('focus', [1.2, 2.0, 2.8, 3.4])
@@ -164,13 +164,13 @@ def test_blurred_near_edge_fades_over_what_is_behind() -> None:
 def test_background_in_focus_is_seen_through_a_blurred_near_edge() -> None:
     stripes = (np.arange(SIDE)[:, None] // 4 % 2).astype(np.float32)
     focus = 1.3
-    picture = render(split(layer(stripes, focus), half_plane(3.2)), WINDOW, radius_at(focus))
-    contrast = np.ptp(picture[20:60, :, 0], axis=0)
+    image = render(split(layer(stripes, focus), half_plane(3.2)), WINDOW, radius_at(focus))
+    contrast = np.ptp(image[20:60, :, 0], axis=0)
     edge = SIDE // 2 - 8
     assert contrast[edge - 6] == pytest.approx(0, abs=1e-3)
-    # 1 px inside the outline, where a picture plus a depth map would have nothing to show
+    # 1 px inside the outline, which an image plus a depth map could not render
     assert 0.2 < contrast[edge - 1] < 0.5 < contrast[edge + 1] < 0.8
-    assert contrast[edge + 6] == pytest.approx(np.ptp(picture[20:60, -1, 0]), abs=1e-3)
+    assert contrast[edge + 6] == pytest.approx(np.ptp(image[20:60, -1, 0]), abs=1e-3)
 
 
 def test_sharp_near_edge_does_not_bleed_into_a_blurred_background() -> None:
