@@ -1,11 +1,34 @@
-"""Build of the ament_python package; see package.xml for what it needs."""
+"""Build by colcon, as an ament_python package (package.xml says what it needs), or by pip."""
 
+import sys
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
 NAME = 'sff_ros'
 SHARED = ('launch', 'config', 'models')
+
+# Where ROS is, apt brings what the package needs, as package.xml says, and OpenCV of apt has no
+# metadata that importlib.metadata or pkg_resources would find. The scripts that `ros2 run` starts
+# name this distribution in __requires__, so with OpenCV among its dependencies whatever imports
+# pkg_resources would end them with DistributionNotFound. pip comes through the PEP 517 hooks and
+# installs what is missing; colcon runs this file itself, and then only these two count.
+FROM_APT = ('numpy', 'pyyaml')
+BUILT_BY_PIP = 'setuptools.build_meta' in sys.modules
+
+
+def requirements(name: str) -> list[str]:
+    """List the lines of requirements/NAME.txt that name a distribution."""
+    # colcon build --symlink-install runs a link to this file, from a folder of its own.
+    folder = Path(__file__).resolve().parent / 'requirements'
+    lines = (folder / f'{name}.txt').read_text(encoding='utf-8').splitlines()
+    return [line.strip() for line in lines if line.strip() and line[0] not in '#-']
+
+
+def dependencies() -> list[str]:
+    """List what must be installed beside the package, see FROM_APT."""
+    needed = requirements('package')
+    return [line for line in needed if BUILT_BY_PIP or line.startswith(FROM_APT)]
 
 
 def data_files() -> list[tuple[str, list[str]]]:
@@ -24,13 +47,19 @@ def data_files() -> list[tuple[str, list[str]]]:
 
 setup(
     name=NAME,
-    version='0.1.0',
+    version='0.2.0',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
+    package_data={NAME: ['py.typed']},
     data_files=data_files(),
     python_requires='>=3.10',
-    install_requires=['setuptools'],
-    extras_require={'test': ['pytest']},
-    zip_safe=True,
+    install_requires=dependencies(),
+    extras_require={
+        'ros': requirements('ros'),
+        'tensorrt': ['tensorrt>=10.3', 'cuda-python>=12'],
+        'test': requirements('test'),
+        'train': [*requirements('train'), 'torch>=2.2'],
+    },
+    zip_safe=False,
     maintainer='sff_ros maintainers',
     maintainer_email='sff-ros@users.noreply.github.com',
     description='Depth by shape from focus: a lens sweeps, a stack of pictures becomes metres.',

@@ -22,22 +22,17 @@ import numpy.typing as npt
 
 from sff_ros.cameras.simulated.camera import SimulatedCamera
 from sff_ros.config.cameras import SimulatedConfig
-from sff_ros.core.alignment.aligner import (
-    MODELS,
-    AlignedStack,
-    Aligner,
-    Alignment,
-    align,
-    as_alignment,
-    moved,
-)
+from sff_ros.core.alignment.aligner import ALIGNMENTS, Aligner, Method, as_alignment, moved
 from sff_ros.core.alignment.motion import MotionMeter
 from sff_ros.core.alignment.warp import covered
 from sff_ros.core.focus.measure import measure_contrast
+from sff_ros.core.homography import inverse, product
 from sff_ros.core.image import Floats, Image, to_grey
 from sff_ros.core.optics.breathing import breathing_warp
 from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.files.stack import read_stack
+from sff_ros.inference.peak import PeakBackend
+from sff_ros.pipeline import FocusMap, ShapeFromFocus, SweepSetup
 
 SHARP = 0.7  # of the sharpest slice at that pixel
 WINDOW_PX = 21
@@ -49,13 +44,15 @@ def main() -> None:
     """Print times, or the residual of each folder."""
     parser = argparse.ArgumentParser(description=(__doc__ or '').splitlines()[0])
     parser.add_argument('folders', nargs='*', type=Path, metavar='FOLDER')
-    parser.add_argument('--align', choices=tuple(MODELS), default='auto')
+    parser.add_argument('--align', choices=ALIGNMENTS, default='auto')
     parser.add_argument('--slices', type=int, default=15)
     args = parser.parse_args()
     if args.folders:
         for folder in args.folders:
             stack = read_stack(folder).focal_stack()
-            print(f'{folder.name}: {residuals(align(stack, as_alignment(args.align)))}')
+            setup = SweepSetup(align=as_alignment(args.align))
+            found = ShapeFromFocus(PeakBackend()).estimate(stack, setup)
+            print(f'{folder.name}: {residuals(found)}')
     else:
         print(json.dumps(times(breathing_sweep(args.slices)), indent=2))
 
@@ -76,8 +73,8 @@ def times(stack: FocalStack) -> dict[str, object]:
     """Return medians a slice, ms of wall clock."""
     width, height = stack.shape[1], stack.shape[0]
     result: dict[str, object] = {'size': [width, height], 'opencv': cv2.__version__}
-    models: tuple[Alignment, ...] = ('breathing', 'similarity', 'homography')
-    for how in models:
+    methods: tuple[Method, ...] = ('breathing', 'similarity', 'homography')
+    for how in methods:
         aligner, spent = Aligner(how), []
         for slice_ in stack.slices:
             start = time.perf_counter()
@@ -88,7 +85,7 @@ def times(stack: FocalStack) -> dict[str, object]:
             aligner.take(place)
         result[f'{how}_ms'] = round(1e3 * float(np.median(spent)), 1)
     meter, spent = MotionMeter(), []
-    for slice_ in align(stack, 'breathing').stack.slices:
+    for slice_ in ShapeFromFocus(PeakBackend()).estimate(stack).stack.slices:
         start = time.perf_counter()
         meter.add(slice_.image)
         spent.append(time.perf_counter() - start)
@@ -96,22 +93,24 @@ def times(stack: FocalStack) -> dict[str, object]:
     return result
 
 
-def residuals(aligned: AlignedStack) -> str:
+def residuals(found: FocusMap) -> str:
     """Return the RMS of each step that can be measured, and of all of them, px."""
-    images = [slice_.image for slice_ in aligned.stack.slices]
+    images = [slice_.image for slice_ in found.stack.slices]
     sharpness = np.stack([_sharpness(image) for image in images])
     sharpest = sharpness.max(axis=0)
     textured = sharpest >= np.median(sharpest)
     sharp = (sharpness >= SHARP * sharpest) & textured
+    shape = found.stack.shape
+    seen = covered([product(w, inverse(found.frame)) for w in found.alignment.warps], shape)
     steps = []
     for k in range(len(images) - 1):
-        both = sharp[k] & sharp[k + 1] & aligned.covered
+        both = sharp[k] & sharp[k + 1] & seen
         steps.append(track(to_grey(images[k]), to_grey(images[k + 1]), both))
     rms = [_rms(step) for step in steps]
     shown = [f'{value:.2f}' if np.isfinite(value) else '-' for value in rms]
     known = [step for step, value in zip(steps, rms, strict=True) if np.isfinite(value)]
     total = _rms(np.concatenate(known)) if known else np.nan
-    return f'{aligned}; {total:.2f} px RMS ({" ".join(shown)})'
+    return f'{found.alignment}; {total:.2f} px RMS ({" ".join(shown)})'
 
 
 def track(first: Image, second: Image, where: npt.NDArray[np.bool_]) -> Floats:

@@ -29,7 +29,7 @@ class SimplePeak:
     spec = ModelSpec('simple', slices=0, size_multiple=1, sha256='', precision='fp32', pooling=1)
 
     def measure(self, image: Image) -> Responses:
-        return cv2.blur(measure_ddl(image, 1).sum(axis=0), (9, 9))[None]  # type: ignore[no-any-return]
+        return np.asarray(cv2.blur(measure_ddl(image, 1).sum(axis=0), (9, 9))[None], np.float32)
 
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
         curves = volume.responses[:, 0]
@@ -55,7 +55,9 @@ def main() -> None:
         name: ground_truth_path(path)
         for name, path in zip(stack_names(stacks), stacks, strict=True)
     }
-    rows = list(evaluate(ground_truths, {'simple': SimplePeak(), 'peak': PeakBackend()}, None))
+    rows = list(
+        evaluate(ground_truths, {'simple': SimplePeak(), 'peak': PeakBackend()}, None, 'none')
+    )
     print(markdown(with_means(rows)))
 
 

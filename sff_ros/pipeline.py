@@ -1,19 +1,28 @@
 """The whole method on one screen: slices in, a focus map out.
 
-A lens sweeps; each slice is brought into the frame of the sweep (align), measured (focus_volume)
-and watched for what moves (motion) as it arrives, so that after the last one only the estimate is
-left to do (a depth backend), in slice positions; these become dioptres on the sweep's own spacing
-(focus_map) and pick the sharp picture (all_in_focus).
+A lens sweeps; each slice is brought into the frame of the sweep (core/alignment), measured (by a
+depth backend) and watched for what moves (motion) as it arrives, so that after the last one only
+the estimate is left to do (the backend again), in slice positions; these become dioptres on the
+sweep's own spacing (core/focus/estimate) and pick the sharp image (all_in_focus).
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from sff_ros.core.alignment.aligner import Aligner, Alignment, Place, moved
+from sff_ros.core.alignment.aligner import (
+    Aligner,
+    Alignment,
+    AlignmentReport,
+    Method,
+    Place,
+    method_for,
+    moved,
+)
 from sff_ros.core.alignment.motion import MotionMeter
 from sff_ros.core.alignment.warp import (
     Mask,
@@ -32,7 +41,28 @@ from sff_ros.core.optics.field_curvature import field_map
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.sweep.assembler import StackAssembler
 from sff_ros.core.sweep.stack import FocalStack, Slice
+from sff_ros.errors import StackError
 from sff_ros.inference.backend import DepthBackend
+
+
+@dataclass(frozen=True, slots=True)
+class SweepSetup:
+    """What a sweep is taken and handled with; that of its first slice holds for all of it.
+
+    Attributes:
+        camera: of the slices, at the reference focus; None: unknown.
+        frame_id: name of its optical frame; empty: none.
+        align: how slices are brought into one frame, see config.nodes.InferenceConfig.
+        max_missing: how many slices the sweep may lack.
+    """
+
+    camera: Intrinsics | None = None
+    frame_id: str = ''
+    align: Alignment = 'auto'
+    max_missing: int = 0
+
+
+DEFAULT = SweepSetup()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,154 +71,190 @@ class FocusMap:
 
     Attributes:
         stack: the slices it was computed from, in one frame.
+        setup: what the sweep was taken with.
         estimate: slice position and confidence of each pixel, in the frame of mid-sweep.
         position: (H, W) slice position in the frame of the slices.
         frame: (3, 3) from px of `estimate` to px of the slices.
-        align: how the slices were aligned.
-        camera_px: how far the corners of the picture went during the sweep, px: RMS of the four.
+        alignment: how the slices were brought into that frame.
+        camera_px: how far the corners of the image went during the sweep, px: RMS of the four.
             What a calibration says of breathing is not part of it, what it does not say is.
         moving: share of pixels that moved beside that, or along with it where nothing undid it.
     """
 
     stack: FocalStack
+    setup: SweepSetup
     estimate: FocusEstimate
     position: FloatMap
     frame: Warp
-    align: Alignment
+    alignment: AlignmentReport
     camera_px: float
     moving: float
 
     @property
     def dioptres(self) -> FloatMap | None:
-        """(H, W) dioptres of the sharpest slice, ±Inf beyond the sweep's ends; None: unknown."""
+        """(H, W) dioptres of the surfaces, ±Inf beyond the sweep's ends; None: focus unknown.
+
+        Corrected for the field curvature of the lens where the camera is calibrated; otherwise
+        these are the dioptres of the sharpest slice.
+        """
         if not self.stack.has_focus:
             return None
-        return to_dioptres(self.estimate.position, self.stack.focus_dpt)
-
-    def dioptres_for(self, camera: Intrinsics) -> FloatMap | None:
-        """Return (H, W) dioptres of the surfaces, the field curvature of the lens minded.
-
-        Args:
-            camera: at the reference focus; where it is not calibrated nothing is known of the
-                field, and these are the dioptres of the sharpest slice.
-        """
-        dioptres, field_dpt = self.dioptres, self.stack.slices[0].field_dpt
-        if dioptres is None or field_dpt == 0 or not camera.is_calibrated:
+        dioptres = to_dioptres(self.estimate.position, self.stack.focus_dpt)
+        camera, field_dpt = self.setup.camera, self.stack.slices[0].field_dpt
+        if field_dpt == 0 or camera is None or not camera.is_calibrated:
             return dioptres
         return dioptres + field_map(camera, field_dpt)
 
     def all_in_focus(self) -> Image:
-        """Compose the picture that is sharp everywhere, of the slices' shape and type."""
+        """Compose the image that is sharp everywhere, of the slices' shape and type."""
         return warped(compose([s.image for s in self.stack.slices], self.position), self.frame)
 
 
 class ShapeFromFocus:
     """Turns slices into focus maps, one sweep after another.
 
+    Whoever aligns slices does it through this class, so that one stack gives one map everywhere.
+
     Args:
         backend: estimates positions.
-        max_missing: how many slices a sweep may lack.
-        align: how slices are brought into one frame, see core.align; from the next sweep on it
-            may be changed.
     """
 
-    def __init__(
-        self, backend: DepthBackend, max_missing: int = 0, align: Alignment = 'none'
-    ) -> None:
+    def __init__(self, backend: DepthBackend) -> None:
         self.backend = backend
-        self.align = align
-        self.assembler = StackAssembler(max_missing)
-        self._sweep = _Sweep(align)
+        self._assembler: StackAssembler[_Measured] = StackAssembler()
 
     @property
     def counts(self) -> Counter[str]:
         """What became of the sweeps and slices so far, by StackAssembler's names."""
-        return self.assembler.counts
+        return self._assembler.counts
+
+    def use(self, backend: DepthBackend) -> None:
+        """Go on with another backend; a sweep measured half by each would make no sense."""
+        self.reset()
+        self.backend = backend
 
     def reset(self) -> None:
         """Forget the sweep under way."""
-        self.assembler.reset()
-        self._sweep = _Sweep(self.align)
+        self._assembler.reset()
 
-    def add(self, slice_: Slice) -> FocusMap | None:
+    def add(self, slice_: Slice, setup: SweepSetup = DEFAULT) -> FocusMap | None:
         """Take one slice; return a focus map when its arrival ends a sweep.
+
+        Args:
+            slice_: the slice.
+            setup: what it was taken with; counts where it is the first of its sweep.
 
         Raises:
             StackError: the slice was refused; the sweep goes on without it.
             ModelError: the backend could not measure the slice, which then counts as missing, or
                 could not take the sweep, which is lost.
         """
-        starts = self.assembler.check(slice_)
-        sweep = _Sweep(self.align) if starts else self._sweep
+        accepted = self._assembler.check(slice_)
         # Measured first: a slice that fails here must not join its sweep.
-        place = sweep.aligner.find(slice_)
-        aligned = moved(slice_, place.warp)
-        responses = self.backend.measure(aligned.image)
-        stack = self.assembler.add(slice_)
-        before, self._sweep = self._sweep, sweep
-        sweep.add(place, aligned, responses)
-        if stack is None:
-            return None
+        measured = self._measure(slice_, accepted.before, setup)
+        sweep = self._assembler.add(accepted, measured, setup.max_missing)
         # Where the sweep before lost its end, this slice both closes it and starts the next.
-        return self._infer(stack, sweep if stack.slices[-1] is slice_ else before)
+        return None if sweep is None else self._infer(sweep.payloads)
 
-    def estimate(self, stack: FocalStack) -> FocusMap:
+    def estimate(self, stack: FocalStack, setup: SweepSetup = DEFAULT) -> FocusMap:
         """Compute the focus map of a whole stack at once; a sweep under way is not touched.
 
         Raises:
+            StackError: the camera is for another image size.
             ModelError: the backend cannot take a stack of this kind.
         """
-        sweep = _Sweep(self.align)
+        sweep: list[_Measured] = []
         for slice_ in stack.slices:
-            place = sweep.aligner.find(slice_)
-            aligned = moved(slice_, place.warp)
-            sweep.add(place, aligned, self.backend.measure(aligned.image))
-        return self._infer(stack, sweep)
+            sweep.append(self._measure(slice_, sweep[-1] if sweep else None, setup))
+        return self._infer(sweep)
 
-    def _infer(self, stack: FocalStack, sweep: _Sweep) -> FocusMap:
+    def _measure(self, slice_: Slice, before: _Measured | None, setup: SweepSetup) -> _Measured:
+        """Align and measure a slice; only once nothing can fail any more is its sweep changed."""
+        trail = _Trail.of_first(slice_, setup) if before is None else before.trail
+        place = trail.aligner.find(slice_)
+        aligned = moved(slice_, place.warp)
+        responses = self.backend.measure(aligned.image)
+        trail.take(place, aligned, responses)
+        return _Measured(aligned, responses, trail)
+
+    def _infer(self, sweep: Sequence[_Measured]) -> FocusMap:
+        stack, trail = FocalStack(tuple(m.aligned for m in sweep)), sweep[0].trail
         indices = [s.index for s in stack.slices]
         volume = FocusVolume(
-            responses=np.stack([sweep.responses[index] for index in indices]),
+            responses=np.stack([m.responses for m in sweep]),
             axis=stack.focus_dpt if stack.has_focus else np.array(indices, float),
             size=stack.shape,
             pooling=self.backend.spec.pooling,
         )
-        found = self.backend.infer(volume, sweep.context.image)
-        motion = sweep.motion.motion
+        found = self.backend.infer(volume, trail.context.image)
+        motion = trail.motion.motion
         confidence = found.confidence * motion.trust
-        if sweep.covered is not None:
-            confidence *= sweep.covered
-        frame = without_rounding(inverse(sweep.aligner.frame_at(stack.stamp_ns)))
+        if trail.covered is not None:
+            confidence *= trail.covered
+        frame = without_rounding(inverse(trail.aligner.frame_at(stack.stamp_ns)))
         return FocusMap(
-            stack=FocalStack(tuple(sweep.slices[index] for index in indices)),
+            stack=stack,
+            setup=trail.setup,
             estimate=FocusEstimate(
                 warped_map(found.position, frame), warped_map(confidence, frame, beyond=0.0)
             ),
             position=found.position,
             frame=frame,
-            align=sweep.align,
-            camera_px=max(sweep.aligner.motion_px(stack.shape), motion.camera_px),
+            alignment=trail.aligner.report(frame),
+            camera_px=max(trail.aligner.motion_px(stack.shape), motion.camera_px),
             moving=motion.moving,
         )
 
 
-class _Sweep:
-    """What is known of the slices of one sweep, by index where there is one each."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Measured:
+    """What was measured of one slice; travels with it through the assembler.
 
-    def __init__(self, align: Alignment) -> None:
-        self.align: Alignment = align
-        self.aligner = Aligner(align)
+    Attributes:
+        aligned: the slice in the frame of its sweep.
+        responses: the backend's.
+        trail: of its sweep.
+    """
+
+    aligned: Slice
+    responses: Responses
+    trail: _Trail
+
+
+class _Trail:
+    """What is followed from slice to slice through one sweep.
+
+    Attributes:
+        setup: what the sweep was taken with.
+        aligner, motion, context: have seen the slices so far.
+        covered: (H, W), where all slices so far have an image; None: everywhere.
+    """
+
+    def __init__(self, setup: SweepSetup, method: Method) -> None:
+        self.setup = setup
+        self.aligner = Aligner(method)
         self.motion = MotionMeter()
         self.context = RunningAllInFocus()
-        self.covered: Mask | None = None  # None: everywhere, by all slices
-        self.slices: dict[int, Slice] = {}
-        self.responses: dict[int, Responses] = {}
+        self.covered: Mask | None = None
 
-    def add(self, place: Place, aligned: Slice, responses: Responses) -> None:
-        """Take over what is known of the next slice."""
+    @classmethod
+    def of_first(cls, slice_: Slice, setup: SweepSetup) -> _Trail:
+        """Begin a sweep.
+
+        Raises:
+            StackError: the camera is for another image size.
+        """
+        height, width = slice_.image.shape[:2]
+        camera = setup.camera
+        if camera is not None and (camera.width, camera.height) != (width, height):
+            raise StackError(
+                f'the camera is for {camera.width}x{camera.height}, the slice is {width}x{height}'
+            )
+        return cls(setup, method_for(setup.align, slice_))
+
+    def take(self, place: Place, aligned: Slice, responses: Responses) -> None:
+        """Go on to the next slice."""
         self.aligner.take(place)
-        self.slices[aligned.index] = aligned
-        self.responses[aligned.index] = responses
         self.context.add(aligned.image, responses)
         if not is_still(place.warp):
             height, width = aligned.image.shape[:2]

@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import socket
+import sys
 import tempfile
 from pathlib import Path
 from typing import IO
@@ -13,6 +14,10 @@ from typing import IO
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+# Tests import their helpers by name. pytest 6.2.5, that of Ubuntu 22.04 and ROS 2 Humble, does not
+# know the setting `pythonpath`, and --strict-config makes what it does not know an error.
+sys.path[:0] = [str(REPOSITORY / 'test'), str(REPOSITORY)]
+
 NUM_DOMAINS = 101  # above, discovery ports reach the range the kernel hands out itself
 
 _held: list[IO[str]] = []

@@ -47,8 +47,14 @@ class HandMade:
             self.WIDTH, self.HEIGHT, 80.0, 80.0, (self.WIDTH - 1) / 2, (self.HEIGHT - 1) / 2
         )
         self.pictures = wall(self.COUNT, self.SHARP, (self.HEIGHT, self.WIDTH))
+        self.frame = FRAME
         self.sweeps = 0
         self.last_ns = 1_000_000_000_000
+
+    def change_camera(self, intrinsics: Intrinsics, frame: str) -> None:
+        """Go on with another camera, of any size."""
+        self._intrinsics, self.frame = intrinsics, frame
+        self.pictures = wall(self.COUNT, self.SHARP, (intrinsics.height, intrinsics.width))
 
     def messages(self, index: int, focus_dpt: float) -> tuple[Image, CameraInfo, JointState]:
         """Return the three messages of the next slice."""
@@ -56,7 +62,7 @@ class HandMade:
         slice_ = Slice(
             self.pictures[index], focus_dpt, self.last_ns, index, self.COUNT, self.sweeps
         )
-        header = header_of(stamp_of(self.last_ns), FRAME)
+        header = header_of(stamp_of(self.last_ns), self.frame)
         image = to_image(slice_.image, slice_encoding(slice_.image), header)
         return image, to_camera_info(self._intrinsics, header), to_focus(slice_, header)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 
 MAX_FILE_LINES = 300
@@ -13,15 +13,18 @@ MAX_FUNCTION_LINES = 60
 # Room -> the rooms that it may import besides itself. A room is a folder or file of sff_ros, or
 # one of these folders of core and cameras, which know each other no further than said here.
 BASE = ('errors', 'config')
+# All of core but core/depth: depth_pipeline alone makes metres.
 CORE = (
-    'core', 'core/sweep', 'core/optics', 'core/focus', 'core/alignment', 'core/depth',
-    'core/calibration',
+    'core', 'core/sweep', 'core/optics', 'core/focus', 'core/alignment', 'core/calibration',
 )  # fmt: skip
 CAMERAS = ('cameras', 'cameras/v4l2', 'cameras/ros_driver', 'cameras/simulated')
 INFERENCE = ('inference', 'inference/tensorrt')
 NETWORK = ('network', 'network/paper')
+PIPELINES = ('pipeline', 'depth_pipeline')
 CLI = ('cli', 'cli/report', 'cli/evaluation')
 ROOMS = {
+    '__init__': ('api', 'files', *CORE, *INFERENCE, *PIPELINES, *BASE),  # of sff_ros itself
+    'api': ('files', *CORE, *INFERENCE, *PIPELINES, *BASE),
     'errors': (),
     'config': ('errors',),
     'core': ('errors',),
@@ -42,17 +45,19 @@ ROOMS = {
     'network/paper': ('network', *CORE, *BASE),
     'training': (*CORE, *NETWORK, *BASE),
     'pipeline': ('files', *CORE, *CAMERAS, *INFERENCE, *BASE),
-    'nodes': ('files', *CORE, *CAMERAS, *INFERENCE, 'pipeline', *BASE),
+    'depth_pipeline': ('core', 'core/optics', 'core/depth', 'pipeline', *BASE),
+    'nodes': ('files', *CORE, *CAMERAS, *INFERENCE, *PIPELINES, *BASE),
     'cli': (
-        'files', *CORE, *CAMERAS, *INFERENCE, *NETWORK, 'training', 'pipeline', *CLI, *BASE
+        'files', *CORE, *CAMERAS, *INFERENCE, *NETWORK, 'training', *PIPELINES, *CLI, *BASE
     ),
     'cli/report': ('files', *CORE, *BASE, 'cli/evaluation'),
-    'cli/evaluation': ('files', *CORE, *INFERENCE, 'pipeline', *BASE),
+    'cli/evaluation': ('files', *CORE, *INFERENCE, *PIPELINES, *BASE),
 }  # fmt: skip
 
 # (file pattern, module) beyond the table above: the demo watches the nodes that it starts, and
-# one backend runs the network itself.
+# one backend runs the network itself; a cloud message has the layout of core's points.
 EXCEPTIONS = (
+    ('nodes/messages.py', 'sff_ros.core.depth.cloud.POINT_STEP'),
     ('cli/demo.py', 'sff_ros.nodes.observer'),
     ('cli/report/demo_report.py', 'sff_ros.nodes.observer'),
     ('inference/torch.py', 'sff_ros.network'),
@@ -64,7 +69,7 @@ NEVER = (
     ('nodes/*', 'sff_ros.core.optics.rendering'),
 )
 
-# Third-party package (pattern) -> the only files of sff_ros that may import it (patterns).
+# Package (pattern) -> the only files of sff_ros that may import it (patterns).
 ROS_FILES = ('nodes/*', 'cameras/ros_driver/*')
 PACKAGES = {
     'rclpy': ROS_FILES,
@@ -77,13 +82,13 @@ PACKAGES = {
     'sensor_msgs_py': ('nodes/messages.py',),
     'torch': ('network/*', 'training/*', 'inference/torch.py'),
     'onnx': ('network/export.py', 'network/fp16.py'),
-    'onnxruntime': ('inference/onnx.py', 'network/export.py'),
+    'onnxruntime': ('inference/onnx.py', 'inference/onnx_file.py', 'network/export.py'),
     'safetensors': ('network/*',),
     'tensorrt': ('inference/tensorrt/*',),
     'tensorrt_rtx': ('inference/tensorrt/*',),
     'polygraphy': ('inference/tensorrt/*',),
     'cuda': ('inference/tensorrt/program.py',),
-    'linuxpy': ('cameras/v4l2/*',),
+    'ctypes': ('cameras/v4l2/*',),
 }
 
 CORE_PACKAGES = ('numpy', 'cv2', 'sff_ros')
@@ -106,6 +111,50 @@ def imported_modules(tree: ast.AST) -> Iterator[tuple[int, str]]:
         elif isinstance(node, ast.ImportFrom):
             for alias in node.names:
                 yield node.lineno, f'{"." * node.level}{node.module or ""}.{alias.name}'
+
+
+def imports_of(tree: ast.AST, modules: Collection[str]) -> set[str]:
+    """Return the modules of the package that a file imports, also late and by name.
+
+    A string that is the name of a module counts as an import: it is what import_module is given,
+    directly or from a table.
+
+    Args:
+        tree: of the file.
+        modules: dotted names of all modules of the package.
+    """
+    named = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    # `from a import b` imports a, and a.b where that is a module.
+    dotted = {name for _, module in imported_modules(tree) for name in (module, _parent(module))}
+    names = dotted | (named - {'sff_ros'})  # the package's own name is used for more than imports
+    return {name for name in names if isinstance(name, str) and name in modules}
+
+
+def import_cycle(sources: Mapping[str, str]) -> list[str]:
+    """Return modules of which each imports the next and the last the first; empty: none.
+
+    Args:
+        sources: text of each file of sff_ros, e.g. 'core/sweep/stack.py'.
+    """
+    trees = {_module_of(file): ast.parse(text) for file, text in sources.items()}
+    graph = {name: imports_of(tree, trees.keys()) - {name} for name, tree in trees.items()}
+    # Leaves are taken off until none is left: then every module that remains imports another.
+    while leaves := {name for name, imports in graph.items() if not imports}:
+        graph = {name: imports - leaves for name, imports in graph.items() if name not in leaves}
+    path: list[str] = [min(graph)] if graph else []
+    while path and path[-1] not in path[:-1]:
+        path.append(min(graph[path[-1]]))
+    return path[path.index(path[-1]) + 1 :] if path else []
+
+
+def _module_of(file: str) -> str:
+    """Return 'sff_ros.core.sweep' of 'core/sweep/__init__.py'."""
+    parts = ('sff_ros', *file.removesuffix('.py').split('/'))
+    return '.'.join(part for part in parts if part != '__init__')
+
+
+def _parent(module: str) -> str:
+    return module.rpartition('.')[0]
 
 
 def room_of(path: str) -> str:

@@ -14,16 +14,16 @@ from sff_ros.core.alignment.aligner import Alignment
 from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.errors import StackError
 from sff_ros.inference.peak import PeakBackend
-from sff_ros.pipeline import FocusMap, ShapeFromFocus
+from sff_ros.pipeline import FocusMap, ShapeFromFocus, SweepSetup
 
 INNER = np.s_[24:-24, 32:-32]
 
 
 def run(slices: list[Slice], how: Alignment) -> FocusMap:
-    method = ShapeFromFocus(PeakBackend(), align=how)
+    method, setup = ShapeFromFocus(PeakBackend()), SweepSetup(align=how)
     *early, last = slices
-    assert [method.add(slice_) for slice_ in early] == [None] * len(early)
-    result = method.add(last)
+    assert [method.add(slice_, setup) for slice_ in early] == [None] * len(early)
+    result = method.add(last, setup)
     assert result is not None
     return result
 
@@ -42,7 +42,7 @@ def median_error(result: FocusMap, of: SimulatedCamera) -> float:
     return float(np.median(errors(result, of)))
 
 
-@pytest.mark.parametrize('how', ['breathing', 'auto', 'homography'])
+@pytest.mark.parametrize('how', ['auto', 'breathing', 'similarity', 'homography'])
 @pytest.mark.parametrize('number', [0, 1])
 def test_a_calibrated_lens_that_breathes_is_as_good_as_one_that_does_not(
     how: Alignment, number: int
@@ -64,7 +64,7 @@ def test_a_calibrated_lens_that_breathes_is_as_good_as_one_that_does_not(
 def test_up_and_down_give_the_same_frame_where_breathing_is_not_calibrated() -> None:
     """The first slice is once the smallest and once the largest; mid-sweep is the same."""
     breathes = camera(0.05)
-    up, down = (run(sweep(breathes, n, calibrated=False), 'auto') for n in (0, 1))
+    up, down = (run(sweep(breathes, n, calibrated=False), 'similarity') for n in (0, 1))
     # 2.5 % about the middle, either way.
     assert up.frame[0, 0] == pytest.approx(0.975, abs=2e-3)
     assert down.frame[0, 0] == pytest.approx(1.025, abs=2e-3)
@@ -78,7 +78,7 @@ def test_up_and_down_give_the_same_frame_where_breathing_is_not_calibrated() -> 
 
 def test_a_drift_is_followed_and_the_frame_is_that_of_mid_sweep() -> None:
     still = camera(0.0)
-    result = run(sweep(still, drift_px=1.0), 'auto')
+    result = run(sweep(still, drift_px=1.0), 'similarity')
     expected = median_error(run(sweep(still), 'none'), still)
     assert median_error(result, still) < 1.5 * expected
     # The first slice shows things 7 px farther left.
@@ -93,7 +93,7 @@ def test_a_drift_is_followed_and_the_frame_is_that_of_mid_sweep() -> None:
 
 def test_a_drift_on_top_of_breathing_is_followed() -> None:
     breathes = camera(0.05)
-    result = run(sweep(breathes, drift_px=0.5), 'auto')
+    result = run(sweep(breathes, drift_px=0.5), 'similarity')
     assert result.camera_px == pytest.approx(7, abs=0.5)
     assert result.frame[0, 2] == pytest.approx(-3.5, abs=0.3)
     assert median_error(result, breathes) < 0.025
@@ -102,12 +102,14 @@ def test_a_drift_on_top_of_breathing_is_followed() -> None:
     assert only.moving > 0.3
 
 
-@pytest.mark.parametrize('how', ['none', 'breathing', 'auto'])
+@pytest.mark.parametrize('how', ['none', 'breathing', 'similarity'])
 @pytest.mark.parametrize('calibrated', [True, False])
 def test_slice_by_slice_is_the_same_as_at_once(how: Alignment, calibrated: bool) -> None:
     slices = sweep(camera(0.05), calibrated=calibrated)
     streamed = run(slices, how)
-    at_once = ShapeFromFocus(PeakBackend(), align=how).estimate(FocalStack(tuple(slices)))
+    at_once = ShapeFromFocus(PeakBackend()).estimate(
+        FocalStack(tuple(slices)), SweepSetup(align=how)
+    )
     for name in ('position', 'confidence'):
         np.testing.assert_array_equal(
             getattr(at_once.estimate, name), getattr(streamed.estimate, name)
@@ -119,7 +121,7 @@ def test_slice_by_slice_is_the_same_as_at_once(how: Alignment, calibrated: bool)
 
 def test_a_still_sweep_is_not_resampled() -> None:
     slices = sweep(camera(0.0), calibrated=False)
-    result = run(slices, 'auto')
+    result = run(slices, 'similarity')
     assert result.stack.slices == tuple(slices)
     plain = run(slices, 'none')
     np.testing.assert_array_equal(result.estimate.position, plain.estimate.position)
@@ -128,15 +130,15 @@ def test_a_still_sweep_is_not_resampled() -> None:
 
 def test_a_refused_slice_leaves_no_trace() -> None:
     slices = sweep(camera(0.05), calibrated=False)
-    method = ShapeFromFocus(PeakBackend(), align='auto')
+    method, setup = ShapeFromFocus(PeakBackend()), SweepSetup(align='similarity')
     for slice_ in slices[:5]:
-        method.add(slice_)
+        method.add(slice_, setup)
     small = replace(slices[5], image=slices[5].image[:100, :100])
     for wrong in (slices[3], small):
         with pytest.raises(StackError):
-            method.add(wrong)
-    (result,) = [r for slice_ in slices[5:] if (r := method.add(slice_)) is not None]
-    expected = run(slices, 'auto')
+            method.add(wrong, setup)
+    (result,) = [r for slice_ in slices[5:] if (r := method.add(slice_, setup)) is not None]
+    expected = run(slices, 'similarity')
     np.testing.assert_array_equal(result.estimate.position, expected.estimate.position)
     assert result.camera_px == expected.camera_px
 
@@ -144,8 +146,8 @@ def test_a_refused_slice_leaves_no_trace() -> None:
 def test_a_lost_slice_is_stepped_over() -> None:
     breathes = camera(0.05)
     slices = [s for s in sweep(breathes, calibrated=False) if s.index not in (0, 6, 7)]
-    method = ShapeFromFocus(PeakBackend(), max_missing=3, align='auto')
-    (result,) = [r for slice_ in slices if (r := method.add(slice_)) is not None]
+    method, setup = ShapeFromFocus(PeakBackend()), SweepSetup(align='similarity', max_missing=3)
+    (result,) = [r for slice_ in slices if (r := method.add(slice_, setup)) is not None]
     assert len(result.stack.slices) == COUNT - 3
     # Half way between slices 1 and 14: at 7.5, where the scale is beyond the middle's.
     assert result.frame[0, 0] == pytest.approx(0.977, abs=3e-3)
@@ -154,13 +156,13 @@ def test_a_lost_slice_is_stepped_over() -> None:
 
 def test_a_change_of_align_waits_for_the_next_sweep() -> None:
     breathes = camera(0.05)
-    method = ShapeFromFocus(PeakBackend(), align='breathing')
+    method = ShapeFromFocus(PeakBackend())
     first, second = sweep(breathes, 0), sweep(breathes, 1)
     for slice_ in first[:5]:
-        method.add(slice_)
-    method.align = 'none'
-    results = [r for s in (*first[5:], *second) if (r := method.add(s)) is not None]
-    assert [result.align for result in results] == ['breathing', 'none']
+        method.add(slice_, SweepSetup(align='breathing'))
+    after = SweepSetup(align='none')
+    results = [r for s in (*first[5:], *second) if (r := method.add(s, after)) is not None]
+    assert [result.alignment.method for result in results] == ['breathing', 'none']
     assert results[0].camera_px < 0.5
     assert results[1].camera_px > 4
 
@@ -174,7 +176,7 @@ def test_what_moves_has_little_confidence_and_the_rest_keeps_its_own() -> None:
         replace(slice_, image=image)
         for slice_, image in zip(slices, with_mover(slices, 1.0, box), strict=True)
     ]
-    result, plain = run(moving, 'auto'), run(slices, 'auto')
+    result, plain = run(moving, 'similarity'), run(slices, 'similarity')
     inside = np.s_[top : top + high, left : left + wide]
     assert (result.estimate.confidence[inside] < 0.5).mean() >= 0.8
     outside = np.ones(result.estimate.confidence.shape, bool)

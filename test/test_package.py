@@ -20,6 +20,7 @@ import sff_ros
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = ('launch', 'config', 'models')
 
+
 # Import name -> rosdep key, where the two differ.
 ROSDEP_KEYS = {
     'cv2': 'python3-opencv',
@@ -32,7 +33,6 @@ ROSDEP_KEYS = {
 OPTIONAL = {
     *('onnx', 'onnxruntime', 'rviz2', 'safetensors', 'tensorrt', 'torch'),
     *('matplotlib', 'skimage', 'tqdm'),  # training
-    'linuxpy',
 }
 
 
@@ -43,9 +43,10 @@ def manifest() -> ET.Element:
 
 @pytest.fixture
 def setup_arguments(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Return what setup.py passes to setuptools."""
+    """Return what setup.py passes to setuptools where colcon runs it."""
     arguments: dict[str, Any] = {}
     monkeypatch.chdir(REPOSITORY)
+    monkeypatch.delitem(sys.modules, 'setuptools.build_meta', raising=False)
     monkeypatch.setattr(setuptools, 'setup', lambda **given: arguments.update(given))
     runpy.run_path('setup.py')
     return arguments
@@ -154,3 +155,29 @@ def test_executables_land_where_ros2_run_looks() -> None:
     settings.read(REPOSITORY / 'setup.cfg')
     assert settings['develop']['script_dir'] == '$base/lib/sff_ros'
     assert settings['install']['install_scripts'] == '$base/lib/sff_ros'
+
+
+def test_colcon_leaves_to_apt_what_has_no_metadata_there(setup_arguments: dict[str, Any]) -> None:
+    names = [re.split('[<>=]', line)[0] for line in setup_arguments['install_requires']]
+    assert names == ['numpy', 'pyyaml']
+
+
+def test_a_link_to_setup_finds_the_requirements(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What colcon build --symlink-install does: a build folder with links, requirements/ not there.
+    for name in ('sff_ros', 'setup.py', *SHARED):
+        (tmp_path / name).symlink_to(REPOSITORY / name)
+    given: dict[str, Any] = {}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(setuptools, 'setup', lambda **arguments: given.update(arguments))
+    runpy.run_path('setup.py')
+    assert 'numpy>=1.21.5,<3' in given['install_requires']
+
+
+def test_extras_are_the_files_of_requirements(setup_arguments: dict[str, Any]) -> None:
+    extras = setup_arguments['extras_require']
+    assert sorted(extras) == ['ros', 'tensorrt', 'test', 'train']
+    for name, expected in {'ros': 'ros-kilted-rclpy', 'test': 'pytest', 'train': 'torch'}.items():
+        assert any(re.match(f'{expected}[<>=]', line) for line in extras[name]), name
+    assert not [line for lines in extras.values() for line in lines if line[0] in '-#']

@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
+from bright_sweep import COUNT, FOCUS, H, W, assert_as_fresh, feed, sweep, without
 from brightest_backend import BrightestBackend
 
 from sff_ros.core.sweep.plan import SweepPlan
@@ -12,51 +12,7 @@ from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.errors import ModelError, StackError
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.peak import PeakBackend
-from sff_ros.pipeline import FocusMap, ShapeFromFocus
-
-H, W = 32, 48
-FOCUS = (0.5, 1.0, 2.0, 4.0, 7.0)
-COUNT = len(FOCUS)
-
-
-def scene(focus_dpt: float) -> npt.NDArray[np.uint8]:
-    """Return a slice that is brightest where it is sharp: 1, 4 and 0.5 dpt from left to right."""
-    truth = np.repeat([1.0, 4.0, 0.5], W // 3)
-    row = 250 - 20 * np.abs(truth - focus_dpt)
-    return np.tile(row.astype(np.uint8)[:, None], (H, 1, 3))
-
-
-def sweep(number: int, order: tuple[float, ...] = FOCUS, gain: float = 1.0) -> list[Slice]:
-    return [
-        Slice(
-            (scene(focus) * gain).astype(np.uint8),
-            focus,
-            1_000_000 * (number * COUNT + index + 1),
-            index,
-            len(order),
-            number,
-        )
-        for index, focus in enumerate(order)
-    ]
-
-
-def feed(pipeline: ShapeFromFocus, slices: list[Slice]) -> list[FocusMap]:
-    results = [pipeline.add(slice_) for slice_ in slices]
-    return [result for result in results if result is not None]
-
-
-def without(slices: list[Slice], *indices: int) -> list[Slice]:
-    return [s for s in slices if s.index not in indices]
-
-
-def assert_as_fresh(result: FocusMap, used: BrightestBackend, order: int = -1) -> None:
-    """Check that a sweep was judged by its own slices and nothing else."""
-    alone = BrightestBackend()
-    expected = ShapeFromFocus(alone).estimate(result.stack)
-    np.testing.assert_array_equal(result.estimate.position, expected.estimate.position)
-    np.testing.assert_array_equal(used.volumes[order].responses, alone.volumes[0].responses)
-    np.testing.assert_array_equal(used.volumes[order].axis, alone.volumes[0].axis)
-    np.testing.assert_array_equal(used.contexts[order], alone.contexts[0])
+from sff_ros.pipeline import ShapeFromFocus, SweepSetup
 
 
 @pytest.mark.parametrize('direction', ['up', 'down', 'triangle'])
@@ -96,14 +52,15 @@ def test_volume_holds_what_the_backend_measured() -> None:
 
 def test_lost_last_slice_costs_neither_sweep() -> None:
     backend = BrightestBackend()
-    pipeline = ShapeFromFocus(backend, max_missing=1)
-    assert feed(pipeline, without(sweep(0), COUNT - 1)) == []
+    pipeline = ShapeFromFocus(backend)
+    setup = SweepSetup(max_missing=1)
+    assert feed(pipeline, without(sweep(0), COUNT - 1), setup) == []
     second = sweep(1)
-    (first_map,) = feed(pipeline, second[:1])
+    (first_map,) = feed(pipeline, second[:1], setup)
     assert [s.index for s in first_map.stack.slices] == [0, 1, 2, 3]
     assert first_map.stack.slices[0].sweep == 0
     assert_as_fresh(first_map, backend)
-    (second_map,) = feed(pipeline, second[1:])
+    (second_map,) = feed(pipeline, second[1:], setup)
     assert second_map.stack.slices == tuple(second)
     assert_as_fresh(second_map, backend)
 
@@ -115,10 +72,11 @@ def test_a_dropped_sweep_does_not_leak_into_the_next(
 ) -> None:
     """What is dropped is brighter, so any of it would win."""
     backend = BrightestBackend()
-    pipeline = ShapeFromFocus(backend, max_missing)
-    assert feed(pipeline, without(sweep(0), *lost)) == []
+    pipeline = ShapeFromFocus(backend)
+    setup = SweepSetup(max_missing=max_missing)
+    assert feed(pipeline, without(sweep(0), *lost), setup) == []
     dim = without(sweep(1, gain=0.3), *((2,) if max_missing else ()))
-    (result,) = feed(pipeline, dim)
+    (result,) = feed(pipeline, dim, setup)
     assert result.stack.slices == tuple(dim)
     assert_as_fresh(result, backend)
     assert backend.contexts[-1].max() < 0.3 * 255
@@ -127,12 +85,13 @@ def test_a_dropped_sweep_does_not_leak_into_the_next(
 def test_a_lone_last_slice_does_not_leak() -> None:
     """Sweep 1 shrinks to its last slice, which closes sweep 0 and is dropped at once."""
     backend = BrightestBackend()
-    pipeline = ShapeFromFocus(backend, max_missing=1)
+    pipeline = ShapeFromFocus(backend)
+    setup = SweepSetup(max_missing=1)
     dim = without(sweep(0, gain=0.3), COUNT - 1)
-    (first,) = feed(pipeline, [*dim, sweep(1)[-1]])
+    (first,) = feed(pipeline, [*dim, sweep(1)[-1]], setup)
     assert first.stack.slices == tuple(dim)
     assert_as_fresh(first, backend)
-    (third,) = feed(pipeline, sweep(2, gain=0.3))
+    (third,) = feed(pipeline, sweep(2, gain=0.3), setup)
     assert_as_fresh(third, backend)
 
 
@@ -170,8 +129,9 @@ def textured(number: int, seed: int) -> list[Slice]:
 
 @pytest.mark.parametrize('lost', [(), (2,), (0,)])
 def test_a_whole_stack_at_once_gives_the_same(lost: tuple[int, ...]) -> None:
-    pipeline = ShapeFromFocus(PeakBackend(), max_missing=1)
-    (one_by_one,) = feed(pipeline, without(textured(0, seed=3), *lost))
+    pipeline = ShapeFromFocus(PeakBackend())
+    setup = SweepSetup(max_missing=1)
+    (one_by_one,) = feed(pipeline, without(textured(0, seed=3), *lost), setup)
     at_once = ShapeFromFocus(PeakBackend()).estimate(one_by_one.stack)
     for name in ('position', 'confidence'):
         np.testing.assert_array_equal(
@@ -202,14 +162,15 @@ def test_a_stack_at_once_leaves_the_sweep_under_way_alone() -> None:
 @pytest.mark.parametrize('at', range(COUNT))
 def test_a_slice_that_cannot_be_measured_counts_as_missing(at: int) -> None:
     backend = BrightestBackend()
-    pipeline = ShapeFromFocus(backend, max_missing=1)
+    pipeline = ShapeFromFocus(backend)
+    setup = SweepSetup(max_missing=1)
     first = sweep(0)
-    results = feed(pipeline, first[:at])
+    results = feed(pipeline, first[:at], setup)
     backend.failing = 'measure'
     with pytest.raises(ModelError, match='cannot measure'):
-        pipeline.add(first[at])
+        pipeline.add(first[at], setup)
     backend.failing = ''
-    results += feed(pipeline, [*first[at + 1 :], *sweep(1)])
+    results += feed(pipeline, [*first[at + 1 :], *sweep(1)], setup)
     assert [r.stack.missing for r in results] == [1, 0]
     assert_as_fresh(results[0], backend, 0)
     assert_as_fresh(results[1], backend, 1)
@@ -219,24 +180,26 @@ def test_a_slice_that_cannot_be_measured_counts_as_missing(at: int) -> None:
 def test_a_backend_that_fails_on_a_sweep_costs_that_sweep_only(lost: tuple[int, ...]) -> None:
     """Where the last slice was lost, it fails while the next sweep's first slice is taken."""
     backend = BrightestBackend()
-    pipeline = ShapeFromFocus(backend, max_missing=1)
+    pipeline = ShapeFromFocus(backend)
+    setup = SweepSetup(max_missing=1)
     *early, last = [*without(sweep(0), *lost), *sweep(1)][:COUNT]
-    assert feed(pipeline, early) == []
+    assert feed(pipeline, early, setup) == []
     backend.failing = 'infer'
     with pytest.raises(ModelError, match='cannot infer'):
-        pipeline.add(last)
+        pipeline.add(last, setup)
     backend.failing = ''
     dim = sweep(1) if not lost else sweep(1)[1:]
-    (result,) = feed(pipeline, dim)
+    (result,) = feed(pipeline, dim, setup)
     assert [s.sweep for s in result.stack.slices] == [1] * COUNT
     assert_as_fresh(result, backend)
 
 
 def test_unknown_focus_gives_positions_only() -> None:
     backend = BrightestBackend()
-    pipeline = ShapeFromFocus(backend, max_missing=1)
+    pipeline = ShapeFromFocus(backend)
+    setup = SweepSetup(max_missing=1)
     blind = [Slice(s.image, float('nan'), s.stamp_ns, s.index, s.count, s.sweep) for s in sweep(0)]
-    (result,) = feed(pipeline, without(blind, 2))
+    (result,) = feed(pipeline, without(blind, 2), setup)
     assert result.dioptres is None
     # Even steps of the lens are all one may take for granted, and one of them is missing.
     assert backend.volumes[0].axis.tolist() == [0.0, 1.0, 3.0, 4.0]
@@ -262,8 +225,9 @@ def test_all_in_focus_takes_each_pixel_from_its_slice(
 
 def test_reset_forgets_the_sweep_under_way() -> None:
     backend = BrightestBackend()
-    pipeline = ShapeFromFocus(backend, max_missing=4)
-    feed(pipeline, sweep(5)[:4])
+    pipeline = ShapeFromFocus(backend)
+    setup = SweepSetup(max_missing=4)
+    feed(pipeline, sweep(5)[:4], setup)
     pipeline.reset()
     (result,) = feed(pipeline, sweep(0, gain=0.3))  # older stamps and all
     assert result.stack.missing == 0
@@ -274,7 +238,8 @@ def test_reset_forgets_the_sweep_under_way() -> None:
 def test_whatever_is_lost_each_map_is_of_its_own_slices(seed: int) -> None:
     rng = np.random.default_rng(seed)
     backend = BrightestBackend()
-    pipeline = ShapeFromFocus(backend, max_missing=2)
+    pipeline = ShapeFromFocus(backend)
+    setup = SweepSetup(max_missing=2)
     results = []
     for number in range(20):
         order = FOCUS[::-1] if number % 2 else FOCUS
@@ -283,7 +248,7 @@ def test_whatever_is_lost_each_map_is_of_its_own_slices(seed: int) -> None:
             if rng.random() < 0.15:
                 continue
             try:
-                result = pipeline.add(slice_)
+                result = pipeline.add(slice_, setup)
             except ModelError:
                 continue
             results += [] if result is None else [result]

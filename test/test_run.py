@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -30,8 +30,7 @@ esac
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(NamedTuple):
     """A copy of the repository's shell, and the programs that its PATH offers."""
 
     repository: Path
@@ -147,7 +146,7 @@ def test_tests_extend_the_environment_of_the_demo(machine: Machine) -> None:
     # PyTorch is an install of its own.
     for verbs, venvs, installs in [
         ('demo', 1, 1), ('sff depth x', 1, 1), ('sff train', 1, 3), ('test', 1, 5),
-        ('sff depth x --model y', 1, 5), ('demo', 1, 5),
+        ('sff predict x y', 1, 5), ('sff depth x --model y.safetensors', 1, 5), ('demo', 1, 5),
     ]:  # fmt: skip
         assert machine.run(*verbs.split()).returncode == 0
         assert machine.calls('-m venv --clear') == venvs

@@ -1,7 +1,7 @@
-"""A machine for drivers to be tried on: Debian's kernel in QEMU, with this machine's files.
+"""A virtual machine to test drivers in: Debian's kernel in QEMU, with the files of the host.
 
-No root rights are needed but for installing QEMU: the kernel is unpacked into the user's cache.
-The guest sees the host's root read-only, and a folder of the host's to write to.
+Only installing QEMU needs root rights: the kernel is unpacked into the user's cache. The guest
+mounts the root of the host read-only, and one folder of the host to write to.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-PACKAGE = 'linux-image-amd64'  # names the kernel that is current
+PACKAGE = 'linux-image-amd64'  # depends on the current kernel
 MODULES = ('virtio_pci', '9pnet_virtio', '9p', 'vivid')
 KERNEL_OPTIONS = (
     *('console=ttyS0', 'panic=-1', 'quiet', 'loglevel=4', 'mitigations=off'),
     'random.trust_cpu=1',
-    # On a busy host the emulated timer ticks too late for the kernel's check, which panics.
+    # On a busy host the emulated timer fails the kernel's check, which panics.
     'no_timer_check',
 )
 MEMORY_MB = 1536
-# The first program of the guest. One virtual camera with every error that it can inject.
+# First program of the guest. It loads one virtual camera, which can inject errors.
 INIT = """#!/bin/busybox sh
 export PATH=/bin
 mount -t devtmpfs none /dev
@@ -55,7 +55,7 @@ poweroff -f
 
 
 class CannotRunError(Exception):
-    """Why there is no machine here."""
+    """Why no virtual machine can be run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,8 @@ class Outcome:
     """How a job in the machine ended.
 
     Attributes:
-        problem: empty where the job came to its end.
-        console: what the kernel and the job printed.
+        problem: empty if the job ended by itself.
+        console: output of the kernel and the job.
         seconds: from power on to power off.
     """
 
@@ -82,28 +82,28 @@ class Outcome:
 
 
 def find_qemu() -> str:
-    """Return QEMU's program; install it where that is allowed.
+    """Return the program of QEMU; install it if that is allowed.
 
     Raises:
-        CannotRunError: it is not here and cannot be had.
+        CannotRunError: it is not installed and cannot be.
     """
     if platform.machine() != 'x86_64':
-        raise CannotRunError(f'the machine is for x86_64, not {platform.machine()}')
+        raise CannotRunError(f'the virtual machine is for x86_64, not {platform.machine()}')
     program = 'qemu-system-x86_64'
     if shutil.which(program) is None:
         if os.geteuid() != 0 or shutil.which('apt-get') is None:
             raise CannotRunError(f'no {program}: sudo apt install qemu-system-x86')
-        current_kernel()  # knows what apt needs to be told first
+        current_kernel()  # updates the package lists if they are empty
         install = ('apt-get', 'install', '-y', '--no-install-recommends', 'qemu-system-x86')
         _call(*install, seconds=300)
     return program
 
 
 def find_kernel() -> Kernel:
-    """Return the kernel of the cache; fill the cache where it is empty.
+    """Return the kernel of the cache; fill the cache if it is empty.
 
     Raises:
-        CannotRunError: there is no Debian to have it from.
+        CannotRunError: this is not Debian, or the download failed.
     """
     home = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
     key = hashlib.sha256((INIT + ' '.join(MODULES)).encode()).hexdigest()[:12]
@@ -113,7 +113,7 @@ def find_kernel() -> Kernel:
         with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
             _fill(Path(scratch))
             ready = Path(scratch) / 'ready'
-            if not folder.is_dir():  # nobody else was faster
+            if not folder.is_dir():  # no other process was faster
                 ready.rename(folder)
     return Kernel(folder / 'vmlinuz', folder / 'initramfs')
 
@@ -121,7 +121,7 @@ def find_kernel() -> Kernel:
 def _fill(scratch: Path) -> None:
     """Make kernel and initramfs in a folder `ready`."""
     if shutil.which('apt-get') is None or shutil.which('dpkg') is None:
-        raise CannotRunError('no apt-get to have a kernel from')
+        raise CannotRunError('no apt-get to download a kernel with')
     packages = (current_kernel(), 'busybox-static')
     _call('apt-get', 'download', *packages, seconds=300, folder=scratch)
     for package in scratch.glob('*.deb'):
@@ -134,14 +134,14 @@ def _fill(scratch: Path) -> None:
 
 
 def current_kernel() -> str:
-    """Return the package that has the current kernel.
+    """Return the package of the current kernel.
 
     Raises:
         CannotRunError: apt knows none.
     """
     name = _named_kernel()
     if name is None and os.geteuid() == 0:
-        _call('apt-get', 'update', seconds=120)  # a fresh container's apt knows nothing
+        _call('apt-get', 'update', seconds=120)  # a new container has no package lists
         name = _named_kernel()
     if name is None:
         raise CannotRunError(f'apt knows no {PACKAGE}: not Debian, or `apt-get update` is due')
@@ -149,7 +149,7 @@ def current_kernel() -> str:
 
 
 def _named_kernel() -> str | None:
-    """Return the package that PACKAGE stands for; None: apt does not know."""
+    """Return the package that PACKAGE depends on; None if apt does not know it."""
     try:
         found = re.search(r'Depends: (linux-image-\S+)', _call('apt-cache', 'depends', PACKAGE))
     except CannotRunError:
@@ -158,7 +158,7 @@ def _named_kernel() -> str | None:
 
 
 def _initramfs(files: Path) -> bytes:
-    """Return the guest's first file system: busybox, modules, and who loads them."""
+    """Return the initial file system of the guest: busybox, modules and INIT."""
     known = {path.name.split('.')[0].replace('-', '_'): path for path in files.rglob('*.ko*')}
     content = {'init': INIT.encode()}
     order: list[str] = []
@@ -181,7 +181,7 @@ def _initramfs(files: Path) -> bytes:
 def _add_module(
     name: str, known: dict[str, Path], content: dict[str, bytes], order: list[str]
 ) -> None:
-    """Add a module behind those that it needs; one that is not there is built in."""
+    """Add a module after those that it needs; a missing one is built in."""
     if name in order or name not in known:
         return
     data = known[name].read_bytes()
@@ -213,7 +213,7 @@ def _call(*command: str, seconds: float = 30, folder: Path | None = None) -> str
             capture_output=True, text=True, timeout=seconds, check=True,
         )  # fmt: skip
     except subprocess.CalledProcessError as err:
-        last = (err.stderr or err.stdout or '').strip().splitlines()[-1:] or ['no word']
+        last = (err.stderr or err.stdout or '').strip().splitlines()[-1:] or ['no output']
         raise CannotRunError(f'{shlex.join(command)}: {last[0]}') from err
     except (OSError, subprocess.TimeoutExpired) as err:
         raise CannotRunError(f'{shlex.join(command)}: {err}') from err
@@ -221,13 +221,13 @@ def _call(*command: str, seconds: float = 30, folder: Path | None = None) -> str
 
 
 def run_job(qemu: str, kernel: Kernel, script: str, folder: Path, timeout_s: float) -> Outcome:
-    """Run a shell script in the machine, emulated.
+    """Run a shell script in the virtual machine, emulated.
 
     Args:
-        qemu, kernel: of find_qemu and find_kernel.
-        script: runs as root with the host's root as its own, read-only; may write to /dev/shm,
-            and to `folder` by the name of /dev/shm/job.
-        folder: empty, for what the script leaves.
+        qemu, kernel: from find_qemu and find_kernel.
+        script: runs as root; the root of the host is its own, read-only; it may write to
+            /dev/shm, and to `folder` as /dev/shm/job.
+        folder: empty; for results of the script.
         timeout_s: the machine is switched off after that.
     """
     (folder / 'job.sh').write_text(f'{script}\necho done >/dev/shm/job/end\n')

@@ -1,7 +1,7 @@
-"""A virtual camera of the kernel for tests of the V4L2 driver; it lives in virtual_machine.py.
+"""The kernel's virtual camera, for tests of the V4L2 driver in virtual_machine.py.
 
-It has no lens. Its brightness plays one: the picture is made even, and its level says under which
-setting it was taken.
+It has no lens; brightness stands in for one. The image is uniform, and its level shows at which
+setting it was exposed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ BARS, BLACK, WHITE, RED, GREEN, BLUE = 0, 5, 6, 7, 8, 9  # of the menu test_patt
 
 
 class Vivid:
-    """The camera's other side: its settings, by name; as after its start."""
+    """The settings of the camera by name, initially its defaults."""
 
     def __init__(self) -> None:
         self._node = VideoNode('/dev/video0')
@@ -49,9 +49,9 @@ class Vivid:
 
 
 def level_of(slice_: Slice) -> int:
-    """Return the level of an even picture (contrast 0)."""
+    """Return the level of a uniform image (contrast 0)."""
     low, high = int(slice_.image.min()), int(slice_.image.max())
-    assert low == high, 'half of a picture is of another setting'
+    assert low == high, 'a part of the image is of another setting'
     return low
 
 

@@ -7,17 +7,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from sff_ros.cli.predict import predict_folder
+from sff_ros.cli.evaluation.alignment_check import checked_alignment
 from sff_ros.cli.report.images import confidence_image, depth_image, position_image
 from sff_ros.config.nodes import DepthConfig
-from sff_ros.core.alignment.aligner import MODELS, Alignment, align, as_alignment
+from sff_ros.core.alignment.aligner import ALIGNMENTS, MODELS, Alignment
 from sff_ros.core.alignment.motion import MUCH_MOVING
-from sff_ros.core.depth.cloud import unproject
-from sff_ros.core.depth.metric import metric_depth
-from sff_ros.core.depth.rectify import Rectifier
-from sff_ros.core.sweep.stack import FocalStack
+from sff_ros.depth_pipeline import DepthPipeline, is_sure
 from sff_ros.errors import CalibrationError, ConfigError
 from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.camera_info import read_camera_info
@@ -26,7 +21,7 @@ from sff_ros.files.image import write_png
 from sff_ros.files.stack import RecordedStack, read_stack
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.choice import AUTO, choose_backend
-from sff_ros.pipeline import FocusMap, ShapeFromFocus
+from sff_ros.pipeline import FocusMap, ShapeFromFocus, SweepSetup
 
 HELP = 'Compute depth from a folder of pictures of one sweep of the lens.'
 EPILOG = """\
@@ -49,15 +44,6 @@ DIR receives
                      pale where it is not sure
   cloud.ply          coloured points in metres; only where focus and camera_matrix are known
 Everything is written, or nothing. Files of these names from an earlier run are replaced.
-
-With --model the paper's network predicts instead, in PyTorch (pip install torch), and DIR
-receives only
-  prediction.tiff    float32 in the units of the data set that the checkpoint was trained on
-                     (ckpt_FT.pth: disparity, px; ckpt_FoD.pth: metres of its scenes); geometry
-                     of the pictures
-  prediction.png     prediction.tiff in colour
-These units are no metres of your lens: so there is no depth.tiff, cloud.ply or all_in_focus.png,
-and stack.yaml is not looked at for more than its errors.
 """
 
 OUTPUTS = (
@@ -97,24 +83,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--align',
-        choices=tuple(MODELS),
+        choices=ALIGNMENTS,
         default='auto',
         help='how slices are brought into one frame; breathing: by the scales of stack.yaml; '
-        'similarity, homography: these, and what the pictures show beside; auto: these, and a '
-        'similarity where the pictures show one (default: %(default)s)',
+        'similarity, homography: these, and what the pictures show beside; auto: breathing where '
+        'stack.yaml gives focus distances or scales, else similarity (default: %(default)s)',
     )
     parser.add_argument(
         '--model',
-        metavar='CHECKPOINT',
-        type=Path,
-        help="predict by the paper's network with its authors' weights, e.g. ckpt_FT.pth",
+        metavar='FILE',
+        default='',
+        help='a network of `sff export`, .onnx or .safetensors (default: the one that comes with '
+        'the package)',
     )
-    parser.add_argument(
-        '--iterations',
-        metavar='N',
-        type=int,
-        help='refinements of --model, 1 or more (default: 32, as it was trained)',
-    )
+    # Not an option any more, but named in the error.
+    parser.add_argument('--iterations', help=argparse.SUPPRESS)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -125,17 +108,17 @@ def run(args: argparse.Namespace) -> int:
         OSError: DIR cannot be written.
     """
     out = checked_out(args.out, args.folder)
-    _check_model(args)
-    if args.model is not None:
-        return predict_folder(args.folder, out, args.model, args.iterations)
-    limit = DepthConfig(min_confidence=args.min_confidence).min_confidence
+    if args.iterations is not None:
+        raise ConfigError("--iterations is of the paper's network, which `sff predict` runs")
+    config = DepthConfig(min_confidence=args.min_confidence)
     stack = _open(args.folder, args.camera_info)
-    choice = choose_backend(args.backend)
+    align = checked_alignment(args.align, stack)
+    choice = choose_backend(args.backend, args.model)
     if args.backend == AUTO:
         print(f'backend: {choice}', file=sys.stderr)
-    focus_map = _estimate(choice.backend, stack.focal_stack(), as_alignment(args.align))
+    focus_map = _estimate(choice.backend, stack, align)
     with staged_folder(out) as stage:
-        absent = _write(stage, stack, focus_map, limit)
+        absent = _write(stage, stack, focus_map, config)
         written = [name for name in OUTPUTS if (stage / name).exists()]
     for name in set(OUTPUTS) - set(written):
         (out / name).unlink(missing_ok=True)
@@ -145,51 +128,22 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _estimate(backend: DepthBackend, stack: FocalStack, how: Alignment) -> FocusMap:
-    """Align the slices if asked to, say what came of it, and estimate.
-
-    Raises:
-        ConfigError: the stack does not know what it is asked for.
-    """
-    if how == 'breathing' and all(slice_.warp is None for slice_ in stack.slices):
-        raise ConfigError(
-            '--align breathing: nothing says how the pictures breathe; give scales in stack.yaml, '
-            'or take auto'
-        )
-    aligned = align(stack, how)
-    if aligned.is_moved or how not in ('auto', 'none'):
-        print(f'alignment: {aligned}', file=sys.stderr)
-    focus_map = ShapeFromFocus(backend).estimate(aligned.stack)
+def _estimate(backend: DepthBackend, stack: RecordedStack, how: Alignment) -> FocusMap:
+    """Estimate, and say what came of the alignment."""
+    setup = SweepSetup(stack.intrinsics, align=how)
+    focus_map = ShapeFromFocus(backend).estimate(stack.focal_stack(), setup)
+    alignment = focus_map.alignment
+    if alignment.is_moved or how not in ('auto', 'none'):
+        print(f'alignment: {alignment}', file=sys.stderr)
     if focus_map.moving > MUCH_MOVING:
+        searched = MODELS[alignment.method] is not None
+        hint = '' if searched else '; --align similarity follows an unsteady camera'
         print(
-            f'motion: {focus_map.moving:.0%} of the pixels moved; they have little confidence',
+            f'motion: {focus_map.moving:.0%} of the pixels moved; they have little confidence'
+            f'{hint}',
             file=sys.stderr,
         )
-    estimate = focus_map.estimate
-    confidence = estimate.confidence * aligned.covered
-    return replace(focus_map, estimate=replace(estimate, confidence=confidence))
-
-
-def _check_model(args: argparse.Namespace) -> None:
-    """Refuse options that would be ignored with --model, or without it.
-
-    Raises:
-        ConfigError: there is one, or --iterations is less than 1.
-    """
-    if args.model is None:
-        if args.iterations is not None:
-            raise ConfigError('--iterations means nothing without --model')
-        return
-    if args.iterations is not None and args.iterations < 1:
-        raise ConfigError(f'--iterations is {args.iterations}; allowed: 1 or more')
-    given = {
-        '--backend': args.backend != AUTO,
-        '--align': args.align != 'auto',
-        '--camera-info': args.camera_info is not None,
-        '--min-confidence': args.min_confidence != DepthConfig().min_confidence,
-    }
-    for option in (name for name, is_given in given.items() if is_given):
-        raise ConfigError(f'{option} means nothing with --model, which writes no depth in metres')
+    return focus_map
 
 
 def _open(folder: Path, camera_info: Path | None) -> RecordedStack:
@@ -206,28 +160,26 @@ def _open(folder: Path, camera_info: Path | None) -> RecordedStack:
     return replace(stack, intrinsics=intrinsics)
 
 
-def _write(stage: Path, stack: RecordedStack, focus_map: FocusMap, min_confidence: float) -> str:
+def _write(stage: Path, stack: RecordedStack, focus_map: FocusMap, config: DepthConfig) -> str:
     """Write every output that can be; say which cannot, and why."""
-    rectifier = Rectifier(stack.intrinsics)
-    estimate = focus_map.estimate
-    sharp = rectifier.picture(focus_map.all_in_focus())
+    pipeline, estimate = DepthPipeline(), focus_map.estimate
+    rectified = pipeline.rectify(focus_map)
+    sharp = rectified.all_in_focus()
     write_tiff(stage / 'index.tiff', estimate.position)
     write_tiff(stage / 'confidence.tiff', estimate.confidence)
     write_png(stage / 'confidence.png', confidence_image(estimate.confidence))
     write_png(stage / 'all_in_focus.png', sharp)
-    dioptres = focus_map.dioptres_for(stack.intrinsics)
-    if dioptres is None:
-        sure = estimate.confidence >= min_confidence
+    focus = rectified.focus()
+    if focus is None:
+        sure = is_sure(estimate.confidence, config)
         write_png(stage / 'depth.png', position_image(estimate.position, sure))
         return 'no depth.tiff, no cloud.ply: focus distances are unknown'
-    depth_m = metric_depth(dioptres, estimate.confidence, min_confidence=min_confidence)
-    depth_m = rectifier.map(depth_m, np.nan)
-    write_tiff(stage / 'depth.tiff', depth_m)
-    write_png(stage / 'depth.png', depth_image(depth_m))
-    if not stack.intrinsics.is_calibrated:
+    depth = pipeline.depth(focus, config)
+    write_tiff(stage / 'depth.tiff', depth.depth_m)
+    write_png(stage / 'depth.png', depth_image(depth.depth_m))
+    if not depth.camera.is_calibrated:
         return 'no cloud.ply: camera_matrix is zero or not given'
-    if not np.isfinite(depth_m).any():
+    if not depth.valid.any():
         return 'no cloud.ply: no pixel has a depth'
-    points_m = unproject(depth_m, stack.intrinsics.rectified())
-    write_ply(stage / 'cloud.ply', points_m, stack.as_8_bit(sharp))
+    write_ply(stage / 'cloud.ply', depth.points(), stack.as_8_bit(sharp))
     return ''

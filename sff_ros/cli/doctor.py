@@ -1,4 +1,4 @@
-"""`sff doctor`: check the installation, accuracy and speed."""
+"""`sff doctor`: what is installed, what works, how accurate and how fast it is."""
 
 from __future__ import annotations
 
@@ -17,25 +17,33 @@ from sff_ros import __version__
 from sff_ros.cli.engine import show_progress
 from sff_ros.cli.evaluation.backend_check import RUNS, Trial, try_backend
 from sff_ros.cli.evaluation.reference_stack import HEIGHT, SLICES, WIDTH, KnownStack, known_stack
+from sff_ros.core.model_card import MEASURE, NETWORK
 from sff_ros.errors import ModelError
 from sff_ros.inference.choice import BACKENDS
+from sff_ros.inference.onnx_file import read_graph
 from sff_ros.inference.shipped import shipped_model
 from sff_ros.inference.tensorrt.build import load_library
 from sff_ros.inference.tensorrt.engine_cache import EngineCache
 from sff_ros.inference.tensorrt.program import find_gpu, load_cudart
 
-HELP = 'Check this installation: components, accuracy and speed.'
+HELP = 'Check this installation: what is there, what works, how accurate and how fast it is.'
 EPILOG = """\
-Every available backend runs on a built-in stack of known depth and is compared with the network
-in ONNX Runtime. Exit code 1: an installed component does not work. Components that are not
-installed, or need a missing GPU, are only listed.
+Every backend that loads runs on a built-in stack of known depth and is compared with the network
+in ONNX Runtime. Exit code 1: something that is installed does not work. What is not installed,
+or needs a missing GPU, is listed and no fault.
 """
-SHIPPED = ('fast_gru.onnx', 'fast_gru_fp16.onnx', 'ddl.onnx', 'fast_gru.safetensors')
+# File -> the graph that it holds; empty: weights alone.
+SHIPPED = {
+    'fast_gru.onnx': NETWORK,
+    'fast_gru_fp16.onnx': NETWORK,
+    'ddl.onnx': MEASURE,
+    'fast_gru.safetensors': '',
+}
 REFERENCE = 'onnx'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare that `sff doctor` has no arguments."""
+    """Declare no arguments: `sff doctor` has none."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -59,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def facts() -> Iterable[tuple[str, str]]:
-    """Yield name and state of each dependency."""
+    """Yield name and state of everything that the package depends on."""
     yield 'python', f'{platform.python_version()}, {platform.system()} {platform.machine()}'
     yield 'numpy', np.__version__
     yield 'opencv', cv2.__version__
@@ -73,7 +81,7 @@ def facts() -> Iterable[tuple[str, str]]:
 
 
 def try_all(known: KnownStack) -> list[Trial]:
-    """Try every backend, the reference first."""
+    """Try every backend, first the one that the others are compared with."""
     first = try_backend(REFERENCE, known, None, show_progress())
     others = [
         try_backend(name, known, None if name == 'peak' else first.position, show_progress())
@@ -102,14 +110,15 @@ def _or_reason(describe: Callable[[], str]) -> str:
 
 
 def _check_models() -> list[str]:
-    """Print the models shipped with the package; return their faults."""
+    """Print the models that come with the package; return what is wrong with them."""
     faults = []
     print('models')
-    for name in SHIPPED:
+    for name, graph in SHIPPED.items():
         try:
-            content = shipped_model(name).read_bytes()
+            path = shipped_model(name)
+            content = read_graph(path, graph).content if graph else path.read_bytes()
         except (ModelError, OSError) as err:
-            print(f'  {name:<22} missing')
+            print(f'  {name:<22} missing or damaged')
             faults.append(str(err))
             continue
         digest = hashlib.sha256(content).hexdigest()
@@ -120,7 +129,7 @@ def _check_models() -> list[str]:
 
 
 def _folder() -> Path:
-    return shipped_model(SHIPPED[0]).parent
+    return shipped_model('fast_gru.onnx').parent
 
 
 def _line(trial: Trial) -> str:

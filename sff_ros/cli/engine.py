@@ -15,24 +15,27 @@ from sff_ros.inference.warm_up import Size
 
 HELP = 'Build, list or clear the TensorRT engines in ~/.cache/sff_ros.'
 EPILOG = """\
-An engine is specific to image size, GPU, TensorRT version, driver and model; if any of these
-changes, a new one is built automatically on first use. `sff engine build` builds it in advance,
-on the machine that it will run on.
+An engine is specific to an image size, GPU, TensorRT, driver and model. If any of these changes,
+another engine is built automatically when it is first needed. `sff engine build` does so
+beforehand, on the machine that will run it.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `sff engine`."""
     verbs = parser.add_subparsers(dest='action', metavar='ACTION', required=True)
-    build = verbs.add_parser('build', help='Build the engines for an image size.')
+    build = verbs.add_parser('build', help='Build the engines of an image size.')
     build.add_argument(
         '--size', metavar='WxH', default='640x480', help='of the images (default: %(default)s)'
     )
     build.add_argument(
-        '--model', metavar='FILE', type=Path, help='.onnx file (default: the one shipped)'
+        '--model',
+        metavar='FILE',
+        type=Path,
+        help='an .onnx file of `sff export` (default: the one that comes with the package)',
     )
-    verbs.add_parser('list', help='List the cached engines.')
-    verbs.add_parser('clear', help='Delete the cached engines.')
+    verbs.add_parser('list', help='List the engines in the cache.')
+    verbs.add_parser('clear', help='Delete the engines in the cache.')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -59,7 +62,7 @@ def parse_size(text: str) -> Size:
     """Return height and width for 'WxH'.
 
     Raises:
-        ConfigError: any other format.
+        ConfigError: it is malformed.
     """
     width, _, height = text.partition('x')
     if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
@@ -68,7 +71,7 @@ def parse_size(text: str) -> Size:
 
 
 def describe(entry: CacheEntry) -> str:
-    """Describe in one line what an engine is for, or the fault of its file."""
+    """Describe in one line what an engine is for, or what is wrong with its file."""
     name = entry.path.name[:12]
     if entry.fault:
         return f'  {name}  unusable: the file {entry.fault}'
@@ -83,7 +86,7 @@ def describe(entry: CacheEntry) -> str:
 
 
 def show_progress() -> Callable[[str, float], None]:
-    """Return a callback that updates one line on a terminal; silent otherwise."""
+    """Return a callback that rewrites one line of a terminal, and prints nothing elsewhere."""
     shown = [-1]
 
     def progress(what: str, share: float) -> None:
@@ -97,8 +100,8 @@ def show_progress() -> Callable[[str, float], None]:
 
 
 def _build(size: Size, model: Path) -> None:
-    """Build the engines for a size, unless cached, and try them."""
-    # Imported here: list and clear must work where the rest of the backend does not.
+    """Load or build the engines of a size, and try them."""
+    # Imported late: list and clear must work where the backend cannot be loaded.
     from sff_ros.inference.tensorrt.backend import open_tensorrt
 
     backend = open_tensorrt(model)

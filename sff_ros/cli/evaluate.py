@@ -9,10 +9,14 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from sff_ros.cli.evaluation.alignment_check import checked_alignment
 from sff_ros.cli.evaluation.ground_truth import GroundTruth, ground_truth_path, read_ground_truth
 from sff_ros.cli.evaluation.scoring import Row, judge, mean_row, measure, to_numbers
 from sff_ros.cli.report.evaluation_plot import evaluation_plot
 from sff_ros.cli.report.evaluation_table import markdown
+from sff_ros.core.alignment.aligner import ALIGNMENTS
+from sff_ros.core.image import FloatMap
+from sff_ros.core.optics.field_curvature import field_map
 from sff_ros.errors import ConfigError, SffError
 from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.export import checked_out
@@ -26,7 +30,9 @@ HELP = 'Measure how wrong backends are on stacks whose truth is known.'
 EPILOG = """\
 FOLDER is a stack as for `sff depth`, with its truth: one of truth/index.npy (0-based slice
 position), truth/dioptres.npy and truth/depth.npy (metres), or as .tiff, of the size of the
-pictures; NaN is unknown. The last two need focus distances in stack.yaml.
+pictures; NaN is unknown. The last two need focus distances in stack.yaml. Slices are aligned as by
+`sff depth`; the truth is in the same frame: that of the reference focus, or of the slice half way
+through the sweep where nothing says how the lens breathes.
 
 Columns: MAE, RMSE in slices; bad-1: pixels that are wrong by more than a slice; AbsRel: of the
 depth in metres, where focus distances are known; bumpiness: 100 x curvature of the error; MAE
@@ -54,6 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='a network of `sff export` for the backends that run one (default: the one that '
         'comes with the package)',
     )
+    parser.add_argument(
+        '--align',
+        choices=ALIGNMENTS,
+        default='auto',
+        help='how slices are brought into one frame, as in `sff depth` (default: %(default)s)',
+    )
     parser.add_argument('--out', metavar='DIR', type=Path, help='folder for tables and pictures')
     parser.add_argument('--json', action='store_true', help='print JSON instead of Markdown')
 
@@ -69,14 +81,14 @@ def run(args: argparse.Namespace) -> int:
     truths = [ground_truth_path(folder) for folder in args.folders]
     backends = _open(args.backends, args.model)
     if args.out is None:
-        rows = list(evaluate(dict(zip(names, truths, strict=True)), backends, None))
+        rows = list(evaluate(dict(zip(names, truths, strict=True)), backends, None, args.align))
         print(_json(rows) if args.json else markdown(with_means(rows)))
         return 0
     out = checked_out(args.out, None)
     if any(out.resolve() == folder.resolve() for folder in args.folders):
         raise ConfigError(f'--out {out} holds a stack: pictures would count as its slices')
     with staged_folder(out) as stage:
-        rows = list(evaluate(dict(zip(names, truths, strict=True)), backends, stage))
+        rows = list(evaluate(dict(zip(names, truths, strict=True)), backends, stage, args.align))
         table = markdown(with_means(rows))
         (stage / 'evaluation.md').write_text(table + '\n', encoding='utf-8')
         (stage / 'evaluation.json').write_text(_json(rows) + '\n', encoding='utf-8')
@@ -85,24 +97,29 @@ def run(args: argparse.Namespace) -> int:
 
 
 def evaluate(
-    truths: Mapping[str, Path], backends: Mapping[str, DepthBackend], pictures: Path | None
+    truths: Mapping[str, Path],
+    backends: Mapping[str, DepthBackend],
+    pictures: Path | None,
+    align: str = 'auto',
 ) -> Iterator[tuple[str, str, Row]]:
-    """Yield (stack, backend, row) for every stack and backend; tell progress on stderr.
+    """Yield (stack, backend, row) for every stack and backend; print progress on stderr.
 
     Args:
         truths: truth file of each stack, by the name of the stack.
         backends: by name.
         pictures: existing folder to draw into, or None.
+        align: how slices are brought into one frame, one of ALIGNMENTS.
 
     Raises:
         SffError: a stack or its truth is wrong, or a backend cannot take it.
     """
     for name, path in truths.items():
         stack = read_stack(path.parents[1])
-        truth = read_ground_truth(path, _shape(stack), stack.focus_dpt)
+        how = checked_alignment(align, stack)
+        truth = read_ground_truth(path, _shape(stack), stack.focus_dpt, _field(stack))
         for backend_name, backend in backends.items():
             try:
-                focus_map, seconds = measure(stack, backend)
+                focus_map, seconds = measure(stack, backend, how)
             except SffError as err:
                 raise type(err)(f'{name}, {backend_name}: {err}') from err
             row = judge(focus_map, truth, seconds)
@@ -154,6 +171,13 @@ def _open(names: str, model: str) -> dict[str, DepthBackend]:
 
 def _shape(stack: RecordedStack) -> tuple[int, int]:
     return stack.intrinsics.height, stack.intrinsics.width
+
+
+def _field(stack: RecordedStack) -> FloatMap | None:
+    """Return the field curvature of a stack, as its focus maps are corrected for it."""
+    if stack.field_dpt == 0 or not stack.intrinsics.is_calibrated:
+        return None
+    return field_map(stack.intrinsics, stack.field_dpt)
 
 
 def _draw(path: Path, stack: RecordedStack, focus_map: FocusMap, truth: GroundTruth) -> None:

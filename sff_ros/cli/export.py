@@ -9,13 +9,14 @@ from typing import Any
 
 from sff_ros.errors import ModelError
 
-HELP = 'Convert trained weights to the model files of the nodes.'
+HELP = 'Export trained weights to the model files that the nodes run.'
 EPILOG = """\
-CHECKPOINT is checkpoint.pt of `sff train`, whose running average is used, or a
+CHECKPOINT is checkpoint.pt of `sff train`, of which the running average is exported, or
 fast_gru.safetensors of an earlier export. DIR receives
   fast_gru.onnx         the network, for the backends onnx and tensorrt
   fast_gru_fp16.onnx    the same with convolutions in fp16, for the backend tensorrt
   ddl.onnx              the focus measure of one slice, for the backend tensorrt
+  *.onnx.json           what each of these graphs is; keep it beside the graph
   fast_gru.safetensors  the weights alone, for the backend torch
 Each graph is first compared with PyTorch; existing files are replaced only after that.
 """
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _weights(path: Path) -> Mapping[str, Any]:
-    """Return the weights of a file."""
+    """Return the weights in a file."""
     from sff_ros.network.checkpoint import read_checkpoint, read_safetensors
 
     if path.suffix == '.safetensors':

@@ -14,6 +14,7 @@ from sff_ros.errors import SffError
 # A verb's module has HELP, add_arguments(parser) and run(args) -> exit code.
 VERBS = {
     'depth': 'sff_ros.cli.depth',
+    'predict': 'sff_ros.cli.predict',
     'demo': 'sff_ros.cli.demo',
     'render': 'sff_ros.cli.render',
     'evaluate': 'sff_ros.cli.evaluate',

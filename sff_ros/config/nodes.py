@@ -113,8 +113,9 @@ class InferenceConfig(Checked):
     align: str = param(
         'auto', 'How slices are brought into one frame. none: as they are; breathing: by the '
         'calibration of the lens; similarity, homography: that, and a motion of this kind looked '
-        'for in the pictures (20 ms a slice of VGA); auto: breathing where focus distances are '
-        'known, similarity where the lens is not calibrated.',
+        'for in the images (20 ms a slice of VGA); auto: breathing where focus distances or '
+        'scales are known, similarity where the lens is not calibrated. `sff depth` and `sff '
+        'evaluate` mean the same by it.',
         choices=('auto', 'none', 'breathing', 'similarity', 'homography'), live=True,
     )  # fmt: skip
     watchdog_s: float = param(

@@ -90,7 +90,7 @@ class RecordedStack:
         return FocalStack(tuple(self.slice(i) for i in range(len(self.paths))))
 
 
-def read_stack(folder: Path) -> RecordedStack:
+def read_stack(folder: str | Path) -> RecordedStack:
     """Open a recorded sweep and check all of it.
 
     Pictures (png, jpg, tif, bmp, webp, pgm, ppm) are taken in natural order, slice_2 before
@@ -101,6 +101,7 @@ def read_stack(folder: Path) -> RecordedStack:
             damaged, or they differ in size, depth or colour.
         ConfigError, CalibrationError: stack.yaml is wrong.
     """
+    folder = Path(folder)
     paths = list_pictures(folder)
     first = read_image(paths[0])
     height, width = first.shape[:2]

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from sff_ros.core.focus.estimate import FocusEstimate
 from sff_ros.core.focus.measure import FocusVolume, Responses
 from sff_ros.core.image import Image
+from sff_ros.errors import ModelError
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,7 @@ class ModelSpec:
     Attributes:
         name: backend and model, e.g. 'peak'.
         slices: positions the model works on inside; 0 = as many as the sweep has.
-        size_multiple: pictures are padded to a multiple of this, px; 1: any size as it is.
+        size_multiple: images are padded to a multiple of this, px; 1: any size as it is.
         sha256: digest of the weights; empty where there are none.
         precision: 'fp32', 'fp16'.
         pooling: side of the blocks that `measure` averages over, px.
@@ -38,7 +42,11 @@ class DepthBackend(Protocol):
     def spec(self) -> ModelSpec: ...
 
     def measure(self, image: Image) -> Responses:
-        """Return the focus responses of one slice; called as slices arrive."""
+        """Return the focus responses of one slice; called as slices arrive.
+
+        Raises:
+            ModelError: a response is NaN or Inf, or the device that measures failed.
+        """
         ...
 
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
@@ -46,9 +54,46 @@ class DepthBackend(Protocol):
 
         Args:
             volume: the responses of all slices of one sweep.
-            context: (H, W) or (H, W, 3) running all-in-focus picture of the sweep.
+            context: (H, W) or (H, W, 3) all-in-focus image of the sweep so far.
 
         Raises:
-            ModelError: the volume does not fit the model, or the model cannot run.
+            ModelError: the volume does not fit the model, the model cannot run, or an answer is
+                NaN or Inf.
         """
         ...
+
+
+def finite_responses(name: str, responses: Responses) -> Responses:
+    """Return the responses of one slice; every backend passes its own through here.
+
+    Args:
+        name: of the backend.
+        responses: (C, h, w).
+
+    Raises:
+        ModelError: there is NaN or Inf; names the backend and the stage.
+    """
+    _check_finite(name, 'focus responses of a slice', responses)
+    return responses
+
+
+def finite_estimate(name: str, estimate: FocusEstimate) -> FocusEstimate:
+    """Return an estimate; every backend passes its own through here.
+
+    Args:
+        name: of the backend.
+        estimate: of a sweep.
+
+    Raises:
+        ModelError: there is NaN or Inf; names the backend and the stage.
+    """
+    _check_finite(name, 'slice position', estimate.position)
+    _check_finite(name, 'confidence', estimate.confidence)
+    return estimate
+
+
+def _check_finite(name: str, stage: str, values: npt.NDArray[np.float32]) -> None:
+    finite = np.isfinite(values)
+    if not finite.all():
+        wrong = finite.size - int(np.count_nonzero(finite))
+        raise ModelError(f'{name}: {stage}: {wrong} of {finite.size} values are NaN or Inf')

@@ -1,4 +1,4 @@
-"""Backends: one protocol from a focus volume to slice positions and a confidence."""
+"""Choose a backend by name, or the best that loads."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.shipped import shipped_model
 
 AUTO = 'auto'
+CHECKPOINTS = ('.pt', '.pth')  # weights as PyTorch saves them, which no backend runs
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a backend is found; its module is imported only when it is asked for.
+    """Where a backend is defined; its module is imported only when it is opened.
 
     Attributes:
-        module, opener: the callable that returns it: of the path of a model, or of nothing.
+        module, opener: names of the callable that returns it, given the path of a model if there
+            is a suffix, else nothing.
         suffix: of the models that it runs; empty: it runs none.
     """
 
@@ -29,7 +31,7 @@ class Entry:
     suffix: str = ''
 
 
-# The best first; those that may be missing before the one that never is.
+# In order of preference; peak always loads.
 BACKENDS: Mapping[str, Entry] = {
     'tensorrt': Entry('sff_ros.inference.tensorrt.backend', 'open_tensorrt', '.onnx'),
     'onnx': Entry('sff_ros.inference.onnx', 'open_onnx', '.onnx'),
@@ -43,7 +45,7 @@ class Choice:
     """A backend, and why it is not a better one.
 
     Attributes:
-        refused: those that were asked before and could not be loaded, 'name: reason' each.
+        refused: better backends that could not be loaded, 'name: reason' each.
     """
 
     backend: DepthBackend
@@ -62,8 +64,8 @@ def choose_backend(name: str, model: str = '') -> Choice:
     Args:
         name: of BACKENDS, or 'auto'.
         model: a file as `sff export` writes it, .onnx or .safetensors, to run instead of the
-            network that comes with the package; empty: that one. Who names a model is never
-            answered by anything else: 'auto' is then one of the backends that run such a file.
+            network that comes with the package; empty: that one. With a model, 'auto' considers
+            the backends that run such a file only.
 
     Raises:
         ModelError: the name is unknown, or nothing could be loaded (each reason is named).
@@ -82,11 +84,28 @@ def open_backend(name: str, model: str = '') -> DepthBackend:
     return choose_backend(name, model).backend
 
 
+def open_standby(model: str = '') -> DepthBackend:
+    """Load what serves while an engine is built: ONNX Runtime, else the classical backend.
+
+    Args:
+        model: as for choose_backend.
+    """
+    try:
+        return open_backend('onnx', model)
+    except ModelError:
+        return open_backend('peak')
+
+
 def _candidates(name: str, model: str) -> list[str]:
-    """Return whom to ask, in order."""
+    """Return the backends to try, in order."""
     if name != AUTO and name not in BACKENDS:
         raise ModelError(f'backend {name!r} is unknown; one of {AUTO}, {", ".join(BACKENDS)}')
     suffix = Path(model).suffix
+    if suffix in CHECKPOINTS:
+        raise ModelError(
+            f'{model}: is a checkpoint, no model; `sff export` makes a model of one of '
+            "`sff train`, and `sff predict` runs those of the paper's network"
+        )
     asked = list(BACKENDS) if name == AUTO else [name]
     fit = [one for one in asked if not model or (suffix and BACKENDS[one].suffix == suffix)]
     if fit:
@@ -108,7 +127,7 @@ def _open(entry: Entry, model: str) -> DepthBackend:
 
 
 def _reason(err: Exception) -> str:
-    """Say in one line why a backend was refused."""
+    """Return in one line why a backend could not be loaded."""
     if isinstance(err, ModuleNotFoundError):
         return f'{err.name} is not installed'
     return ' '.join(str(err).split())

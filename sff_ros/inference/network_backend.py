@@ -1,4 +1,4 @@
-"""What every network backend does around its network: the sweep into its form, and back."""
+"""What every network backend does around its network: into canonical form and back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sff_ros.core.image import FloatMap, Image
 from sff_ros.core.model_card import ModelCard
 from sff_ros.core.sweep.stack import MIN_SLICES
 from sff_ros.errors import ModelError
-from sff_ros.inference.backend import ModelSpec
+from sff_ros.inference.backend import ModelSpec, finite_estimate, finite_responses
 
 Measure = Callable[[Image], Responses]
 
@@ -40,13 +40,13 @@ class Runner(Protocol):
                 size_multiple.
 
         Raises:
-            ModelError: the library failed, e.g. for want of memory.
+            ModelError: the library failed, e.g. out of memory.
         """
         ...
 
 
 def measure(image: Image) -> Responses:
-    """Return the contrast of one slice, (4, ceil(H / 2), ceil(W / 2)) float32 >= 0."""
+    """Return the DDL responses of one slice, (4, ceil(H / 2), ceil(W / 2)) float32 >= 0."""
     return measure_contrast(image, POOLING)
 
 
@@ -68,7 +68,7 @@ class CanonicalNetwork:
     Args:
         spec: what is run.
         runner: runs it.
-        measure: the focus measure of one slice, where the backend has a faster one.
+        measure: the focus measure of one slice, if the backend has a faster one.
     """
 
     def __init__(self, spec: ModelSpec, runner: Runner, measure: Measure = measure) -> None:
@@ -77,24 +77,25 @@ class CanonicalNetwork:
         self._measure = measure
 
     def measure(self, image: Image) -> Responses:
-        """Return the contrast of one slice, (4, ceil(H / 2), ceil(W / 2)) float32 >= 0."""
-        return self._measure(image)
+        """Return the DDL responses of one slice, (4, ceil(H / 2), ceil(W / 2)) float32 >= 0."""
+        return finite_responses(self.spec.name, self._measure(image))
 
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
         """Estimate position and confidence: the classical evidence, corrected by the network."""
         _check(volume)
         evidence = gather_evidence(volume, _POOL.map)
-        position, confidence = self._run(to_canonical(volume, evidence, context))
-        if not (np.isfinite(position).all() and np.isfinite(confidence).all()):
-            raise ModelError(f'{self.spec.name}: the network answered NaN or Inf')
-        slices = from_canonical(position, volume.axis)
+        # Before any of it becomes an index.
+        answer = FocusEstimate(*self._run(to_canonical(volume, evidence, context)))
+        answer = finite_estimate(f'{self.spec.name}: network', answer)
+        slices = from_canonical(answer.position, volume.axis)
         slices = refine_long_sweep(slices, volume, evidence)
-        # Where no curve at all says anything, even the network can only guess.
+        # Without any texture in the image the network can only guess.
         known = evidence.dense.information.any()
-        return FocusEstimate(slices, np.clip(confidence, 0, 1 if known else 0))
+        confidence = np.clip(answer.confidence, 0, 1 if known else 0)
+        return finite_estimate(self.spec.name, FocusEstimate(slices, confidence))
 
     def _run(self, sweep: CanonicalSweep) -> tuple[FloatMap, FloatMap]:
-        """Pad to what the network takes, run it, and cut to the slices' size."""
+        """Pad to a size that the network takes, run it, and crop to the size of the slices."""
         height, width = sweep.context.shape[1:]
         multiple, pooling = self.spec.size_multiple, self.spec.pooling
         full = (_up(height, multiple), _up(width, multiple))
@@ -111,7 +112,7 @@ def _check(volume: FocusVolume) -> None:
     """Refuse a volume that the network cannot take.
 
     Raises:
-        ModelError: says what it is and what is expected.
+        ModelError: names what the volume is and what is expected.
     """
     slices, maps = volume.responses.shape[:2]
     if slices < MIN_SLICES:
@@ -121,7 +122,7 @@ def _check(volume: FocusVolume) -> None:
             f'the volume has {maps} maps a slice pooled by {volume.pooling}, expected '
             f'{len(DILATIONS)} pooled by {POOLING}'
         )
-    # One sum tells: NaN and Inf survive it.
+    # NaN and Inf propagate into the sum.
     if not np.isfinite(volume.responses.sum()):
         raise ModelError('the focus volume has NaN or Inf')
 

@@ -1,4 +1,4 @@
-"""The network in ONNX Runtime: on the processor, or on a GPU where that runtime has CUDA."""
+"""The network in ONNX Runtime: on the CPU, or on a GPU if the runtime was built with CUDA."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from sff_ros.core.image import FloatMap
 from sff_ros.core.model_card import NETWORK, ModelCard
 from sff_ros.errors import ModelError
 from sff_ros.inference.network_backend import CanonicalNetwork, spec_of
-from sff_ros.inference.onnx_file import read_graph
+from sff_ros.inference.onnx_file import QUIET, read_graph
 
 CPU, CUDA = 'CPUExecutionProvider', 'CUDAExecutionProvider'
-QUIET = 4  # fatal only: what fails is told in one line here
 SIBLINGS = '/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list'
 
 
@@ -26,18 +25,18 @@ def open_onnx(model: Path) -> CanonicalNetwork:
     """Load the network on the best device that works.
 
     Raises:
-        ModelError: the file cannot be read, is cut off, or is no model of ours.
+        ModelError: the file cannot be read, is cut off, or is not a model of this package.
     """
     if CUDA in onnxruntime.get_available_providers():
         try:
             return _open(model, CUDA)
         except ModelError:
-            pass  # a runtime built for CUDA on a machine without; a bad file fails below again
+            pass  # no GPU on this machine; a bad file fails again below
     return _open(model, CPU)
 
 
 class OnnxRunner:
-    """Holds a session; takes any size that is a multiple of the model's."""
+    """Runs a session; sizes must be multiples of the model's size_multiple."""
 
     def __init__(self, session: Any) -> None:
         self._session = session
@@ -53,13 +52,13 @@ class OnnxRunner:
         }
         try:
             position, confidence = self._session.run(['position', 'confidence'], feed)
-        except Exception as err:  # the runtime has no common base of its own
+        except Exception as err:  # the runtime has no common base class of errors
             raise ModelError(f'ONNX Runtime cannot run the network: {_line(err)}') from err
         return position[0, 0], confidence[0, 0]
 
 
 def _open(model: Path, provider: str) -> CanonicalNetwork:
-    """Load and try the network on one device."""
+    """Load the network on one device and try it."""
     graph = read_graph(model, NETWORK)
     try:
         runner = OnnxRunner(_session(graph.content, provider))
@@ -74,18 +73,18 @@ def _session(content: bytes, provider: str) -> Any:
     """Read a graph into a session.
 
     Raises:
-        ModelError: the runtime does not take it, or not there; the file is not named.
+        ModelError: the runtime rejects it, or the provider does not work; no file is named.
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = QUIET
     options.intra_op_num_threads = physical_cores()
-    # A plan of the memory for each size holds 130 MB more at 640x480 and saves no time.
+    # Memory plans for each size take 130 MB more at 640x480 and save no time.
     options.enable_mem_pattern = False
-    # Threads that spin while they wait take the cores that capture and publishing need.
+    # Spinning threads would occupy the cores that capture and publishing need.
     options.add_session_config_entry('session.intra_op.allow_spinning', '0')
     try:
         session = onnxruntime.InferenceSession(content, options, providers=[provider])
-    except Exception as err:  # the runtime has no common base of its own
+    except Exception as err:  # the runtime has no common base class of errors
         raise ModelError(f'ONNX Runtime cannot load the network: {_line(err)}') from err
     if provider not in session.get_providers():
         raise ModelError(f'{provider} does not work here')
@@ -93,7 +92,7 @@ def _session(content: bytes, provider: str) -> Any:
 
 
 def _try(runner: OnnxRunner, card: ModelCard) -> None:
-    """Run the network once on its smallest picture: what cannot run is known at the start."""
+    """Run the network once on its smallest image, to fail at the start and not in a sweep."""
     side, pooled = card.size_multiple, card.size_multiple // card.pooling
     shapes = (
         (card.positions, len(DILATIONS), pooled, pooled),
@@ -109,7 +108,7 @@ def physical_cores() -> int:
     for cpu in os.sched_getaffinity(0):
         try:
             cores.add(Path(SIBLINGS.format(cpu)).read_text())
-        except OSError:  # a container that hides them
+        except OSError:  # hidden, as in some containers
             cores.add(str(cpu))
     return len(cores)
 

@@ -6,20 +6,20 @@ from sff_ros.core.focus.estimate import FocusEstimate
 from sff_ros.core.focus.measure import POOLING, FocusVolume, Responses, measure_contrast
 from sff_ros.core.focus.peak import estimate_peak
 from sff_ros.core.image import Image
-from sff_ros.inference.backend import ModelSpec
+from sff_ros.inference.backend import ModelSpec, finite_estimate, finite_responses
 
 
 class PeakBackend:
-    """Finds the peak of each pixel's focus curve; see core/focus_peak.py for how."""
+    """Finds the peak of each pixel's focus curve; see core/focus/peak.py."""
 
     spec = ModelSpec(
         name='peak', slices=0, size_multiple=1, sha256='', precision='fp32', pooling=POOLING
     )
 
     def measure(self, image: Image) -> Responses:
-        """Return the contrast of one slice, (4, ceil(H / 2), ceil(W / 2)) float32 >= 0."""
-        return measure_contrast(image, POOLING)
+        """Return the DDL responses of one slice, (4, ceil(H / 2), ceil(W / 2)) float32 >= 0."""
+        return finite_responses(self.spec.name, measure_contrast(image, POOLING))
 
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
-        """Estimate position and confidence from both; holds no state between sweeps."""
-        return estimate_peak(volume, context)
+        """Estimate position and confidence; keeps no state between sweeps."""
+        return finite_estimate(self.spec.name, estimate_peak(volume, context))

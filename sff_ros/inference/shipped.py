@@ -1,4 +1,4 @@
-"""Where the models that come with the package lie."""
+"""Find the models that come with the package."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ HERE = Path(__file__).resolve().parents[1]
 def shipped_model(name: str) -> Path:
     """Return the file of that name in models/.
 
-    It is looked for beside this package first, so that a source checkout never runs the weights
-    of another installation.
+    The folder beside this package is searched first, so that a source checkout never runs the
+    weights of another installation.
 
     Raises:
-        ModelError: it is nowhere; the folders are named.
+        ModelError: it is not found; names the folders that were searched.
     """
     folders = list(dict.fromkeys([*models_near(HERE), *_indexed()]))
     for folder in folders:
@@ -38,10 +38,10 @@ def models_near(package: Path) -> list[Path]:
 
 
 def _indexed() -> list[Path]:
-    """Return models/ of the package that a sourced ROS workspace knows."""
+    """Return models/ of the package in the sourced ROS workspace."""
     try:
         from ament_index_python.packages import get_package_share_directory
 
         return [Path(get_package_share_directory(PACKAGE)) / 'models']
-    except (ImportError, LookupError, OSError):  # no ROS, or not sourced, or not with this package
+    except (ImportError, LookupError, OSError):  # no ROS, not sourced, or without this package
         return []

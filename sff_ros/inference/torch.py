@@ -1,4 +1,4 @@
-"""The network in PyTorch: for those who have it and no ONNX Runtime."""
+"""The network in PyTorch, for machines without ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from sff_ros.network.fast_gru import FastGru, confidence
 
 
 def open_torch(model: Path) -> CanonicalNetwork:
-    """Load the network on the GPU where there is one, else on the processor.
+    """Load the network on the GPU if there is one, else on the CPU.
 
     Raises:
-        ModelError: the file cannot be read, is damaged, or is no model of ours.
+        ModelError: the file cannot be read, is damaged, or is not a model of this package.
     """
     state, metadata = read_safetensors(model)
     try:
@@ -51,8 +51,8 @@ class TorchRunner:
             with torch.inference_mode():
                 predictions = self._network(*inputs)
                 maps = predictions.position, confidence(predictions.log_scale)
-                position, sure = (values[0, 0].cpu().numpy() for values in maps)
-        except RuntimeError as err:  # out of memory is one
+                position, certainty = (values[0, 0].cpu().numpy() for values in maps)
+        except RuntimeError as err:  # also if out of memory
             reason = ' '.join(str(err).split())
             raise ModelError(f'PyTorch cannot run the network: {reason}') from err
-        return position, sure
+        return position, certainty

@@ -1,4 +1,4 @@
-"""Serve with a slower backend while the fast one is being built for the present picture size."""
+"""Serve with a slower backend while the fast one is being built for the current image size."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from sff_ros.core.focus.measure import FocusVolume, Responses
 from sff_ros.core.image import Image
 from sff_ros.errors import ModelError
 from sff_ros.inference.backend import DepthBackend, ModelSpec
-from sff_ros.inference.choice import open_backend
 
-Size = tuple[int, int]  # height and width of a picture, px
-Progress = Callable[[str, float], None]  # what is being done, and which share of it is, 0..1
+Size = tuple[int, int]  # height and width of an image, px
+Progress = Callable[[str, float], None]  # the current step, and the share done, 0..1
 Log = Callable[[str], object]
 
 
 class BuiltBackend(ABC):
-    """A backend that needs long for its first picture of a size, and little after that."""
+    """A backend that must be built for each image size before it can serve that size."""
 
     @property
     @abstractmethod
@@ -29,14 +28,14 @@ class BuiltBackend(ABC):
 
     @abstractmethod
     def is_built(self, size: Size) -> bool:
-        """Tell whether pictures of a size can be served at once."""
+        """Return whether images of a size can be processed at once."""
 
     @abstractmethod
     def build(self, size: Size, progress: Progress) -> None:
-        """Get ready for a size; called from a thread of its own.
+        """Prepare for a size; called from its own thread.
 
         Raises:
-            ModelError: it is impossible.
+            ModelError: the backend cannot be built.
         """
 
     @abstractmethod
@@ -48,13 +47,13 @@ class BuiltBackend(ABC):
 
 @dataclass(frozen=True, slots=True)
 class BuildState:
-    """How far a build is.
+    """Progress of a build.
 
     Attributes:
         stage: 'idle', 'building', 'ready' or 'failed'.
-        what: what is being done, or why it failed.
-        done: share of it, 0..1.
-        seconds: since its start, or in all once it has ended.
+        what: the current step, or why the build failed.
+        done: share of the build, 0..1.
+        seconds: since the start of the build; its duration once it has ended.
     """
 
     stage: str = 'idle'
@@ -71,7 +70,7 @@ class BuildState:
 
 
 class EngineBuilder:
-    """Runs one build in a thread of its own; its state can be read at any time."""
+    """Runs one build in its own thread; any thread may read its state."""
 
     def __init__(self, build: Callable[[Progress], None]) -> None:
         self._build = build
@@ -96,7 +95,7 @@ class EngineBuilder:
         try:
             self._build(self._progress)
             self._end('ready', '')
-        except Exception as err:  # a library's own kind of error must not end in silence
+        except Exception as err:  # whatever a library raises must be reported
             reason = str(err) if isinstance(err, ModelError) else f'{type(err).__name__}: {err}'
             self._end('failed', reason)
 
@@ -109,16 +108,19 @@ class EngineBuilder:
 
 
 class BackgroundBackend:
-    """Answers with the fast backend where that is built for the size, else with the standby.
+    """Uses the fast backend once it is built for the image size, and the standby until then.
 
-    Both measure slices alike, so that the swap may fall in the middle of a sweep. What fails, or
-    fails later, leaves the standby serving; the state says why. Used by one thread; `state` may
-    be read by any.
+    Both measure slices in the same way, so the switch may happen in the middle of a sweep. After
+    a failure the standby serves, and the state says why. For one thread; any thread may read
+    `state`.
 
     Args:
         fast: serves once it is built.
         standby: serves until then.
-        log: told of the start and the end of each build.
+        log: receives the start and the end of each build.
+
+    Raises:
+        ModelError: the two backends pool focus responses differently.
     """
 
     def __init__(self, fast: BuiltBackend, standby: DepthBackend, log: Log) -> None:
@@ -129,18 +131,18 @@ class BackgroundBackend:
         self._log = log
         self._size: Size | None = None
         self._builder: EngineBuilder | None = None
-        self._told = True
+        self._reported = True
         self._fault = ''
 
     @property
     def spec(self) -> ModelSpec:
-        """That of the backend which answers now; before the first picture, of the fast one."""
+        """Spec of the backend in use; before the first image, of the fast one."""
         idle = self._size is None and not self._fault
         return self._fast.spec if idle or self._is_fast() else self._standby.spec
 
     @property
     def state(self) -> BuildState:
-        """How far the build for the present picture size is."""
+        """Progress of the build for the current image size."""
         if self._fault:
             return BuildState('failed', self._fault)
         return BuildState() if self._builder is None else self._builder.state
@@ -157,7 +159,7 @@ class BackgroundBackend:
         return self._standby.measure(image)
 
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
-        """Estimate with whichever backend is ready for the size."""
+        """Estimate with the backend in use."""
         self._prepare(volume.size)
         if self._is_fast():
             try:
@@ -170,16 +172,16 @@ class BackgroundBackend:
         return not self._fault and self._size is not None and self._fast.is_built(self._size)
 
     def _prepare(self, size: Size) -> None:
-        """Start a build where the size is new; tell of the end of the last one."""
+        """Start a build if the size is new; report the end of the last one."""
         builder = self._builder
         if builder is not None and builder.state.stage == 'building':
-            return  # one at a time; a size that came meanwhile is seen again at its next slice
-        if builder is not None and not self._told:
-            self._told = True
+            return  # one at a time; another size is noticed again at its next slice
+        if builder is not None and not self._reported:
+            self._reported = True
             self._log(f'{self._fast.spec.name} engine for {_text(self._size)}: {builder.state}')
         if size == self._size or self._fault:
             return
-        self._size, self._told = size, False
+        self._size, self._reported = size, False
         self._log(
             f'{self._fast.spec.name} engine for {_text(size)}: being loaded or built (seconds to '
             f'minutes, once); {self._standby.spec.name} serves meanwhile'
@@ -187,30 +189,24 @@ class BackgroundBackend:
         self._builder = EngineBuilder(lambda progress: self._fast.build(size, progress))
 
     def _give_up(self, err: ModelError) -> None:
-        """Leave all to the standby from now on."""
+        """Use the standby from now on."""
         self._fault = str(err)
         self._log(f'{self._fast.spec.name} failed, {self._standby.spec.name} serves: {err}')
 
 
-def in_background(backend: DepthBackend, log: Log, model: str = '') -> DepthBackend:
-    """Return a backend that lets nobody wait for a build; most are so by themselves.
+def in_background(
+    backend: DepthBackend, open_standby: Callable[[], DepthBackend], log: Log
+) -> DepthBackend:
+    """Return a backend that never blocks on an engine build; most never do.
 
     Args:
-        log: told of the start and the end of each build.
-        model: the file that `backend` runs, if not the one that comes with the package: the
-            standby runs it too, where it can.
+        backend: what is to serve.
+        open_standby: loads what serves meanwhile; called only if `backend` has to be built.
+        log: receives the start and the end of each build.
     """
     if not isinstance(backend, BuiltBackend):
         return backend
-    return BackgroundBackend(backend, _standby(model), log)
-
-
-def _standby(model: str) -> DepthBackend:
-    """Load ONNX Runtime with the same model; where that is impossible the classical backend."""
-    try:
-        return open_backend('onnx', model)
-    except ModelError:
-        return open_backend('peak')
+    return BackgroundBackend(backend, open_standby(), log)
 
 
 def _text(size: Size | None) -> str:

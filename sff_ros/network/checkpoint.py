@@ -1,4 +1,4 @@
-"""Read the weights of a network from a checkpoint, and say what does not fit."""
+"""Read the weights of a network from a checkpoint, and report what does not fit."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def load_weights(network: nn.Module, path: Path) -> None:
 
     Raises:
         ModelError: the file cannot be read, is no state dict, or is that of another network; the
-            network is then as it was.
+            network is then unchanged.
     """
     assign_weights(network, read_checkpoint(path), path)
 
 
 def assign_weights(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
-    """Give a network the weights that were read from a file.
+    """Set the weights of a network to those that were read from a file.
 
     Raises:
-        ModelError: they are those of another network; the network is then as it was.
+        ModelError: they are those of another network; the network is then unchanged.
     """
     faults = _faults(state, network.state_dict())
     if faults:
@@ -69,13 +69,13 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
     """
     try:
         with path.open('rb') as file, warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # about how it was pickled; an error says enough
+            warnings.simplefilter('ignore')  # about its pickle format; an error is enough
             state = torch.load(file, map_location='cpu', weights_only=True)
     except OSError as err:
         raise ModelError(f'{path}: cannot be read: {err.strerror}') from err
     except MemoryError as err:
         raise ModelError(f'{path}: cannot be read: out of memory') from err
-    except Exception as err:  # a foreign file raises whatever its bytes lead to
+    except Exception as err:  # arbitrary bytes may raise anything
         raise ModelError(f'{path}: is cut off, damaged or not a PyTorch checkpoint') from err
     if not isinstance(state, Mapping):
         raise ModelError(f'{path}: holds a {type(state).__name__}, expected a plain state dict')
@@ -83,7 +83,7 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
 
 
 def _faults(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]:
-    """Say in a few words each what is missing, unexpected or not as it should be."""
+    """Return a phrase each on the names that are missing, unexpected or wrong."""
     missing = [name for name in expected if name not in state]
     unexpected = [str(name) for name in state if name not in expected]
     both = [name for name in expected if name in state]
@@ -99,7 +99,7 @@ def _faults(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list
 
 
 def _kind(value: object) -> str:
-    """Describe what must agree: the shape of a tensor of numbers; half precision will do."""
+    """Describe what must match: the shape, and the type unless it is floating point."""
     if not isinstance(value, Tensor):
         return f'a {type(value).__name__}'
     if value.layout is not torch.strided or value.is_quantized or value.is_complex():

@@ -1,4 +1,4 @@
-"""core.measure_contrast as a graph, for backends whose processor is not the host's."""
+"""The focus measure of core/focus/measure.py as a graph, for backends on a GPU."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from torch.nn.functional import avg_pool2d, pad
 
 from sff_ros.core.focus.measure import DILATIONS, DIRECTIONS, POOLING
 
-# OpenCV's weights of red, green and blue in 2^-15: sums of 8-bit pictures are exact in fp32.
+# OpenCV's weights of red, green and blue in 2^-15: sums of 8-bit images are exact in fp32.
 GREY = (9798 / 32768, 19235 / 32768, 3735 / 32768)
 
 
-class Contrast(nn.Module):
-    """One slice in, its pooled focus responses out; without weights."""
+class Ddl(nn.Module):
+    """Directional dilated Laplacian: one slice in, its pooled responses out; no weights."""
 
     def forward(self, image: Tensor) -> Tensor:
-        """Measure the contrast.
+        """Measure one slice.
 
         Args:
-            image: (1, 3, H, W) RGB grey levels, as float; a grey picture three times. H and W are
+            image: (1, 3, H, W) RGB grey levels, as float; a grey image three times. H and W are
                 even and larger than the widest dilation.
 
         Returns:
-            (1, 4, H / 2, W / 2), as core.measure_contrast: exactly for 8 bits, up to a grey level
-            in 65,535 for 16.
+            (1, 4, H / 2, W / 2), as on the host: exactly for 8 bits, up to a grey level in 65,535
+            for 16.
         """
         red, green, blue = image.chunk(3, 1)
-        # OpenCV rounds its grey.
+        # Rounded, as by OpenCV.
         grey = torch.floor(red * GREY[0] + green * GREY[1] + blue * GREY[2] + 0.5)
         margin = max(DILATIONS)
         wide = pad(grey, (margin,) * 4, mode='reflect')
         maps = [_laplacians(wide, grey, r, margin) for r in DILATIONS]
-        # Columns first: a sum over all pixels at once would lose digits.
+        # Rows first: a sum over all pixels at once would lose digits.
         mean = grey.mean(3, keepdim=True).mean(2, keepdim=True)
         return avg_pool2d(torch.cat(maps, 1), POOLING) / torch.where(mean > 0, mean, 1.0)
 

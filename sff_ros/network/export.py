@@ -1,4 +1,4 @@
-"""From trained weights to the files of models/: two ONNX graphs, and the weights alone."""
+"""Export trained weights to the files of models/: ONNX graphs, their cards, and the weights."""
 
 from __future__ import annotations
 
@@ -22,24 +22,30 @@ from torch import Tensor, nn
 from sff_ros import __version__
 from sff_ros.core.focus.canonical import EVIDENCE_CHANNELS, POSITIONS
 from sff_ros.core.focus.measure import DILATIONS, POOLING, measure_contrast
-from sff_ros.core.model_card import MEASURE, NETWORK, ModelCard
+from sff_ros.core.model_card import MEASURE, NETWORK, ModelCard, to_sidecar
 from sff_ros.errors import ModelError
-from sff_ros.network.ddl_graph import Contrast
+from sff_ros.network.ddl_graph import Ddl
 from sff_ros.network.fast_gru import SIZE_MULTIPLE, FastGru, confidence
-from sff_ros.network.fp16 import to_half
+from sff_ros.network.fp16 import to_fp16
 
-OPSET = 17  # what TensorRT 10 and ONNX Runtime from 1.16 on take
-TRACED, CHECKED = (64, 96), (48, 112)  # px: the graph must not remember the first
-# Positions, and confidence or contrast: what ONNX Runtime may differ from PyTorch by, on average.
-TOLERANCE, HALF_TOLERANCE = 1e-4, 0.05
-FORBIDDEN = {'Col2Im', 'If', 'Loop', 'Scan', 'NonZero'}  # what static engines choke on
+OPSET = 17  # that TensorRT 10 and ONNX Runtime 1.16 support
+TRACED, CHECKED = (64, 96), (48, 112)  # px: the graph must not be specific to the first
+# Largest mean difference between ONNX Runtime and PyTorch: positions, confidence, responses.
+TOLERANCE, FP16_TOLERANCE = 1e-4, 0.05
+FORBIDDEN = {
+    'Col2Im',
+    'If',
+    'Loop',
+    'Scan',
+    'NonZero',
+}  # operators that static engines do not support
 
 Array = npt.NDArray[np.float32]
 Axes = Mapping[str, Sequence[str | int]]
 
 
 class RunTime(nn.Module):
-    """The network as backends run it: only what the last step says."""
+    """The network as backends run it: only the result of the last step."""
 
     def __init__(self, network: FastGru) -> None:
         super().__init__()
@@ -54,18 +60,19 @@ class RunTime(nn.Module):
 
 
 def export_model(network: FastGru, folder: Path) -> tuple[Path, ...]:
-    """Write the files of models/: a file changes whole or not at all.
+    """Write the files of models/, each atomically.
 
-    They are fast_gru.onnx, fast_gru_fp16.onnx, ddl.onnx and fast_gru.safetensors.
+    They are fast_gru.onnx, fast_gru_fp16.onnx, ddl.onnx, the card of each as NAME.onnx.json, and
+    fast_gru.safetensors.
 
-    Each graph is checked, and run beside PyTorch on another size than it was traced with, before
-    the first file of the folder is touched.
+    Before any file of the folder changes, each graph is checked, and compared with PyTorch at
+    another size than it was traced with.
 
     Returns:
         The files.
 
     Raises:
-        ModelError: a graph does not do what the network does.
+        ModelError: a graph differs from the network.
         OSError: the folder cannot be written.
     """
     network = copy.deepcopy(network).cpu().eval().requires_grad_(False)
@@ -100,16 +107,17 @@ def _write_network(network: nn.Module, card: ModelCard, path: Path) -> None:
         expected = [values.numpy() for values in network(*inputs)]
     feed = dict(zip(axes, inputs, strict=False))
     _compare(path, feed, expected, TOLERANCE)
-    half = path.with_name(f'{NETWORK}_fp16.onnx')
-    half.write_bytes(to_half(onnx.load(str(path))).SerializeToString())
-    _compare(half, feed, expected, HALF_TOLERANCE)
+    fp16_path = path.with_name(f'{NETWORK}_fp16.onnx')
+    fp16 = to_fp16(onnx.load(str(path)))
+    _write_graph(fp16, replace(card, precision='fp16'), fp16_path)
+    _compare(fp16_path, feed, expected, FP16_TOLERANCE)
 
 
 def _write_measure(card: ModelCard, path: Path) -> None:
-    """Write the graph `ddl` and check it against core.measure_contrast."""
+    """Write the graph `ddl` and check it against the focus measure on the host."""
     axes = {'image': (1, 3, 'H', 'W'), 'responses': (1, len(DILATIONS), 'h', 'w')}
-    _write(Contrast(), (_picture(TRACED),), axes, card, path)
-    image = _picture(CHECKED)
+    _write(Ddl(), (_random_image(TRACED),), axes, card, path)
+    image = _random_image(CHECKED)
     slice_ = image[0].permute(1, 2, 0).numpy().astype(np.uint8)
     _compare(path, {'image': image}, [measure_contrast(slice_, POOLING)[None]], TOLERANCE)
 
@@ -120,13 +128,13 @@ def _write(
     """Trace a module, fold what is constant, name its axes, and add the metadata."""
     names = list(axes)
     dynamic = {
-        name: {place: axis for place, axis in enumerate(sizes) if isinstance(axis, str)}
+        name: {index: axis for index, axis in enumerate(sizes) if isinstance(axis, str)}
         for name, sizes in axes.items()
     }
     traced = path.with_suffix('.traced')
     with warnings.catch_warnings():
-        # This exporter is the old one of PyTorch. Its graph has as many nodes as that of the new
-        # one and runs as fast; but it takes one second and no further package, not a minute.
+        # PyTorch's older exporter: its graph has as many nodes as that of the newer one and runs
+        # as fast, but it takes a second instead of a minute, and no further package.
         warnings.simplefilter('ignore')
         torch.onnx.export(
             module,
@@ -143,16 +151,25 @@ def _write(
     _name_axes(graph, axes)
     onnx.helper.set_model_props(graph, card.to_metadata())
     _check(graph)
-    path.write_bytes(graph.SerializeToString())
+    _write_graph(graph, card, path)
+
+
+def _write_graph(graph: onnx.ModelProto, card: ModelCard, path: Path) -> None:
+    """Write a graph, and its card beside it for readers without ONNX Runtime."""
+    content = graph.SerializeToString()
+    path.write_bytes(content)
+    path.with_name(f'{path.name}.json').write_text(to_sidecar(card, content), encoding='utf-8')
 
 
 def _folded(traced: Path) -> onnx.ModelProto:
-    """Return a graph as ONNX Runtime simplifies it for any processor: standard operators only."""
+    """Return a graph as simplified by ONNX Runtime, with standard operators only."""
     folded = traced.with_suffix('.folded')
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(folded)
-    options.log_severity_level = 3  # it warns that such a file is made for this machine: not yet
+    options.log_severity_level = (
+        3  # no warning that the file may be specific to this machine: at this level it is not
+    )
     onnxruntime.InferenceSession(str(traced), options, providers=['CPUExecutionProvider'])
     graph = onnx.load(str(folded))
     folded.unlink()
@@ -163,7 +180,7 @@ def _folded(traced: Path) -> onnx.ModelProto:
 
 
 def _name_axes(graph: onnx.ModelProto, axes: Axes) -> None:
-    """Give inputs and outputs the sizes that they have, where tracing lost or invented some."""
+    """Set the sizes of inputs and outputs, some of which tracing lost or invented."""
     for tensor in (*graph.graph.input, *graph.graph.output):
         dimensions = tensor.type.tensor_type.shape.dim
         for dimension, axis in zip(dimensions, axes[tensor.name], strict=True):
@@ -175,7 +192,7 @@ def _name_axes(graph: onnx.ModelProto, axes: Axes) -> None:
 
 
 def _check(graph: onnx.ModelProto) -> None:
-    """Refuse a graph that some runtime would not take.
+    """Refuse a graph that some runtime does not support.
 
     Raises:
         ModelError: names the operators.
@@ -193,7 +210,7 @@ def _check(graph: onnx.ModelProto) -> None:
 def _compare(
     path: Path, inputs: Mapping[str, Tensor], expected: Sequence[Array], tolerance: float
 ) -> None:
-    """Run a graph and refuse it where it differs.
+    """Run a graph and refuse it if it differs.
 
     Raises:
         ModelError: names the output and by how much.
@@ -216,8 +233,8 @@ def _sweep(size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
     return random(1, POSITIONS, len(DILATIONS), h, w), evidence, 2 * random(1, 3, *size)
 
 
-def _picture(size: tuple[int, int]) -> Tensor:
-    """Return a random picture of 8 bits."""
+def _random_image(size: tuple[int, int]) -> Tensor:
+    """Return a random image of 8 bits, (1, 3, H, W)."""
     return torch.floor(256 * _random(sum(size))(1, 3, *size))
 
 
@@ -227,7 +244,7 @@ def _random(seed: int) -> Callable[..., Tensor]:
 
 
 def _digest(state: Mapping[str, Tensor]) -> str:
-    """Return the sha256 of all names and values, whatever the order they are kept in."""
+    """Return the sha256 of all names and values, in the order of the names."""
     digest = hashlib.sha256()
     for name in sorted(state):
         digest.update(name.encode())

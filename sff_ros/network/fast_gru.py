@@ -1,12 +1,12 @@
-"""Our network: it corrects the classical map with few steps of a multi-scale GRU.
+"""The network of this package: it corrects the classical map in a few steps of a multi-scale GRU.
 
-It keeps the paper's idea (DDL focus volume, a GRU on three scales, convex upsampling; Ashfaq and
-Mahmood, IJCV 2026) and changes what costs or breaks on a robot: the volume is normalised, so that
-exposure and contrast do not matter; the start is the classical estimate, so that three steps do;
-each step looks the focus curves up around its own estimate (as stereo networks look up their cost
-volume: Lipson et al., RAFT-Stereo, 3DV 2021); a last step at half the resolution draws thin
-things; and every pixel gets the scale of a Laplace distribution, from which comes a confidence.
-There is no normalisation layer, whose sums fp16 loses, and nothing whose shape depends on data.
+It follows the paper (DDL focus volume, a GRU on three scales, convex upsampling; Ashfaq and
+Mahmood, IJCV 2026), with changes for robots: the volume is normalised, so that exposure and
+contrast do not matter; the classical estimate is the start, so that three steps suffice; each
+step looks up the focus curves around its own estimate (as stereo networks look up their cost
+volume: Lipson et al., RAFT-Stereo, 3DV 2021); a last step at half the resolution resolves thin
+objects; and every pixel gets the scale of a Laplace distribution, which gives a confidence. There
+are no normalisation layers, whose sums lose precision in fp16, and no data-dependent shapes.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad, pixel_shuf
 
 from sff_ros.core.focus.canonical import EVIDENCE_CHANNELS, POSITIONS
 
-SIZE_MULTIPLE = 16  # of the pictures, px: 1/16 is the coarsest scale
+SIZE_MULTIPLE = 16  # of the images, px: 1/16 is the coarsest scale
 CENTRE = (POSITIONS - 1) / 2
-FAINT = 1e-3  # contrast that is added to every curve's mean: far below any texture
+FAINT = 1e-3  # added to the mean of every curve; far below the response to any texture
 REACH, FINE_REACH = 3, 2  # positions to either side of the estimate, looked up
-TRUST = 3.0  # logit by which the classical map wins at first
+TRUST = 3.0  # initial logit of the classical map
 LARGEST_LOGIT = 15.0
 LOG_SCALE = (-5.0, 3.0)  # of the Laplace distribution, positions
 
@@ -52,7 +52,7 @@ def _conv(inputs: int, outputs: int, side: int = 3, stride: int = 1) -> nn.Conv2
 
 
 def _zero(conv: nn.Conv2d) -> nn.Conv2d:
-    """Let a branch that corrects something start by correcting nothing."""
+    """Initialise a convolution to zero, so that a correction starts as none."""
     nn.init.zeros_(conv.weight)
     assert conv.bias is not None
     nn.init.zeros_(conv.bias)
@@ -60,9 +60,9 @@ def _zero(conv: nn.Conv2d) -> nn.Conv2d:
 
 
 class Residual(nn.Module):
-    """Two convolutions beside a shortcut; starts as the shortcut alone.
+    """Two convolutions with a shortcut; initialised as the shortcut alone.
 
-    That takes the place of normalisation (De and Smith, SkipInit, NeurIPS 2020).
+    This replaces normalisation (De and Smith, SkipInit, NeurIPS 2020).
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
@@ -98,7 +98,7 @@ class ConvGru(nn.Module):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictions:
-    """All that a training step looks at.
+    """Outputs of all stages, as training needs them.
 
     Attributes:
         steps: (B, 1, H/4, W/4) canonical position after each iteration.
@@ -114,7 +114,10 @@ class Predictions:
 
 
 class FastGru(nn.Module):
-    """Canonical sweep in, canonical positions and their Laplace scale out."""
+    """Canonical sweep in, canonical positions and their Laplace scale out.
+
+    The names of its modules are those of the published weights.
+    """
 
     def __init__(self, config: FastGruConfig | None = None) -> None:
         super().__init__()
@@ -149,7 +152,7 @@ class FastGru(nn.Module):
         self.draw = _conv(fine, 4 * 9 + 4, 1)
 
     def forward(self, responses: Tensor, evidence: Tensor, context: Tensor) -> Predictions:
-        """Estimate positions, with all steps on the way.
+        """Estimate positions, with the results of all steps.
 
         Args:
             responses, evidence, context: CanonicalSweep's, batched: (B, 15, C, H/2, W/2),
@@ -161,7 +164,7 @@ class FastGru(nn.Module):
         p = relu(self.picture(context - 1))
         states, biases = self._encode(torch.cat([relu(self.volume(v)), p], 1))
         d = avg_pool2d(evidence[:, :1], 2)
-        # The short measures see the finest detail, all together see the faintest texture.
+        # Short dilations respond to the finest detail, all of them to the faintest texture.
         short = curves[:, :, :2].mean(2)
         low = [avg_pool2d(c, 2) for c in (short, curves.mean(2))]
         steps = []
@@ -182,7 +185,7 @@ class FastGru(nn.Module):
         scales = (x4, x8, self.at_16(x8))
         states, biases = [], []
         for head, scale, size in zip(self.heads, scales, self.config.hidden, strict=True):
-            # Three convolutions: the result of one would have to be taken apart.
+            # Three convolutions, as the result of one would have to be split.
             parts = (part.split((size, 2 * size, size)) for part in (head.weight, head.bias))
             state, *both = (conv2d(scale, w, b) for w, b in zip(*parts, strict=True))
             states.append(torch.tanh(state))
@@ -192,17 +195,17 @@ class FastGru(nn.Module):
     def _iterate(
         self, states: list[Tensor], biases: list[list[Tensor]], low: list[Tensor], d: Tensor
     ) -> list[Tensor]:
-        """Update the states, coarse to fine, from what the curves say around the estimate."""
+        """Update the states, coarse to fine, by the curves around the estimate."""
         s4, s8, s16 = states
         s16 = self.gru_16(s16, biases[2], avg_pool2d(s8, 2))
         up = interpolate(s16, scale_factor=2.0, mode='bilinear', align_corners=False)
         s8 = self.gru_8(s8, biases[1], avg_pool2d(s4, 2), up)
         seen = torch.cat([_look_up(curves, d, REACH) for curves in low], 1)
-        place = (d - CENTRE) / CENTRE
-        motion = self.look(torch.cat([seen, place], 1))
+        centred = (d - CENTRE) / CENTRE
+        features = self.look(torch.cat([seen, centred], 1))
         up = self.coarser(s8)
         up = interpolate(up, scale_factor=2.0, mode='bilinear', align_corners=False)
-        s4 = self.gru_4(s4, biases[0], motion, place, up)
+        s4 = self.gru_4(s4, biases[0], features, centred, up)
         return [s4, s8, s16]
 
     def _refine(
@@ -245,7 +248,7 @@ def confidence(log_scale: Tensor) -> Tensor:
 
 
 def _normalise(responses: Tensor) -> tuple[Tensor, Tensor]:
-    """Return curves of mean about 0, whatever the contrast, and the contrast's logarithm.
+    """Return curves of mean about 0, independent of contrast, and the logarithm of the contrast.
 
     Args:
         responses: (B, 15, C, h, w).
@@ -264,28 +267,28 @@ def _centred(evidence: Tensor) -> Tensor:
 
 
 def _look_up(curves: Tensor, d: Tensor, reach: int = 0) -> Tensor:
-    """Interpolate curves linearly at an estimate and at whole positions beside it.
+    """Interpolate curves linearly at an estimate and at integer offsets from it.
 
     Args:
         curves: (B, 15, h, w).
         d: (B, 1, h, w) canonical positions; beyond the sweep the curves fall to 0.
-        reach: positions to either side.
+        reach: largest offset, positions.
 
     Returns:
         (B, 2 reach + 1, h, w).
     """
     below = torch.floor(d)
     beside = torch.arange(-reach, reach + 2, device=d.device, dtype=d.dtype).view(1, -1, 1, 1)
-    place = (below + beside).clamp(-1, POSITIONS).long() + 1
-    values = pad(curves, (0, 0, 0, 0, 1, 1)).gather(1, place)
+    index = (below + beside).clamp(-1, POSITIONS).long() + 1
+    values = pad(curves, (0, 0, 0, 0, 1, 1)).gather(1, index)
     lower, upper = values[:, :-1], values[:, 1:]
     return lower + (d - below) * (upper - lower)
 
 
 def _mixed(values: Tensor, logits: Tensor) -> Tensor:
     """Return (..., 1, h, w): the mean of (..., K, h, w) values by a softmax of logits."""
-    # Written out, and bounded instead of shifted by its maximum: a softmax over channels is slow
-    # in most runtimes.
+    # Written out, with clamped logits instead of a shift by the maximum: a softmax over channels
+    # is slow in most runtimes.
     weights = logits.clamp(-LARGEST_LOGIT, LARGEST_LOGIT).exp()
     return (weights * values).sum(-3, keepdim=True) / weights.sum(-3, keepdim=True)
 

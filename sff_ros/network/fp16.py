@@ -1,10 +1,10 @@
-"""Turn an exported graph into a strongly typed fp16 one, with islands of fp32.
+"""Convert an exported graph to fp16, with the parts that need precision in fp32.
 
-TensorRT runs a strongly typed network in the types that the graph says, so what may lose digits
-is decided here, once, at export. Convolutions and what only passes their results on compute in
-fp16. All else stays fp32: the normalisation of the focus curves with its logarithm, softmax, exp,
-sums over positions, the look-up around the estimate, and the estimate itself, which is the input
-plus corrections. Inputs and outputs keep their types.
+TensorRT runs a strongly typed network in the types of the graph, so what may lose digits is
+decided here, once, at export. Convolutions and operators that only pass on their results compute
+in fp16. Everything else stays fp32: the normalisation of the focus curves with its logarithm,
+softmax, exp, sums over positions, the look-up around the estimate, and the estimate itself, which
+is the input plus corrections. Inputs and outputs keep their types.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from sff_ros.errors import ModelError
 
 PRECISION_KEY = 'precision'  # of the model's metadata
 MOST = float(np.finfo(np.float16).max)
-_FLOAT, _HALF = TensorProto.FLOAT, TensorProto.FLOAT16
+_FLOAT, _FLOAT16 = TensorProto.FLOAT, TensorProto.FLOAT16
 
-# Operators that pass on what they get, hence fp16 where all of that is: name -> how many of the
-# inputs are data; the rest are sizes and scales, which keep their type. None: all.
+# Operators that are fp16 if all their data are: name -> how many of the inputs are data; the rest
+# are sizes and scales, which keep their type. None: all inputs.
 _FOLLOWERS: dict[str, int | None] = {
     **dict.fromkeys(('Add', 'Concat', 'Mul', 'Sub'), None),
     **dict.fromkeys(('Relu', 'Sigmoid', 'Tanh', 'AveragePool', 'Resize'), 1),
@@ -31,8 +31,8 @@ _FOLLOWERS: dict[str, int | None] = {
 }
 
 
-def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a graph of the same inputs, outputs and operators, whose trunks compute in fp16.
+def to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a graph of the same inputs, outputs and operators that computes in fp16 where it can.
 
     Args:
         model: fp32, without subgraphs.
@@ -42,13 +42,13 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     typed = onnx.shape_inference.infer_shapes(model, strict_mode=True)
     work = _Conversion(_element_types(typed.graph), _constants(model.graph))
-    halved = onnx.ModelProto()
-    halved.CopyFrom(model)
-    graph = halved.graph
+    converted = onnx.ModelProto()
+    converted.CopyFrom(model)
+    graph = converted.graph
     users = _users(model.graph)
     for node in model.graph.node:
         work.convert(node, users)
-    if not work.half:
+    if not work.fp16:
         raise ModelError('the graph has no convolution: there is nothing to run in fp16')
     for output in graph.output:
         work.restore(output.name)
@@ -56,9 +56,9 @@ def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
     graph.node.extend(work.nodes)
     graph.initializer.extend(work.weights.values())
     _drop_unused_weights(graph)
-    _note_precision(halved)
-    onnx.checker.check_model(halved)
-    return halved
+    _note_precision(converted)
+    onnx.checker.check_model(converted)
+    return converted
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class _Conversion:
     Attributes:
         types: element type of every tensor of the fp32 graph.
         constants: weights and constants by name.
-        half: tensors that are fp16 now.
+        fp16: tensors that are fp16 now.
         weights: fp16 copies of constants, by their new names.
         casts: tensors that exist in the other type as well.
         nodes: the new graph so far.
@@ -76,34 +76,34 @@ class _Conversion:
 
     types: dict[str, int]
     constants: dict[str, TensorProto]
-    half: set[str] = field(default_factory=set)
+    fp16: set[str] = field(default_factory=set)
     weights: dict[str, TensorProto] = field(default_factory=dict)
     casts: set[str] = field(default_factory=set)
     nodes: list[onnx.NodeProto] = field(default_factory=list)
 
     def convert(self, node: onnx.NodeProto, users: dict[str, list[onnx.NodeProto]]) -> None:
-        """Add a node in the type that it shall compute in, with the casts that it needs."""
+        """Add a node in the type that it computes in, with the casts that it needs."""
         copy = onnx.NodeProto()
         copy.CopyFrom(node)
-        target = _HALF if self._runs_half(node, users) else _FLOAT
+        target = _FLOAT16 if self._runs_fp16(node, users) else _FLOAT
         data = self._data(node)
-        for place, name in enumerate(node.input):
+        for index, name in enumerate(node.input):
             if name in data:
-                copy.input[place] = self._as(name, target)
+                copy.input[index] = self._as(name, target)
         self.nodes.append(copy)
-        if target == _HALF:
-            self.half.update(name for name in node.output if name)
+        if target == _FLOAT16:
+            self.fp16.update(name for name in node.output if name)
 
     def restore(self, output: str) -> None:
-        """Give a result of the graph its fp32 type back, under its own name."""
-        if output not in self.half:
+        """Cast an output of the graph back to fp32, under its own name."""
+        if output not in self.fp16:
             return
         inner = f'{output}_inside'
         for node in self.nodes:
             for names in (node.input, node.output):
-                for place, name in enumerate(names):
+                for index, name in enumerate(names):
                     if name == output:
-                        names[place] = inner
+                        names[index] = inner
         self.nodes.append(helper.make_node('Cast', [inner], [output], f'{output}_cast', to=_FLOAT))
 
     def _data(self, node: onnx.NodeProto) -> list[str]:
@@ -113,25 +113,25 @@ class _Conversion:
         names = node.input[: count if known else None]
         return [name for name in names if self.types.get(name) == _FLOAT]
 
-    def _runs_half(self, node: onnx.NodeProto, users: dict[str, list[onnx.NodeProto]]) -> bool:
+    def _runs_fp16(self, node: onnx.NodeProto, users: dict[str, list[onnx.NodeProto]]) -> bool:
         if node.op_type == 'Conv':
             return True
         if node.op_type not in _FOLLOWERS:
             return False
         data = [name for name in self._data(node) if name not in self.constants]
-        half = [name in self.half for name in data]
-        # What is joined only to enter a convolution is rounded there anyhow.
+        fp16 = [name in self.fp16 for name in data]
+        # The inputs of a convolution are rounded there in any case.
         enters = all(user.op_type == 'Conv' for user in users.get(node.output[0], []))
-        return any(half) and (all(half) or (node.op_type == 'Concat' and enters))
+        return any(fp16) and (all(fp16) or (node.op_type == 'Concat' and enters))
 
     def _as(self, name: str, target: int) -> str:
-        """Return the name of a tensor in the type that is wanted; add the cast if need be."""
-        if (name in self.half) == (target == _HALF):
+        """Return the name of a tensor in a type; add the cast if there is none."""
+        if (name in self.fp16) == (target == _FLOAT16):
             return name
-        other = f'{name}_{"fp16" if target == _HALF else "fp32"}'
+        other = f'{name}_{"fp16" if target == _FLOAT16 else "fp32"}'
         if name in self.constants:
             if other not in self.weights:
-                self.weights[other] = _half_weight(self.constants[name], other)
+                self.weights[other] = _fp16_weight(self.constants[name], other)
         elif other not in self.casts:
             self.casts.add(other)
             self.nodes.append(
@@ -140,7 +140,7 @@ class _Conversion:
         return other
 
 
-def _half_weight(tensor: TensorProto, name: str) -> TensorProto:
+def _fp16_weight(tensor: TensorProto, name: str) -> TensorProto:
     """Return a weight in fp16, under a new name."""
     values = numpy_helper.to_array(tensor)
     largest = float(np.abs(values).max(initial=0))
@@ -167,7 +167,7 @@ def _constants(graph: onnx.GraphProto) -> dict[str, TensorProto]:
 
 
 def _users(graph: onnx.GraphProto) -> dict[str, list[onnx.NodeProto]]:
-    """Return the nodes that take each tensor; a result of the graph is taken by an Identity."""
+    """Return the nodes that use each tensor; an output of the graph is used by an Identity."""
     users: dict[str, list[onnx.NodeProto]] = {}
     for name, node in _uses(graph):
         users.setdefault(name, []).append(node)
@@ -183,7 +183,7 @@ def _uses(graph: onnx.GraphProto) -> Iterator[tuple[str, onnx.NodeProto]]:
 
 
 def _drop_unused_weights(graph: onnx.GraphProto) -> None:
-    """Remove the fp32 weights, and constants, that only their fp16 copies are used of."""
+    """Remove fp32 weights and constants of which only the fp16 copies are used."""
     used = {name for name, _ in _uses(graph)}
     weights = [tensor for tensor in graph.initializer if tensor.name in used]
     nodes = [node for node in graph.node if node.op_type != 'Constant' or node.output[0] in used]
@@ -193,7 +193,7 @@ def _drop_unused_weights(graph: onnx.GraphProto) -> None:
 
 
 def _note_precision(model: onnx.ModelProto) -> None:
-    """Say in the metadata what the graph is."""
+    """Set the precision in the metadata."""
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     metadata[PRECISION_KEY] = 'fp16'
     helper.set_model_props(model, metadata)

@@ -1,4 +1,4 @@
-"""Turns focus maps into metric depth pictures and coloured points."""
+"""Turns focus maps into metric depth images and coloured points."""
 
 from __future__ import annotations
 
@@ -13,11 +13,8 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
 
 from sff_ros.config.nodes import DepthConfig
-from sff_ros.core.depth.cloud import CloudBuilder
-from sff_ros.core.depth.filters import TemporalFilter, remove_speckles
-from sff_ros.core.depth.metric import metric_depth, to_millimetres
 from sff_ros.core.image import FloatMap
-from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.depth_pipeline import Depth, DepthPipeline, RectifiedFocus
 from sff_ros.errors import StackError
 from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report
 from sff_ros.nodes.exact_sync import StampMatcher
@@ -50,8 +47,7 @@ class DepthNode(LifecycleNode):
         self._inputs = WatchedInputs(self, QOS)
         self._maps = StampMatcher(tuple(_MAPS), capacity=5)
         self._coloured = StampMatcher(('depth', _COLOUR), capacity=5)
-        self._temporal = TemporalFilter()
-        self._builder: CloudBuilder | None = None
+        self._pipeline = DepthPipeline()
         self._out: dict[str, Publisher[Any]] = {}
         self._worker: Worker[Arrival] | None = None
         self._calibrated = True
@@ -98,11 +94,10 @@ class DepthNode(LifecycleNode):
         self._worker = None
         self._maps.clear()
         self._coloured.clear()
-        self._temporal.reset()
+        self._pipeline.reset()
 
     def _release(self) -> None:
         withdraw(self, self._out)
-        self._builder = None
         self._settings.locked = False
 
     def _on_message(self, topic: str, message: Any) -> None:
@@ -120,60 +115,43 @@ class DepthNode(LifecycleNode):
             if maps is None:
                 return
             focus, confidence, info = maps
-            depth, intrinsics = self._publish_depth(focus, confidence, info, arrived)
-            coloured = self._coloured.add('depth', message.header.stamp, (depth, intrinsics))
+            depth = self._publish_depth(focus, confidence, info, arrived)
+            coloured = self._coloured.add('depth', message.header.stamp, depth)
         if coloured is not None and self._out['depth/points'].get_subscription_count():
-            (depth, intrinsics), picture = coloured
-            self._publish_points(depth, intrinsics, picture)
+            self._publish_points(*coloured)
 
     def _publish_depth(
         self, focus: Image, confidence: Image, info: CameraInfo, arrived: float
-    ) -> tuple[FloatMap, Intrinsics]:
-        """Publish the depth picture of one sweep."""
+    ) -> Depth:
+        """Publish the depth image of one sweep."""
         config = self._config
-        dioptres, sure = _float_map(focus), _float_map(confidence)
-        intrinsics = to_intrinsics(info)
-        if not dioptres.shape == sure.shape == (intrinsics.height, intrinsics.width):
-            raise StackError(
-                f'focus_map/image {dioptres.shape}, focus_map/confidence {sure.shape} and '
-                f'all_in_focus/camera_info {(intrinsics.height, intrinsics.width)} differ in size'
-            )
-        sure_enough = sure >= config.min_confidence
-        kept = np.where(sure_enough, dioptres, np.float32(np.nan))
-        kept = remove_speckles(kept, config.speckle_size_px, config.speckle_step_dpt)
-        kept = self._temporal.apply(kept, config.temporal_weight, config.temporal_step_dpt)
-        depth = metric_depth(
-            kept, sure, min_depth_m=config.min_depth_m, max_depth_m=config.max_depth_m
-        )
+        depth = self._pipeline.depth(_rectified_focus(focus, confidence, info), config)
         in_mm = config.encoding == '16UC1'
-        picture = to_image(
-            to_millimetres(depth) if in_mm else depth, config.encoding, focus.header
-        )
+        values = depth.millimetres if in_mm else depth.depth_m
         self._out['depth/camera_info'].publish(info)
-        self._out['depth/image_rect'].publish(picture)
+        self._out['depth/image_rect'].publish(to_image(values, config.encoding, focus.header))
         self._statistics.count('depth_images')
         self._statistics.latency('focus_map_to_depth', time.monotonic() - arrived)
-        self._valid = float(np.isfinite(depth).mean())
-        return depth, intrinsics
+        self._valid = float(depth.valid.mean())
+        return depth
 
-    def _publish_points(self, depth: FloatMap, intrinsics: Intrinsics, picture: Image) -> None:
+    def _publish_points(self, depth: Depth, image: Image) -> None:
         """Publish the organised cloud; none where the camera is not calibrated."""
-        self._calibrated = intrinsics.is_calibrated
+        self._calibrated = depth.camera.is_calibrated
         if not self._calibrated:
             return
         started = time.monotonic()
-        if self._builder is None or self._builder.intrinsics != intrinsics:
-            self._builder = CloudBuilder(intrinsics)
-        colour = to_array(picture)
-        if colour.shape[:2] != depth.shape:
+        colour = to_array(image)
+        if colour.shape[:2] != depth.depth_m.shape:
             raise StackError(
-                f'{_COLOUR} is {picture.width}x{picture.height}, the depth picture is '
-                f'{depth.shape[1]}x{depth.shape[0]}'
+                f'{_COLOUR} is {image.width}x{image.height}, the depth image is '
+                f'{depth.camera.width}x{depth.camera.height}'
             )
         if colour.dtype != np.uint8:
             colour = (colour >> 8).astype(np.uint8)
-        header = Header(stamp=picture.header.stamp, frame_id=picture.header.frame_id)
-        self._out['depth/points'].publish(to_cloud(self._builder.fill(depth, colour), header))
+        header = Header(stamp=image.header.stamp, frame_id=image.header.frame_id)
+        points = self._pipeline.cloud(depth, colour)
+        self._out['depth/points'].publish(to_cloud(points, header))
         self._statistics.count('clouds')
         self._statistics.latency('depth_to_cloud', time.monotonic() - started)
 
@@ -195,16 +173,32 @@ class DepthNode(LifecycleNode):
             report.add(WARN, 'no depth/points: the camera matrix is zero (not calibrated)')
 
 
+def _rectified_focus(focus: Image, confidence: Image, info: CameraInfo) -> RectifiedFocus:
+    """Return the maps of one sweep.
+
+    Raises:
+        StackError: a map is malformed, or the three differ in size.
+        CalibrationError: the camera makes no sense.
+    """
+    dioptres, sure, camera = _float_map(focus), _float_map(confidence), to_intrinsics(info)
+    if not dioptres.shape == sure.shape == (camera.height, camera.width):
+        raise StackError(
+            f'focus_map/image {dioptres.shape}, focus_map/confidence {sure.shape} and '
+            f'all_in_focus/camera_info {(camera.height, camera.width)} differ in size'
+        )
+    return RectifiedFocus(dioptres, sure, camera)
+
+
 def _float_map(message: Image) -> FloatMap:
-    """Return a 32FC1 picture.
+    """Return a 32FC1 image.
 
     Raises:
         StackError: another encoding, or malformed.
     """
     if message.encoding != '32FC1':
         raise StackError(f'a focus map must be 32FC1, not {message.encoding!r}')
-    picture: FloatMap = to_array(message)
-    return picture
+    image: FloatMap = to_array(message)
+    return image
 
 
 def main() -> None:

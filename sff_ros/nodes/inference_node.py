@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import replace
 from functools import partial
@@ -11,17 +10,15 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo, Image, JointState
-from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
 from sff_ros.config.nodes import InferenceConfig
-from sff_ros.core.alignment.aligner import Alignment, as_alignment
-from sff_ros.core.depth.rectify import Rectifier
+from sff_ros.core.alignment.aligner import as_alignment
 from sff_ros.core.image import Warp
 from sff_ros.core.optics.intrinsics import Intrinsics
-from sff_ros.core.sweep.stack import Slice
+from sff_ros.depth_pipeline import DepthPipeline
 from sff_ros.errors import SffError, StackError
-from sff_ros.inference.choice import Choice, choose_backend
+from sff_ros.inference.choice import Choice, choose_backend, open_standby
 from sff_ros.inference.warm_up import BackgroundBackend, in_background
 from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report
 from sff_ros.nodes.exact_sync import StampMatcher, stamp_of
@@ -39,7 +36,7 @@ from sff_ros.nodes.motion_report import Moved, report_motion
 from sff_ros.nodes.parameters import NodeParameters
 from sff_ros.nodes.watched_inputs import WatchedInputs
 from sff_ros.nodes.worker import Worker
-from sff_ros.pipeline import FocusMap, ShapeFromFocus
+from sff_ros.pipeline import FocusMap, ShapeFromFocus, SweepSetup
 
 _INPUTS = {'stack/image': Image, 'stack/camera_info': CameraInfo, 'stack/focus': JointState}
 _OUTPUTS = {
@@ -70,7 +67,7 @@ class InferenceNode(LifecycleNode):
         self._choice: Choice | None = None
         self._reloaded: Choice | None = None
         self._worker: Worker[Parts] | None = None
-        self._rectifier = Rectifier(Intrinsics(1, 1))
+        self._depth = DepthPipeline()
         self._focus_known = True
         self._moved: Moved | None = None
         self.create_service(Trigger, '~/reload_model', self._on_reload)
@@ -115,7 +112,8 @@ class InferenceNode(LifecycleNode):
         """Load the backend; one whose engine must be built has a slower one serve meanwhile."""
         config = self._config
         choice = choose_backend(config.backend, config.model)
-        backend = in_background(choice.backend, self.get_logger().info, config.model)
+        standby = partial(open_standby, config.model)
+        backend = in_background(choice.backend, standby, self.get_logger().info)
         return replace(choice, backend=backend)
 
     def _use(self, choice: Choice) -> None:
@@ -150,50 +148,40 @@ class InferenceNode(LifecycleNode):
     def _process(self, parts: Parts) -> None:
         """Take one slice; publish when it ends a sweep. Runs in the worker."""
         image, info, focus, arrived = parts
-        pipeline = self._pipeline
+        pipeline, config = self._pipeline, self._config
         assert pipeline is not None
-        pipeline.assembler.max_missing = self._config.max_missing
-        intrinsics, warp = _camera_of(image, info)
+        camera, warp = _camera_of(image, info)
         slice_ = to_slice(image, focus, warp)
-        pipeline.align = _alignment(self._config.align, slice_)
         if self._reloaded is not None:
             reloaded, self._reloaded = self._reloaded, None
-            # A sweep that two backends measured half each would make no sense.
-            pipeline.reset()
-            pipeline.backend = reloaded.backend
+            pipeline.use(reloaded.backend)
             self._use(reloaded)
-        focus_map = pipeline.add(slice_)
-        if intrinsics != self._rectifier.intrinsics:
-            self._rectifier = Rectifier(intrinsics)
+        align = as_alignment(config.align)
+        setup = SweepSetup(camera, image.header.frame_id, align, config.max_missing)
+        focus_map = pipeline.add(slice_, setup)
         if focus_map is not None:
-            self._publish(focus_map, image.header.frame_id, arrived)
+            self._publish(focus_map, arrived)
 
-    def _publish(self, result: FocusMap, frame_id: str, arrived: float) -> None:
-        """Publish one sweep's outputs; what depth needs goes first, the picture last."""
-        header = header_of(stamp_of(result.stack.stamp_ns), frame_id)
-        rect = self._rectifier
-        self._out['all_in_focus/camera_info'].publish(
-            to_camera_info(rect.intrinsics.rectified(), header)
-        )
-        confidence = rect.map(result.estimate.confidence, unknown=0.0)
-        self._out['focus_map/confidence'].publish(to_image(confidence, '32FC1', header))
-        dioptres = result.dioptres_for(rect.intrinsics)
+    def _publish(self, result: FocusMap, arrived: float) -> None:
+        """Publish one sweep's outputs; what depth needs goes first, the image last."""
+        header = header_of(stamp_of(result.stack.stamp_ns), result.setup.frame_id)
+        maps = self._depth.rectify(result)
+        self._out['all_in_focus/camera_info'].publish(to_camera_info(maps.camera, header))
+        confidence = to_image(maps.confidence(), '32FC1', header)
+        self._out['focus_map/confidence'].publish(confidence)
+        dioptres = maps.dioptres()
         self._focus_known = dioptres is not None
         if dioptres is not None:
-            dioptres = rect.map(dioptres, unknown=float('nan'))
             self._out['focus_map/image'].publish(to_image(dioptres, '32FC1', header))
             self._statistics.latency('last_slice_to_focus_map', time.monotonic() - arrived)
-        self._moved = Moved(result.align, result.camera_px, result.moving)
-        self._publish_pictures(result, header)
-        self._statistics.count('sweeps')
-
-    def _publish_pictures(self, result: FocusMap, header: Header) -> None:
+        self._moved = Moved(result.alignment.method, result.camera_px, result.moving)
         if self._out['focus_map/slice_position'].get_subscription_count():
-            position = self._rectifier.map(result.estimate.position, unknown=float('nan'))
-            self._out['focus_map/slice_position'].publish(to_image(position, '32FC1', header))
-        picture = self._rectifier.picture(result.all_in_focus())
-        message = to_image(picture, slice_encoding(picture), header)
+            position = to_image(maps.position(), '32FC1', header)
+            self._out['focus_map/slice_position'].publish(position)
+        image = maps.all_in_focus()
+        message = to_image(image, slice_encoding(image), header)
         self._out['all_in_focus/image_rect_color'].publish(message)
+        self._statistics.count('sweeps')
 
     def _on_error(self, err: Exception) -> None:
         """Count a slice that was refused, or a failure of the backend; the node goes on."""
@@ -242,7 +230,7 @@ class InferenceNode(LifecycleNode):
 
 
 def _camera_of(image: Image, info: CameraInfo) -> tuple[Intrinsics, Warp | None]:
-    """Return the reference camera of a picture, and how the picture breathed.
+    """Return the reference camera of an image, and how the image breathed.
 
     Raises:
         StackError: the two messages disagree about the size, or the camera makes no sense.
@@ -256,17 +244,6 @@ def _camera_of(image: Image, info: CameraInfo) -> tuple[Intrinsics, Warp | None]
         return to_breathing(info)
     except SffError as err:
         raise StackError(f'stack/camera_info: {err}') from err
-
-
-def _alignment(name: str, slice_: Slice) -> Alignment:
-    """Return how to align the sweep of a slice.
-
-    Who knows where a lens focuses has calibrated it, and looking for what that knows already costs
-    time; a lens that was not calibrated breathes by nobody knows how much.
-    """
-    if name != 'auto':
-        return as_alignment(name)
-    return 'similarity' if math.isnan(slice_.focus_dpt) else 'breathing'
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sff_ros.core.alignment.aligner import MODELS, Alignment
+from sff_ros.core.alignment.aligner import MODELS, Method
 from sff_ros.core.alignment.motion import MUCH_MOVING
 from sff_ros.nodes.diagnostics import WARN, Report
 
@@ -17,24 +17,24 @@ class Moved:
 
     Attributes:
         align: how its slices were aligned.
-        camera_px: how far the corners of the picture went, px: RMS of the four.
+        camera_px: how far the corners of the image went, px: RMS of the four.
         moving: share of pixels that moved beside that, or along with it where nothing undid it.
     """
 
-    align: Alignment
+    align: Method
     camera_px: float
     moving: float
 
 
 def report_motion(moved: Moved, report: Report) -> None:
-    """Tell it, and complain where it spoils the result."""
+    """Report it, with a warning where it spoils the result."""
     report.values['align'] = moved.align
     report.values['camera_motion_px'] = f'{moved.camera_px:.2f}'
     report.values['moving_fraction'] = f'{moved.moving:.3f}'
     if MODELS[moved.align] is None and moved.camera_px > MUCH_PX:
         report.add(
             WARN,
-            f'the picture moved by {moved.camera_px:.1f} px during a sweep, and align is '
+            f'the image moved by {moved.camera_px:.1f} px during a sweep, and align is '
             f'{moved.align}: hold the camera still, or set align to similarity',
         )
     if moved.moving > MUCH_MOVING:

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import itertools
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +14,7 @@ from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CameraError, ConfigError
 
 
+# Annotations are not postponed in this file, see test_architecture.
 @dataclass
 class Lens:
     """A camera of which only its reach matters."""

@@ -27,7 +27,7 @@ from sff_ros.core.sweep.stack import FocalStack
 from sff_ros.errors import CalibrationError
 from sff_ros.files.lens_yaml import read_lens
 from sff_ros.inference.peak import PeakBackend
-from sff_ros.pipeline import ShapeFromFocus
+from sff_ros.pipeline import ShapeFromFocus, SweepSetup
 
 # 12 mm f/2.8 in front of 640x480 pixels of 6.9 um, which reaches from 0.25 m to 5 m.
 LENS = SimulatedConfig(
@@ -130,8 +130,9 @@ def _depth(camera: LensCamera, order: tuple[float, ...]) -> npt.NDArray[np.float
         slice_ = camera.capture(focus)
         assert slice_.warp is not None
         slices.append(replace(slice_, index=index, count=len(order)))
-    found = ShapeFromFocus(PeakBackend(), align='breathing').estimate(FocalStack(tuple(slices)))
-    dioptres = found.dioptres_for(camera.intrinsics)
+    setup = SweepSetup(camera.intrinsics, align='breathing')
+    found = ShapeFromFocus(PeakBackend()).estimate(FocalStack(tuple(slices)), setup)
+    dioptres = found.dioptres
     assert dioptres is not None
     sure = (found.estimate.confidence > 0.5) & np.isfinite(dioptres)
     return np.where(sure, 1 / dioptres, np.nan).astype(np.float32)
@@ -164,8 +165,8 @@ def test_show_prints_and_draws(
         drawn = cv2.imread(str(picture))
         assert drawn is not None
         # The line of the table crosses its plot from side to side.
-        line = np.all(np.abs(drawn[:, :640].astype(int) - (200, 90, 30)) < 40, axis=2)
-        assert np.ptp(np.flatnonzero(line.any(axis=0))) > 400
+        table = np.all(np.abs(drawn[:, :640].astype(int) - (200, 90, 30)) < 40, axis=2)
+        assert np.ptp(np.flatnonzero(table.any(axis=0))) > 400
 
 
 def test_a_calibration_of_another_camera_is_refused(lens_yaml: Path) -> None:

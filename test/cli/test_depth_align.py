@@ -44,14 +44,18 @@ def test_breathing_that_is_known_is_undone_into_the_reference_focus(
     assert 'of the pixels moved; they have little confidence' in said
 
 
-def test_breathing_that_nobody_knows_is_refused(
+def test_breathing_that_is_not_known_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = write(tmp_path / 'in', sweep(camera(0.05), calibrated=False))
-    assert main(['depth', folder, '--out', str(tmp_path / 'out'), '--align', 'breathing']) == 1
-    said = capsys.readouterr().err
-    assert 'sff depth: error: --align breathing: nothing says how the pictures breathe' in said
-    assert not (tmp_path / 'out').exists()
+    (tmp_path / 'in' / 'truth').mkdir()
+    np.save(tmp_path / 'in' / 'truth' / 'index.npy', np.zeros((240, 320), np.float32))
+    for verb in ('depth', 'evaluate'):
+        out = str(tmp_path / 'out')
+        assert main([verb, folder, '--out', out, '--align', 'breathing']) == 1
+        words = f'sff {verb}: error: --align breathing: nothing says how the pictures breathe'
+        assert words in capsys.readouterr().err
+        assert not (tmp_path / 'out').exists()
 
 
 def test_what_moves_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,4 +66,22 @@ def test_what_moves_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         write_png(folder / f'{k}.png', picture)
     out = str(tmp_path / 'out')
     assert main(['depth', str(folder), '--out', out, '--backend', 'peak']) == 0
-    assert 'of the pixels moved; they have little confidence' in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert 'of the pixels moved; they have little confidence' in said
+    assert '--align' not in said  # a similarity was searched for
+
+
+def test_motion_that_auto_does_not_follow_comes_with_a_hint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Focus distances without scales count as calibrated: the search is not for free."""
+    folder = write(tmp_path / 'in', sweep(camera(0.05), calibrated=False))
+    arguments = ['depth', folder, '--out', str(tmp_path / 'out'), '--backend', 'peak']
+    assert main(arguments) == 0
+    said = capsys.readouterr().err
+    assert 'alignment' not in said
+    assert 'little confidence; --align similarity follows an unsteady camera' in said
+    assert main([*arguments, '--align', 'similarity']) == 0
+    said = capsys.readouterr().err
+    assert 'alignment: slices of scale 0.97' in said
+    assert 'moved' not in said

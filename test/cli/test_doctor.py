@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from sff_ros.core.image import Image
 from sff_ros.errors import ModelError
 from sff_ros.inference.choice import Choice
 from sff_ros.inference.peak import PeakBackend
+from sff_ros.inference.shipped import shipped_model
 
 
 @pytest.fixture(scope='module')
@@ -49,7 +52,7 @@ def test_the_classical_backend_passes(known: KnownStack) -> None:
     trial = try_backend('peak', known, known.ground_truth, silent)
     assert trial.loaded
     assert trial.wrong < 0.12
-    assert trial.unlike == trial.wrong  # ground truth was its reference
+    assert trial.unlike == trial.wrong  # the ground truth was its reference
     assert trial.latency_s > 0
     assert trial.what == 'peak fp32'
 
@@ -152,3 +155,20 @@ def test_a_missing_model_is_a_fault(
     faults = doctor._check_models()
     assert faults == [f'{name} is not in /somewhere' for name in doctor.SHIPPED]
     assert capsys.readouterr().out.count('missing') == 4
+
+
+def test_a_damaged_graph_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    models = shipped_model('ddl.onnx').parent
+    for file in (name + more for name in doctor.SHIPPED for more in ('', '.json')):
+        if (models / file).is_file():
+            shutil.copy(models / file, tmp_path)
+    monkeypatch.setattr(doctor, 'shipped_model', lambda name: tmp_path / name)
+    assert doctor._check_models() == []
+    (tmp_path / 'ddl.onnx').write_bytes((models / 'ddl.onnx').read_bytes()[:-1])
+    assert doctor._check_models() == [
+        f'{tmp_path}/ddl.onnx.json: describes another ONNX file than the one beside it, or that '
+        'is damaged'
+    ]
+    assert capsys.readouterr().out.count('missing or damaged') == 1

@@ -12,7 +12,14 @@ from sff_ros.config.nodes import InferenceConfig
 from sff_ros.config.schema import walk
 from sff_ros.errors import ModelError
 from sff_ros.inference.backend import ModelSpec
-from sff_ros.inference.choice import AUTO, BACKENDS, Choice, choose_backend, open_backend
+from sff_ros.inference.choice import (
+    AUTO,
+    BACKENDS,
+    Choice,
+    choose_backend,
+    open_backend,
+    open_standby,
+)
 from sff_ros.inference.peak import PeakBackend
 from sff_ros.inference.shipped import models_near, shipped_model
 
@@ -67,7 +74,13 @@ def test_a_missing_shipped_model_is_a_reason(monkeypatch: pytest.MonkeyPatch) ->
         ('peak', '/x/a.onnx', 'backend peak runs no model, but model is /x/a.onnx'),
         ('torch', '/x/a.onnx', '/x/a.onnx: backend torch runs .safetensors files'),
         ('onnx', 'a.safetensors', 'a.safetensors: backend onnx runs .onnx files'),
-        (AUTO, 'a.pt', 'a.pt: backend auto runs .onnx or .safetensors files'),
+        (AUTO, 'a.bin', 'a.bin: backend auto runs .onnx or .safetensors files'),
+        (
+            AUTO,
+            'ckpt_FT.pth',
+            'ckpt_FT.pth: is a checkpoint, no model; `sff export` makes a model of one of '
+            "`sff train`, and `sff predict` runs those of the paper's network",
+        ),
         (AUTO, 'models', 'models: backend auto runs .onnx or .safetensors files'),
     ],
 )
@@ -88,6 +101,16 @@ def test_a_model_in_the_home_folder_is_found(
 ) -> None:
     monkeypatch.setenv('HOME', str(network_file.parent))
     assert open_backend('onnx', f'~/{network_file.name}').spec.name.startswith('onnx')
+
+
+@pytest.mark.usefixtures('nothing_installed')
+def test_without_onnxruntime_the_classical_backend_stands_in() -> None:
+    assert open_standby().spec.name == 'peak'
+    assert open_standby('mine.onnx').spec.name == 'peak'
+
+
+def test_onnxruntime_stands_in_with_the_same_model(network_file: Path) -> None:
+    assert open_standby(str(network_file)).spec == open_backend('onnx', str(network_file)).spec
 
 
 def test_a_choice_in_words() -> None:

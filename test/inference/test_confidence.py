@@ -21,28 +21,32 @@ Map = npt.NDArray[np.float32]
 
 @cache
 def answers(first: int, count: int) -> tuple[Map, Map, Map]:
-    """Return position, confidence and truth of scenes inside the sweep, side by side."""
+    """Return position, confidence and ground truth of scenes inside the sweep, side by side."""
     backend = open_backend('onnx')
     columns: list[tuple[Map, Map, Map]] = []
     for seed in range(first, first + count):
-        stack, truth = drawn(seed)
+        stack, ground_truth = drawn(seed)
         estimate = run(backend, stack, EVEN)
-        columns.append((estimate.position, estimate.confidence, truth))
-    position, confidence, truth = (np.hstack(column) for column in zip(*columns, strict=True))
-    return position, confidence, truth
+        columns.append((estimate.position, estimate.confidence, ground_truth))
+    position, confidence, ground_truth = (
+        np.hstack(column) for column in zip(*columns, strict=True)
+    )
+    return position, confidence, ground_truth
 
 
 def inside() -> tuple[Map, Map]:
     """Return error and confidence of all pixels whose surface is inside the sweep."""
-    position, confidence, truth = answers(900, 16)
-    known = (truth >= 0) & (truth <= 14)
-    return np.abs(position - truth)[known], confidence[known]
+    position, confidence, ground_truth = answers(900, 16)
+    known = (ground_truth >= 0) & (ground_truth <= 14)
+    return np.abs(position - ground_truth)[known], confidence[known]
 
 
 def test_the_surest_pixels_have_less_than_half_of_the_error() -> None:
-    position, confidence, truth = answers(900, 16)
-    truth = np.where((truth >= 0) & (truth <= 14), truth, np.float32(np.nan))
-    errors = error_at_coverage(position, truth, confidence, (0.5, 0.7, 1.0))
+    position, confidence, ground_truth = answers(900, 16)
+    ground_truth = np.where(
+        (ground_truth >= 0) & (ground_truth <= 14), ground_truth, np.float32(np.nan)
+    )
+    errors = error_at_coverage(position, ground_truth, confidence, (0.5, 0.7, 1.0))
     assert errors[0.5] <= errors[0.7] <= 0.5 * errors[1.0]
 
 
@@ -65,12 +69,12 @@ def test_what_is_published_by_default_is_right_five_times_in_six() -> None:
 
 
 def test_surfaces_beyond_the_sweep_are_not_published_inside_it() -> None:
-    position, confidence, truth = answers(900, 48)
-    beyond = (truth < -1) | (truth > 15)
+    position, confidence, ground_truth = answers(900, 48)
+    beyond = (ground_truth < -1) | (ground_truth > 15)
     assert beyond.sum() > 5000
     says_beyond = (position == 0) | (position == 14)
     published = confidence >= DepthConfig().min_confidence
     assert says_beyond[beyond].mean() > 0.5
     assert (says_beyond | ~published)[beyond].mean() > 0.8
-    well_inside = (truth > 0.5) & (truth < 13.5)
+    well_inside = (ground_truth > 0.5) & (ground_truth < 13.5)
     assert (says_beyond & published)[well_inside].mean() < 0.01

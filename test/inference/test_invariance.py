@@ -32,11 +32,11 @@ def mean_error(places: Floats, gain: float = 1.0, name: str = 'onnx') -> float:
     backend = open_backend(name)
     errors = []
     for seed in SCENES:
-        stack, truth = drawn(seed, places, gain)
+        stack, ground_truth = drawn(seed, places, gain)
         position = run(backend, stack, places).position
         got = np.interp(position, np.arange(len(places)), canonical_places(places))
         got = 14 - got if places[0] > places[-1] else got
-        errors.append(np.abs(got - np.clip(truth, 0, 14)).mean())
+        errors.append(np.abs(got - np.clip(ground_truth, 0, 14)).mean())
     return float(np.mean(errors))
 
 

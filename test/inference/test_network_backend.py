@@ -58,9 +58,9 @@ def test_the_network_gets_multiples_and_the_caller_what_it_gave(
     shapes = [maps.shape for maps in runner.inputs]
     assert shapes == [(15, 4, *half), (7, *half), (3, *padded)]
     assert all(m.flags.c_contiguous and m.dtype == np.float32 for m in runner.inputs)
-    picture = runner.inputs[2]
-    assert (picture[:, size[0] :] == picture[:, size[0] - 1 : size[0]]).all()
-    assert (picture[:, :, size[1] :] == picture[:, :, size[1] - 1 : size[1]]).all()
+    image = runner.inputs[2]
+    assert (image[:, size[0] :] == image[:, size[0] - 1 : size[0]]).all()
+    assert (image[:, :, size[1] :] == image[:, :, size[1] - 1 : size[1]]).all()
     assert result.position.shape == result.confidence.shape == size
 
 
@@ -91,7 +91,7 @@ def test_confidence_stays_within_its_range() -> None:
     assert result.confidence.max() == 1
 
 
-def test_nobody_is_sure_of_pictures_without_any_contrast() -> None:
+def test_images_without_texture_have_no_confidence() -> None:
     silent = FocusVolume(np.zeros((15, 4, 16, 24), np.float32), even(0, 14, 15), (31, 47), 2)
     result = CanonicalNetwork(SPEC, FakeRunner(confidence=0.9)).infer(silent, context((31, 47)))
     assert result.confidence.max() == 0
@@ -102,7 +102,7 @@ def test_nobody_is_sure_of_pictures_without_any_contrast() -> None:
 
 @pytest.mark.parametrize('answer', [(np.nan, 0.5), (7.0, np.inf)])
 def test_an_answer_that_is_no_number_is_an_error(answer: tuple[float, float]) -> None:
-    with pytest.raises(ModelError, match='fake: the network answered NaN or Inf'):
+    with pytest.raises(ModelError, match=r'fake: network: .*: 1536 of 1536 values are NaN or Inf'):
         CanonicalNetwork(SPEC, FakeRunner(*answer)).infer(volume(), context())
 
 

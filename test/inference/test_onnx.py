@@ -79,7 +79,7 @@ def test_damage_within_the_file_is_refused(network_file: Path, tmp_path: Path) -
 
 
 def test_a_foreign_file_is_refused(measure_file: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"ddl\.onnx: holds 'ddl', expected fast_gru"):
+    with pytest.raises(ModelError, match=r"ddl\.onnx\.json: holds 'ddl', expected fast_gru"):
         open_onnx(measure_file)
     text = tmp_path / 'notes.onnx'
     text.write_text('these are no weights\n' * 50)

@@ -1,71 +1,129 @@
-"""Reading an ONNX file by hand: our own, cut off, foreign."""
+"""An ONNX file and its card: beside it, within it, of another file, nowhere."""
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from onnx_bytes import GRAPH, MODEL_HEAD, entry, number, part
 
+from sff_ros.core.model_card import ModelCard, to_sidecar
 from sff_ros.errors import ModelError
-from sff_ros.inference.onnx_file import read_graph, read_metadata
+from sff_ros.inference.onnx_file import read_graph, sidecar_path
 
-CARD = {
-    'sff_ros': '0.1.0',
-    'name': 'fast_gru',
-    'positions': '15',
-    'pooling': '2',
-    'size_multiple': '16',
-    'sha256': 'ab' * 32,
-    'precision': 'fp16',
-}
-MODEL = MODEL_HEAD + b''.join(entry(*pair) for pair in CARD.items())
+CARD = ModelCard('fast_gru', 15, 2, 16, 'ab' * 32, '0.2.0', 'fp16')
+GRAPH = bytes(range(200))
 
 
-def test_metadata_are_found_among_other_fields() -> None:
-    assert read_metadata(MODEL) == CARD
-    fixed = number(20 << 3 | 1) + bytes(8) + number(21 << 3 | 5) + bytes(4)
-    assert read_metadata(fixed + MODEL) == CARD
-    assert read_metadata(GRAPH + entry('long', 'x' * 300)) == {'long': 'x' * 300}
+@pytest.fixture
+def no_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, 'onnxruntime', None)
 
 
-def test_a_file_of_ours_is_read_whole(tmp_path: Path) -> None:
-    path = tmp_path / 'fast_gru.onnx'
-    path.write_bytes(MODEL)
-    graph = read_graph(path, 'fast_gru')
-    assert graph.content == MODEL
-    assert (graph.card.positions, graph.card.pooling, graph.card.size_multiple) == (15, 2, 16)
-    assert (graph.card.sha256, graph.card.precision) == ('ab' * 32, 'fp16')
+def write(folder: Path, content: bytes = GRAPH, card: ModelCard = CARD) -> Path:
+    """Write a graph and a card that describes GRAPH."""
+    path = folder / 'mine.onnx'
+    path.write_bytes(content)
+    sidecar_path(path).write_text(to_sidecar(card, GRAPH))
+    return path
+
+
+@pytest.mark.usefixtures('no_runtime')
+def test_the_card_beside_a_graph_needs_no_library(tmp_path: Path) -> None:
+    graph = read_graph(write(tmp_path), 'fast_gru')
+    assert (graph.content, graph.card) == (GRAPH, CARD)
+    assert sidecar_path(tmp_path / 'mine.onnx') == tmp_path / 'mine.onnx.json'
+
+
+@pytest.mark.parametrize('content', [GRAPH[:-1], GRAPH + b'x', b'', b'\x01' + GRAPH[1:]])
+def test_a_graph_that_its_card_does_not_describe_is_refused(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = write(tmp_path, content)
+    with pytest.raises(ModelError) as caught:
+        read_graph(path, 'fast_gru')
+    assert str(caught.value) == (
+        f'{path}.json: describes another ONNX file than the one beside it, or that is damaged'
+    )
 
 
 @pytest.mark.parametrize(
-    ('content', 'words'),
+    ('text', 'words'),
     [
-        (MODEL[:-1], 'is cut off, damaged or no ONNX model'),
-        (MODEL[:40], 'is cut off, damaged or no ONNX model'),
-        (b'', 'is no ONNX model: it has no graph'),
-        (b'\x89PNG\r\n\x1a\n' + bytes(50), 'is cut off, damaged or no ONNX model'),
-        (b'\xff' * 50, 'is cut off, damaged or no ONNX model'),
-        (GRAPH + part(14, part(1, b'key only')), 'is cut off, damaged or no ONNX model'),
-        (GRAPH, 'is not a model of this package; expected fast_gru'),
-        (GRAPH + entry('sff_ros', '1') + entry('name', 'ddl'), "holds 'ddl', expected fast_gru"),
+        ('', 'is no JSON'),
+        ('{"sff_ros"', 'is no JSON'),
+        ('[1, 2]', 'is no JSON object of strings'),
+        ('{"sff_ros": "1", "name": "fast_gru", "positions": 15}', 'is no JSON object of strings'),
+        ('{"other": "1"}', 'is not a model of this package; expected fast_gru'),
+        ('{"sff_ros": "1", "name": "ddl"}', "holds 'ddl', expected fast_gru"),
+        ('{"sff_ros": "1", "name": "fast_gru"}', "has metadata that this version cannot read: 'p"),
     ],
 )
-def test_anything_else_is_refused_by_name(tmp_path: Path, content: bytes, words: str) -> None:
-    path = tmp_path / 'other.onnx'
-    path.write_bytes(content)
+def test_another_card_is_refused_by_name(tmp_path: Path, text: str, words: str) -> None:
+    path = write(tmp_path)
+    sidecar_path(path).write_text(text)
     with pytest.raises(ModelError) as caught:
         read_graph(path, 'fast_gru')
-    assert str(caught.value).startswith(f'{path}: {words}')
+    assert str(caught.value).startswith(f'{path}.json: {words}')
 
 
-def test_random_bytes_never_do_worse_than_an_error() -> None:
+def test_a_card_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    sidecar_path(path).write_bytes(b'\xff\xfe\x00')
+    with pytest.raises(ModelError, match=r'mine\.onnx\.json: is no JSON$'):
+        read_graph(path, 'fast_gru')
+
+
+@pytest.mark.parametrize('file', ['network_file', 'measure_file'])
+def test_an_export_without_a_card_beside_it_is_read_by_onnx_runtime(
+    request: pytest.FixtureRequest, tmp_path: Path, file: str
+) -> None:
+    """As version 0.1 wrote them."""
+    shipped: Path = request.getfixturevalue(file)
+    assert sidecar_path(shipped).is_file()
+    path = Path(shutil.copy(shipped, tmp_path))
+    assert not sidecar_path(path).exists()
+    assert read_graph(path, shipped.stem) == read_graph(shipped, shipped.stem)
+
+
+@pytest.mark.usefixtures('no_runtime')
+def test_without_a_card_and_without_onnx_runtime_it_says_what_helps(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    sidecar_path(path).unlink()
+    with pytest.raises(ModelError) as caught:
+        read_graph(path, 'fast_gru')
+    assert str(caught.value) == (
+        f'{path}: mine.onnx.json is not beside it, and onnxruntime, which would read the graph '
+        'instead, is not installed; `sff export` writes both files'
+    )
+
+
+def test_random_bytes_without_a_card_are_an_error(tmp_path: Path) -> None:
+    pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
     rng = np.random.default_rng(0)
-    for size in range(1, 400):
-        raw = rng.integers(0, 256, size, dtype=np.uint8).tobytes()
-        with pytest.raises(ModelError):
-            read_metadata(raw)
+    path = tmp_path / 'random.onnx'
+    for size in range(0, 400, 20):
+        path.write_bytes(rng.integers(0, 256, size, dtype=np.uint8).tobytes())
+        with pytest.raises(ModelError, match=r'random\.onnx: is cut off, damaged or no ONNX'):
+            read_graph(path, 'fast_gru')
+
+
+def test_an_onnx_file_of_others_is_refused(tmp_path: Path) -> None:
+    onnx = pytest.importorskip('onnx', reason='onnx is not installed')
+    pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
+    axis = onnx.helper.make_tensor_value_info('x', onnx.TensorProto.FLOAT, [1])
+    result = onnx.helper.make_tensor_value_info('y', onnx.TensorProto.FLOAT, [1])
+    node = onnx.helper.make_node('Relu', ['x'], ['y'])
+    graph = onnx.helper.make_graph([node], 'foreign', [axis], [result])
+    opset = onnx.helper.make_opsetid('', 17)
+    model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8)
+    (tmp_path / 'foreign.onnx').write_bytes(model.SerializeToString())
+    with pytest.raises(
+        ModelError, match=r'foreign\.onnx: is not a model of this package; expected'
+    ):
+        read_graph(tmp_path / 'foreign.onnx', 'fast_gru')
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 from fake_cuda import FakeCuda
-from onnx_bytes import MODEL_HEAD, entry
 
-from sff_ros.core.model_card import ModelCard
+from sff_ros.core.model_card import ModelCard, to_sidecar
 from sff_ros.errors import ModelError
+from sff_ros.inference.onnx_file import sidecar_path
 from sff_ros.inference.tensorrt import backend as tensorrt
 from sff_ros.inference.tensorrt.backend import Device, open_tensorrt
 from sff_ros.inference.tensorrt.build import Phases
@@ -23,9 +23,10 @@ DEVICE = Device(LIBRARY, FakeCuda(), Gpu('Orin', (8, 7), '12.6'))
 
 
 def write(path: Path, name: str, sha256: str, precision: str = 'fp32') -> Path:
-    """Write what looks like one of our ONNX files."""
-    card = ModelCard(name, 15, 2, 16, sha256, '1', precision)
-    path.write_bytes(MODEL_HEAD + b''.join(entry(*pair) for pair in card.to_metadata().items()))
+    """Write what counts as an ONNX file of ours until TensorRT reads it."""
+    card, content = ModelCard(name, 15, 2, 16, sha256, '1', precision), path.name.encode()
+    path.write_bytes(content)
+    sidecar_path(path).write_text(to_sidecar(card, content))
     return path
 
 
@@ -61,7 +62,7 @@ def test_a_focus_measure_beside_the_model_is_used(
 def test_a_damaged_file_is_named_before_the_gpu_is_asked_for(tmp_path: Path) -> None:
     model = write(tmp_path / 'mine.onnx', 'fast_gru', 'ab' * 32)
     model.write_bytes(model.read_bytes()[:-3])
-    with pytest.raises(ModelError, match=r'mine\.onnx: is cut off'):
+    with pytest.raises(ModelError, match=r'mine\.onnx\.json: describes another ONNX file'):
         open_tensorrt(model)
 
 

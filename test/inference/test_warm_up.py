@@ -92,7 +92,7 @@ def test_a_failed_build_is_named_and_the_standby_goes_on(error: Exception, reaso
     assert str(backend.state) == f'failed: {reason}'
     assert log[1] == f'slow engine for 48x32: failed: {reason}'
     assert not is_fast(backend)
-    assert len(log) == 2  # neither built nor told again
+    assert len(log) == 2  # neither built nor reported again
 
 
 def test_an_engine_that_fails_later_leaves_the_standby_serving() -> None:
@@ -109,7 +109,7 @@ def test_an_engine_that_fails_later_leaves_the_standby_serving() -> None:
     assert log[-1] == 'slow failed, peak serves: an illegal memory access'
 
 
-def test_a_new_picture_size_is_built_anew() -> None:
+def test_a_new_image_size_is_built_anew() -> None:
     fast = Slow()
     backend = BackgroundBackend(fast, PeakBackend(), lambda _: None)
     backend.measure(SMALL)
@@ -135,16 +135,16 @@ def test_a_size_that_comes_during_a_build_waits_for_its_turn() -> None:
 
 
 def test_a_builder_keeps_the_share_between_0_and_1() -> None:
-    told = threading.Event()
+    reported = threading.Event()
     go = threading.Event()
 
     def build(progress: Progress) -> None:
         progress('too much', 1.7)
-        told.set()
+        reported.set()
         go.wait(5)
 
     builder = EngineBuilder(build)
-    assert told.wait(5)
+    assert reported.wait(5)
     assert builder.state.done == 1.0
     assert builder.state.seconds >= 0
     go.set()
@@ -152,14 +152,21 @@ def test_a_builder_keeps_the_share_between_0_and_1() -> None:
 
 
 def test_a_backend_that_needs_no_build_stays_as_it_is() -> None:
+    def never() -> PeakBackend:
+        raise AssertionError('a standby was loaded without need')
+
     peak = PeakBackend()
-    assert in_background(peak, lambda _: None) is peak
+    assert in_background(peak, never, lambda _: None) is peak
+
+
+def test_a_backend_that_must_be_built_gets_the_standby_it_is_given() -> None:
     slow = Slow()
-    wrapped = in_background(slow, lambda _: None)
-    assert isinstance(wrapped, BackgroundBackend)
-    wrapped.measure(SMALL)
-    assert wrapped.spec.name in ('onnx', 'peak')
-    slow.let.set()
+    backend = in_background(slow, PeakBackend, lambda _: None)
+    assert isinstance(backend, BackgroundBackend)
+    backend.measure(SMALL)
+    assert backend.spec.name == 'peak'
+    finish(backend, slow)
+    assert backend.spec.name == 'slow'
 
 
 def test_a_standby_that_measures_otherwise_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""In the virtual machine: frames of the V4L2 driver, and what it does to the camera."""
+"""In the virtual machine: frames of the V4L2 driver, and how it changes the camera."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ from sff_ros.config.cameras import PIXEL_FORMATS
 @pytest.mark.parametrize('source', [0, 1], ids=['end-of-frame', 'start-of-exposure'])
 def test_no_frame_is_of_an_old_setting(vivid: Vivid, source: int) -> None:
     vivid.set(contrast=0, timestamp_source=source)
-    places = np.random.default_rng(source).integers(0, 256, 200).tolist()
+    codes = np.random.default_rng(source).integers(0, 256, 200).tolist()
     with opened() as device:
         camera = uncalibrated(device)
-        # vivid wraps grey around at black; every setting has a level of its own all the same.
-        expected = {place: level_of(camera.capture(place)) for place in sorted(set(places))}
+        # vivid wraps grey around at black; the level of every setting is still unique.
+        expected = {code: level_of(camera.capture(code)) for code in sorted(set(codes))}
         assert len(set(expected.values())) == len(expected) > 100
-        seen = [level_of(camera.capture(place)) for place in places]
+        seen = [level_of(camera.capture(code)) for code in codes]
     assert [s for s in seen if s not in expected.values()] == []
-    old = sum(s != expected[place] for s, place in zip(seen, places, strict=True))
+    old = sum(s != expected[code] for s, code in zip(seen, codes, strict=True))
     assert old == 0
 
 
 def test_the_first_frame_after_a_move_would_be_old(vivid: Vivid) -> None:
-    # What the test above is worth: by arrival alone every frame would be of the setting before.
+    # The control of the test above: by arrival alone every frame is of the previous setting.
     vivid.set(contrast=0)
     old = 0
     with opened() as device:
-        for place in range(0, 200, 10):
+        for code in range(0, 200, 10):
             before = int(device.frame(device.now_ns()).image[0, 0])
             time.sleep(0.05)  # a frame is ready by then
-            device.move(place)
+            device.move(code)
             old += int(device.frame(0).image[0, 0]) == before
     assert old == 20
 
@@ -78,7 +78,7 @@ def test_stale_frames_are_dropped_quickly(vivid: Vivid) -> None:
         assert device.now_ns() - start_ns < 15 * PERIOD_NS
 
 
-def test_what_adapts_is_held_and_put_back(vivid: Vivid) -> None:
+def test_automatic_settings_are_held_and_restored(vivid: Vivid) -> None:
     vivid.set(brightness=77)
     with opened() as device:
         assert vivid.get('gain_automatic') == 0
@@ -89,7 +89,7 @@ def test_what_adapts_is_held_and_put_back(vivid: Vivid) -> None:
     assert (vivid.get('gain_automatic'), vivid.get('brightness')) == (1, 77)
 
 
-def test_warm_up_lasts_as_long_as_asked_for_and_only_if_needed(vivid: Vivid) -> None:
+def test_warm_up_lasts_as_configured_and_only_if_needed(vivid: Vivid) -> None:
     for automatic in (1, 0):
         vivid.set(gain_automatic=automatic)
         start_s = time.monotonic()
@@ -114,14 +114,14 @@ def test_colours_are_right_in_every_format(vivid: Vivid, name: str) -> None:
             np.testing.assert_allclose(mean, np.broadcast_to(expected, mean.shape), atol=0.02)
 
 
-def test_auto_takes_colour_without_compression(vivid: Vivid) -> None:
+def test_auto_chooses_uncompressed_colour(vivid: Vivid) -> None:
     with opened(pixel_format='auto', frame_rate=29.0) as device:
         assert device.frame(0).image.shape == (180, 320, 3)
-        assert device.period_ns == 33_333_333  # the next faster rate that it has
+        assert device.period_ns == 33_333_333  # the next faster rate of the camera
         assert device.identity == 'vivid at platform:vivid-000'
 
 
-def test_a_lens_may_be_a_device_of_its_own(vivid: Vivid) -> None:
+def test_a_lens_may_be_a_separate_device(vivid: Vivid) -> None:
     vivid.set(contrast=0, brightness=79)
     with opened(focus_device='/dev/video0') as device:
         camera = uncalibrated(device)

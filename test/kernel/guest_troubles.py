@@ -1,4 +1,4 @@
-"""In the virtual machine: what can go wrong with a V4L2 camera, and what is said of it."""
+"""In the virtual machine: failures of a V4L2 camera and their error messages."""
 
 from __future__ import annotations
 
@@ -22,9 +22,11 @@ from sff_ros.nodes.sweeper import Sweeper
 DRIVER = Path('/sys/bus/platform/drivers/vivid')
 
 
-def test_a_failure_half_way_leaves_nothing_behind(vivid: Vivid) -> None:
+def test_a_failed_opening_restores_every_setting(vivid: Vivid) -> None:
     vivid.set(brightness=78)
-    with pytest.raises(CameraError, match='exposure_us is 100, but /dev/video0 has no control'):
+    with pytest.raises(
+        CameraError, match='exposure_us is 100, but /dev/video0 has no exposure control'
+    ):
         V4l2Device(dataclasses.replace(CONFIG, exposure_us=100))
     assert (vivid.get('gain_automatic'), vivid.get('brightness')) == (1, 78)
     with opened() as device:  # it is free, too
@@ -35,7 +37,7 @@ def test_a_failure_half_way_leaves_nothing_behind(vivid: Vivid) -> None:
     ('change', 'message'),
     [
         ({'device': ''}, 'cameras: /dev/video0 \\(vivid-000-vid-cap\\)'),
-        ({'device': '7'}, "'/dev/video7' is not there; cameras: /dev/video0"),
+        ({'device': '7'}, "'/dev/video7' does not exist; cameras: /dev/video0"),
         ({'device': '/dev/null'}, "'/dev/null' is no V4L2 device; cameras: /dev/video0"),
         ({'width': 333}, '333x180 is not offered by /dev/video0; YUYV, NV12, .*: 320x180, 640x3'),
         ({'pixel_format': 'MJPG'}, "'MJPG' is not offered at this size; YUYV, .*: 1, 2, 4, 5,"),
@@ -47,14 +49,12 @@ def test_a_failure_half_way_leaves_nothing_behind(vivid: Vivid) -> None:
         ({'focus_device': '/dev/v4l-subdev9'}, '/dev/v4l-subdev9 is not connected'),
     ],
 )
-def test_what_is_not_there_is_answered_by_what_is(
-    vivid: Vivid, change: dict[str, Any], message: str
-) -> None:
+def test_errors_list_the_alternatives(vivid: Vivid, change: dict[str, Any], message: str) -> None:
     with pytest.raises(CameraError, match=message):
         opened(**change)
 
 
-def test_a_busy_camera_is_left_alone(vivid: Vivid) -> None:
+def test_a_busy_camera_is_not_touched(vivid: Vivid) -> None:
     vivid.set(brightness=80)
     with opened() as device:
         device.move(90)
@@ -78,16 +78,16 @@ def test_a_damaged_frame_is_refused(vivid: Vivid) -> None:
         assert damaged == 1
 
 
-def test_a_stream_that_failed_must_be_opened_anew(vivid: Vivid) -> None:
+def test_a_failed_stream_must_be_reopened(vivid: Vivid) -> None:
     with opened() as device:
         vivid.set(inject_fatal_streaming_error=1)
-        with pytest.raises(CameraLostError, match='open it anew'):
+        with pytest.raises(CameraLostError, match='reopen it'):
             take_for(1.0, device)
     with opened() as device:
         device.frame(device.now_ns())
 
 
-def test_closed_twice_does_no_harm(vivid: Vivid) -> None:
+def test_close_is_idempotent(vivid: Vivid) -> None:
     with opened() as device:
         device.close()
     with pytest.raises(CameraError, match='the camera is closed'):
@@ -96,7 +96,7 @@ def test_closed_twice_does_no_harm(vivid: Vivid) -> None:
         device.move(1)
 
 
-def test_a_pulled_cable_is_noticed_and_the_camera_comes_back(vivid: Vivid) -> None:
+def test_a_disconnected_camera_is_noticed_and_can_be_reopened(vivid: Vivid) -> None:
     vivid.close()
     with opened() as device:
         device.frame(0)
@@ -110,14 +110,14 @@ def test_a_pulled_cable_is_noticed_and_the_camera_comes_back(vivid: Vivid) -> No
         with pytest.raises(CameraLostError, match='/dev/video0 is gone'):
             device.move(1)
     pull.join()
-    with pytest.raises(CameraError, match="'/dev/video0' is not there; there is no V4L2 camera"):
+    with pytest.raises(CameraError, match="'/dev/video0' does not exist; no V4L2 camera found"):
         opened()
     (DRIVER / 'bind').write_text('vivid.0')
     with opened() as device:
         device.frame(device.now_ns())
 
 
-def test_sweeps_go_on_within_a_second_of_the_return(
+def test_sweeps_resume_within_a_second_of_reconnection(
     vivid: Vivid, record_property: Callable[[str, object], None]
 ) -> None:
     config = CaptureConfig(sweep=SweepConfig(num_slices=5))
@@ -137,9 +137,9 @@ def test_sweeps_go_on_within_a_second_of_the_return(
         wait_for(lambda: len(came_s) > 10)
         vivid.set(disconnect=1)
         wait_for(lambda: sweeper.problem != '')
-        time.sleep(1.2)  # more than one vain attempt
+        time.sleep(1.2)  # more than one failed attempt
         gone, back_s = len(came_s), time.monotonic()
-        vivid.close()  # the last user: the camera comes back
+        vivid.close()  # the last user: the camera reconnects
         wait_for(lambda: len(came_s) > gone)
         first_s = came_s[gone] - back_s
         wait_for(lambda: len(came_s) > gone + 10)

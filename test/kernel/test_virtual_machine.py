@@ -1,4 +1,4 @@
-"""Jobs that do not end well: they are reported, and nothing hangs."""
+"""Jobs that fail are reported, and nothing hangs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from virtual_machine import CannotRunError, find_kernel, find_qemu, run_job
 @pytest.mark.parametrize(
     ('script', 'timeout_s', 'problem', 'printed'),
     [
-        ('echo c >/proc/sysrq-trigger; sleep 100', 60, 'went down before the job ended', 'sysrq'),
-        ('echo up >/dev/ttyS0; sleep 100', 12, 'was switched off after 12 s', 'up'),
-        ('echo up >/dev/ttyS0', 60, '', 'up'),
+        ('echo c >/proc/sysrq-trigger; sleep 100', 240, 'went down before the job ended', 'sysrq'),
+        # Before it is up: how long that takes depends on the host.
+        ('sleep 100', 2, 'was switched off after 2 s', ''),
+        ('echo up >/dev/ttyS0', 240, '', 'up'),
     ],
 )
 def test_how_a_job_ends(
@@ -31,16 +32,16 @@ def test_how_a_job_ends(
     assert problem in outcome.problem
     assert bool(problem) == bool(outcome.problem)
     assert printed in outcome.console
-    assert outcome.seconds < timeout_s + 5
+    assert outcome.seconds < timeout_s + 30  # a busy host takes a while to end a process
 
 
-def test_another_processor_is_none_for_us(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_processor_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, 'machine', lambda: 'aarch64')
     with pytest.raises(CannotRunError, match='for x86_64, not aarch64'):
         find_qemu()
 
 
-def test_a_user_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_names_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, 'machine', lambda: 'x86_64')
     monkeypatch.setattr(os, 'geteuid', lambda: 1000)
     monkeypatch.setattr(shutil, 'which', lambda program: None)
@@ -56,7 +57,7 @@ def test_without_apt_there_is_no_kernel(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert list((tmp_path / 'sff_ros').iterdir()) == []
 
 
-def test_an_empty_apt_is_filled_by_root_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_package_lists_are_updated_by_root_only(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[str] = []
 
     def call(*command: str, **_: object) -> str:

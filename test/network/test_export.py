@@ -13,13 +13,14 @@ pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
 pytest.importorskip('safetensors', reason='safetensors is not installed')
 
 from sff_ros.cli.main import main  # noqa: E402
-from sff_ros.core.model_card import read_card  # noqa: E402
+from sff_ros.core.model_card import read_card, read_sidecar  # noqa: E402
 from sff_ros.errors import ModelError  # noqa: E402
 from sff_ros.network import export  # noqa: E402
 from sff_ros.network.checkpoint import read_safetensors  # noqa: E402
 from sff_ros.network.fast_gru import FastGru  # noqa: E402
 
-FILES = {'fast_gru.onnx', 'fast_gru_fp16.onnx', 'ddl.onnx', 'fast_gru.safetensors'}
+GRAPHS = ('fast_gru.onnx', 'fast_gru_fp16.onnx', 'ddl.onnx')
+FILES = {*GRAPHS, *(f'{name}.json' for name in GRAPHS), 'fast_gru.safetensors'}
 
 
 @pytest.fixture(scope='module')
@@ -50,6 +51,8 @@ def test_a_graph_is_plain_and_says_what_it_is(
 ) -> None:
     model = onnx.load(exported / file)
     card = read_card({entry.key: entry.value for entry in model.metadata_props}, name)
+    content, sidecar = (exported / file).read_bytes(), (exported / f'{file}.json').read_text()
+    assert read_sidecar(sidecar, content, name) == card
     assert (card.positions, card.pooling, card.size_multiple) == (15, 2, multiple)
     assert card.precision == precision
     assert [(opset.domain, opset.version) for opset in model.opset_import] == [('', 17)]

@@ -20,7 +20,7 @@ from sff_ros.inference.shipped import shipped_model
 onnx = pytest.importorskip('onnx', reason='onnx is not installed')
 ort = pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
 
-from sff_ros.network.fp16 import to_half  # noqa: E402 - needs onnx
+from sff_ros.network.fp16 import to_fp16  # noqa: E402 - needs onnx
 
 FLOAT, HALF = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
 AGREE = 0.05  # slices, mean: what fp16 may cost
@@ -40,10 +40,10 @@ def model() -> Any:
 def sweep() -> dict[str, Array]:
     """Return the network's inputs for a rendered slope over the whole sweep."""
     context, responses = RunningAllInFocus(), []
-    for picture in render(plane(-1, 15)):
-        responses.append(measure_contrast(picture, 2))
-        context.add(picture, responses[-1])
-    size = (picture.shape[0], picture.shape[1])
+    for image in render(plane(-1, 15)):
+        responses.append(measure_contrast(image, 2))
+        context.add(image, responses[-1])
+    size = (image.shape[0], image.shape[1])
     volume = FocusVolume(np.stack(responses), np.arange(15.0), size, 2)
     canonical = to_canonical(volume, gather_evidence(volume), context.image)
     return {
@@ -109,7 +109,7 @@ def flat(contrast: float) -> dict[str, Array]:
 )  # fmt: skip
 def test_it_answers_as_the_fp32_graph(model: Any, inputs: dict[str, Array]) -> None:
     position, confidence = run(model, inputs)
-    rounded = run(to_half(model), inputs, rounding=True)
+    rounded = run(to_fp16(model), inputs, rounding=True)
     assert np.isfinite(rounded[0]).all()
     assert np.abs(rounded[0] - position).mean() <= AGREE
     assert np.abs(rounded[1] - confidence).mean() <= 0.01
@@ -118,30 +118,30 @@ def test_it_answers_as_the_fp32_graph(model: Any, inputs: dict[str, Array]) -> N
 
 
 def test_the_trunks_are_fp16_and_the_rest_is_not(model: Any) -> None:
-    half = to_half(model)
-    kinds = types(half)
+    fp16 = to_fp16(model)
+    kinds = types(fp16)
     by_operator: dict[str, set[int]] = {}
-    for node in half.graph.node:
+    for node in fp16.graph.node:
         by_operator.setdefault(node.op_type, set()).add(kinds[node.output[0]])
     for operator in ('Conv', 'Sigmoid', 'Tanh'):
         assert by_operator[operator] == {HALF}, operator
     for operator in ('Softmax', 'Exp', 'Log', 'Div', 'ReduceMean', 'ReduceSum', 'Abs', 'Clip'):
         assert by_operator.get(operator, {FLOAT}) == {FLOAT}, operator
-    for tensor in (*half.graph.input, *half.graph.output):
+    for tensor in (*fp16.graph.input, *fp16.graph.output):
         assert tensor.type.tensor_type.elem_type == FLOAT
-    for node in half.graph.node:  # strongly typed: no operator mixes the two
+    for node in fp16.graph.node:  # strongly typed: no operator mixes the two
         if node.op_type in ('Add', 'Sub', 'Mul', 'Concat', 'Conv'):
             assert len({kinds[name] for name in node.input}) == 1, node.name
 
 
 def test_it_is_the_same_every_time_and_says_what_it_is(model: Any) -> None:
-    half = to_half(model)
-    assert to_half(model).SerializeToString() == half.SerializeToString()
+    fp16 = to_fp16(model)
+    assert to_fp16(model).SerializeToString() == fp16.SerializeToString()
     before = {entry.key: entry.value for entry in model.metadata_props}
-    after = {entry.key: entry.value for entry in half.metadata_props}
+    after = {entry.key: entry.value for entry in fp16.metadata_props}
     assert after == {**before, 'precision': 'fp16'}
-    assert half.ByteSize() < 0.6 * model.ByteSize()
-    assert [i.name for i in half.graph.input] == ['responses', 'evidence', 'context']
+    assert fp16.ByteSize() < 0.6 * model.ByteSize()
+    assert [i.name for i in fp16.graph.input] == ['responses', 'evidence', 'context']
 
 
 def small(weight: float, halved: bool = False) -> Any:
@@ -166,9 +166,9 @@ def small(weight: float, halved: bool = False) -> Any:
 
 @pytest.mark.parametrize('halved', [False, True])
 def test_a_result_that_is_used_inside_as_well_keeps_name_and_type(halved: bool) -> None:
-    half = to_half(small(0.1, halved))
+    fp16 = to_fp16(small(0.1, halved))
     x = np.full((1, 1, 2, 2), 3, np.float32)
-    y, z = run(half, {'x': x})
+    y, z = run(fp16, {'x': x})
     rounded = np.float32(np.float16(np.float16(0.1) * np.float16(3)))
     assert y.dtype == z.dtype == np.float32
     np.testing.assert_allclose(y, rounded, rtol=1e-3)
@@ -178,7 +178,7 @@ def test_a_result_that_is_used_inside_as_well_keeps_name_and_type(halved: bool) 
 @pytest.mark.parametrize('weight', [70000.0, np.inf, np.nan])
 def test_a_weight_beyond_fp16_is_refused(weight: float) -> None:
     with pytest.raises(ModelError, match=r"weight 'w' is .*, fp16 ends at 65504"):
-        to_half(small(weight))
+        to_fp16(small(weight))
 
 
 def test_a_graph_without_convolution_is_refused() -> None:
@@ -188,7 +188,7 @@ def test_a_graph_without_convolution_is_refused() -> None:
         [onnx.helper.make_node('Exp', ['x'], ['y']), onnx.helper.make_node('Exp', ['y'], ['z'])]
     )
     with pytest.raises(ModelError, match='no convolution'):
-        to_half(model)
+        to_fp16(model)
 
 
 def test_the_shipped_file_is_what_this_code_makes(model: Any) -> None:
@@ -196,4 +196,4 @@ def test_the_shipped_file_is_what_this_code_makes(model: Any) -> None:
         shipped = Path(shipped_model('fast_gru_fp16.onnx'))
     except ModelError as err:
         pytest.skip(str(err))
-    assert shipped.read_bytes() == to_half(model).SerializeToString()
+    assert shipped.read_bytes() == to_fp16(model).SerializeToString()

@@ -78,11 +78,11 @@ def test_a_malformed_p_is_refused(place: int, value: float) -> None:
 @pytest.mark.parametrize(
     ('moved', 'words'),
     [
-        (Moved('auto', 14.0, 0.01), []),
+        (Moved('similarity', 14.0, 0.01), []),
         (Moved('breathing', 1.9, 0.05), []),
-        (Moved('breathing', 2.6, 0.0), ['the picture moved by 2.6 px', 'align is breathing']),
+        (Moved('breathing', 2.6, 0.0), ['the image moved by 2.6 px', 'align is breathing']),
         (Moved('none', 2.6, 0.0), ['set align to similarity']),
-        (Moved('auto', 0.1, 0.08), ['8% of the pixels moved during a sweep']),
+        (Moved('similarity', 0.1, 0.08), ['8% of the pixels moved during a sweep']),
     ],
 )
 def test_motion_is_reported(moved: Moved, words: list[str]) -> None:

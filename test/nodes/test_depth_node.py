@@ -201,7 +201,7 @@ def test_a_picture_of_another_size_costs_the_cloud_only(graph: Graph) -> None:
     depth = graph.collect(Image, 'depth/image_rect')
     wait(lambda: graph.nodes[0].count_subscribers('depth/points'), 'a subscriber')
     Maps(graph).send(ramp(), colour=np.zeros((4, 4, 3), np.uint8))
-    graph.says('depth_node', 'all_in_focus/image_rect_color is 4x4, the depth picture is 32x24')
+    graph.says('depth_node', 'all_in_focus/image_rect_color is 4x4, the depth image is 32x24')
     assert len(depth) == 1
     assert not clouds
 

@@ -261,3 +261,26 @@ def test_a_recording_that_starts_again_is_taken_again(start: StartGraph) -> None
     hand.last_ns, hand.sweeps = begin_ns - 60_000_000_000, 0  # as `ros2 bag play --loop` does
     hand.sweep()
     wait(lambda: len(focus) == 3, 'a focus map of the recording played again', 3)
+
+
+@pytest.mark.parametrize('lost', [(), (4,)])
+@pytest.mark.parametrize('size', [(48, 64), (60, 80)])
+def test_a_sweep_keeps_the_camera_it_was_taken_with(
+    start: StartGraph, lost: tuple[int, ...], size: tuple[int, int]
+) -> None:
+    """A new image size, or new intrinsics and a new frame, from one sweep to the next."""
+    graph = start(InferenceNode)
+    focus, infos = (
+        graph.collect(Image, FOCUS),
+        graph.collect(CameraInfo, 'all_in_focus/camera_info'),
+    )
+    hand = HandMade(graph)
+    hand.sweep(without=lost)
+    hand.change_camera(Intrinsics(size[1], size[0], 120.0, 120.0, 30.0, 20.0), 'another')
+    hand.sweep()
+    wait(lambda: len(focus) == len(infos) == 2, 'two focus maps')
+    assert [to_array(message).shape for message in focus] == [(48, 64), size]
+    assert [(info.height, info.width) for info in infos] == [(48, 64), size]
+    assert [info.k[0] for info in infos] == [80.0, 120.0]
+    assert [info.header.frame_id for info in infos] == [FRAME, 'another']
+    assert [message.header.frame_id for message in focus] == [FRAME, 'another']

@@ -7,12 +7,16 @@ import time
 import pytest
 from hand_made import HandMade
 from live_graph import StartGraph, wait
-from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
 from sff_ros.nodes.depth_node import DepthNode
 from sff_ros.nodes.inference_node import InferenceNode
+
+try:
+    from rclpy.event_handler import PublisherEventCallbacks
+except ImportError:  # ROS 2 Humble
+    from rclpy.qos_event import PublisherEventCallbacks
 
 # rclpy's own callback warns of itself.
 SILENT = PublisherEventCallbacks(use_default_callbacks=False)

@@ -1,4 +1,4 @@
-"""A camera of the kernel's video system, V4L2, whose lens is one of its controls."""
+"""A V4L2 camera whose lens is one of its controls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from sff_ros.cameras.lens_device import CodeRange, Frame
 from sff_ros.cameras.v4l2.formats import decode
 from sff_ros.cameras.v4l2.modes import set_mode
-from sff_ros.cameras.v4l2.node import VideoNode
+from sff_ros.cameras.v4l2.node import VideoNode, text_of
 from sff_ros.cameras.v4l2.roles import check_captures, find_lens
 from sff_ros.cameras.v4l2.search import find_device, identify
 from sff_ros.cameras.v4l2.settings import Settings, hold_still
@@ -19,18 +19,18 @@ from sff_ros.config.cameras import V4l2Config
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.errors import CameraError, CameraLostError
 
-_PATIENCE_NS = 10**9
-_PATIENCE_PERIODS = 5
+_TIMEOUT_NS = 10**9  # for a frame, or five periods if that is longer
+_TIMEOUT_PERIODS = 5
 
 
 class V4l2Device:
-    """Follows the LensDevice protocol; streams from the start.
+    """Implements the LensDevice protocol; streams from construction on.
 
     Args:
-        config: which camera, and how.
+        config: which camera, and its settings.
 
     Raises:
-        CameraError: it cannot be opened as asked; everything is put back as it was found.
+        CameraError: it cannot be opened as configured; every setting is restored.
     """
 
     def __init__(self, config: V4l2Config) -> None:
@@ -40,41 +40,41 @@ class V4l2Device:
             self._undo = undo.pop_all()
 
     def _open(self, config: V4l2Config, undo: contextlib.ExitStack) -> None:
-        """Open, claim and prepare the camera; note how each step is undone."""
+        """Open, reserve and prepare the camera; register how each step is undone."""
         path = find_device(config.device)
         node = self._node = undo.enter_context(contextlib.closing(VideoNode(path)))
         about = check_captures(node)
-        is_apart = bool(config.focus_device)
-        if is_apart:
+        is_separate = bool(config.focus_device)
+        if is_separate:
             self._lens_node = VideoNode(config.focus_device)
             undo.callback(self._lens_node.close)
         else:
             self._lens_node = node
-        self._lens = find_lens(self._lens_node, config.focus_control, is_apart)
+        self._lens = find_lens(self._lens_node, config.focus_control, is_separate)
         self._layout, period_ns = set_mode(node, config)
-        # From here on the camera is ours; the settings of another program's stay as they are.
+        # Reserves the camera: settings change only after no other program can be streaming.
         self._stream = undo.enter_context(contextlib.closing(Stream(node)))
-        found = hold_still(node, None if is_apart else self._lens, undo)
-        if is_apart:
+        found = hold_still(node, None if is_separate else self._lens, undo)
+        if is_separate:
             hold_still(self._lens_node, self._lens, undo)
         self._period_ns = period_ns or measured_period(self._stream, path, config.frame_rate)
         self._adapt(found, config)
         self._exposure_ns = self._exposure(found, config)
-        self._begins = stamps_begin(about.driver.decode())
-        self._identity = identify(path, about.card.decode(), about.bus_info.decode())
+        self._begins = stamps_begin(text_of(about.driver))
+        self._identity = identify(path, text_of(about.card), text_of(about.bus_info))
 
     def _exposure(self, found: Settings, config: V4l2Config) -> int:
-        """Return how long a frame is exposed, ns; a frame period, the most, if nobody knows."""
+        """Return the exposure time, ns; if unknown, its upper bound, the frame period."""
         exposure_ns = found.exposure_ns() or self._period_ns
         if config.exposure_us and exposure_ns > self._period_ns * 1.01:
             raise CameraError(
-                f'v4l2.exposure_us is {config.exposure_us}; a frame lasts '
+                f'v4l2.exposure_us is {config.exposure_us}; the frame period is '
                 f'{self._period_ns // 1000} us at this v4l2.frame_rate'
             )
         return exposure_ns
 
     def _adapt(self, found: Settings, config: V4l2Config) -> None:
-        """Let the camera get used to the light, then let nothing change by itself."""
+        """Let automatic settings converge, then freeze them."""
         if config.exposure_us:
             found.set_exposure(config.exposure_us)
         if found.is_adapting():
@@ -86,27 +86,27 @@ class V4l2Device:
 
     @property
     def identity(self) -> str:
-        """Its name with its USB serial number, else with the place it is plugged in at."""
+        """Card name with the USB serial number; without one, with the bus address."""
         return self._identity
 
     @property
     def codes(self) -> CodeRange:
-        """As the driver says."""
+        """Range and step of the lens control, as reported by the driver."""
         return CodeRange(self._lens.low, self._lens.high, max(self._lens.step, 1))
 
     @property
     def intrinsics(self) -> Intrinsics:
-        """The picture size; V4L2 knows nothing else."""
+        """The image size, px; V4L2 reports nothing else."""
         return Intrinsics(self._layout.width, self._layout.height)
 
     @property
     def period_ns(self) -> int:
-        """As the driver says; measured where it does not."""
+        """Frame period, ns, as reported by the driver; measured if it reports none."""
         return self._period_ns
 
     @property
     def nominal(self) -> None:
-        """None: codes mean nothing by themselves."""
+        """None: V4L2 assigns no dioptres to codes."""
         return None
 
     def now_ns(self) -> int:
@@ -114,7 +114,7 @@ class V4l2Device:
         return time.monotonic_ns()
 
     def move(self, code: float) -> None:
-        """Tell the lens where to go, one of `codes`."""
+        """Command a lens code, one of `codes`."""
         self._check_open()
         self._lens_node.write(self._lens, round(code))
 
@@ -122,16 +122,16 @@ class V4l2Device:
         """Block until the first frame whose exposure began at that time or later.
 
         Raises:
-            CameraError: none came in time, or it was damaged.
+            CameraError: none arrived in time, or it was damaged.
             CameraLostError: the device is gone.
         """
         self._check_open()
-        patience_ns = max(_PATIENCE_NS, _PATIENCE_PERIODS * self._period_ns)
-        deadline_ns = max(self.now_ns(), not_before_ns) + patience_ns
+        timeout_ns = max(_TIMEOUT_NS, _TIMEOUT_PERIODS * self._period_ns)
+        deadline_ns = max(self.now_ns(), not_before_ns) + timeout_ns
         while True:
-            with self._stream.take(patience_ns) as buffer:
+            with self._stream.take(timeout_ns) as buffer:
                 if buffer is None:
-                    raise self._silence(patience_ns)
+                    raise self._no_frame(timeout_ns)
                 start_ns = exposure_start(
                     buffer.stamp_ns,
                     begins=buffer.is_start and self._begins,
@@ -139,20 +139,20 @@ class V4l2Device:
                     period_ns=self._period_ns,
                 )
                 if start_ns >= not_before_ns:
-                    return self._picture(buffer, start_ns)
+                    return self._to_frame(buffer, start_ns)
             if self.now_ns() > deadline_ns:
                 raise CameraError(
-                    f'{self._node.path} gives frames, but {patience_ns / 1e9:.3g} s later none '
+                    f'{self._node.path} delivers frames, but within {timeout_ns / 1e9:.3g} s none '
                     'was exposed after the lens had settled'
                 )
 
     def close(self) -> None:
-        """Put everything back as it was found and release the device. Twice does no harm."""
+        """Restore every setting and release the device. Idempotent."""
         self._is_open = False
         self._undo.close()
 
-    def _picture(self, buffer: Buffer, start_ns: int) -> Frame:
-        """Return a frame of its own memory."""
+    def _to_frame(self, buffer: Buffer, start_ns: int) -> Frame:
+        """Return the decoded buffer; its image is a copy."""
         if buffer.is_damaged:
             raise CameraError(f'{self._node.path}: frame {buffer.sequence} is damaged')
         image = decode(buffer.data, self._layout)
@@ -160,12 +160,12 @@ class V4l2Device:
         to_epoch_ns = time.time_ns() - self.now_ns()
         return Frame(image, start_ns, self._exposure_ns, middle_ns + to_epoch_ns)
 
-    def _silence(self, waited_ns: int) -> CameraError:
-        """Return what it means that no frame came."""
+    def _no_frame(self, waited_ns: int) -> CameraError:
+        """Return the error that explains why no frame arrived."""
         path = self._node.path
         if not Path(path).exists():
             return CameraLostError(f'{path} is gone')
-        return CameraError(f'{path} gave no frame for {waited_ns / 1e9:.3g} s')
+        return CameraError(f'{path} delivered no frame for {waited_ns / 1e9:.3g} s')
 
     def _check_open(self) -> None:
         if not self._is_open:

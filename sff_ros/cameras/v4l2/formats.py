@@ -1,4 +1,4 @@
-"""The pixel formats of V4L2 cameras: which to take, and how bytes become a picture."""
+"""The pixel formats of V4L2 cameras: choosing one, and decoding its bytes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from sff_ros.errors import CameraError
 
 Bytes = npt.NDArray[np.uint8]
 
-# Name of the parameter -> four characters of the kernel's, best first: fine, all colours at each
-# pixel, cheap to read; JPEG last, since its artefacts look like texture.
+# Value of the parameter -> the kernel's four-character code, best first: uncompressed colour,
+# then raw Bayer, then grey; JPEG last, since its artefacts look like texture.
 FOURCC = {
     'YUYV': 'YUYV',
     'NV12': 'NV12',
@@ -26,57 +26,57 @@ FOURCC = {
     'GREY': 'GREY',
     'MJPG': 'MJPG',
 }
-# OpenCV names a Bayer pattern by the second row's second and third pixel, V4L2 by the first two
-# rows' first two.
+# OpenCV names a Bayer pattern by the second and third pixel of the second row, V4L2 by the first
+# two pixels of the first two rows.
 _BAYER = {
     'RGGB': cv2.COLOR_BayerBG2RGB,
     'GRBG': cv2.COLOR_BayerGB2RGB,
     'GBRG': cv2.COLOR_BayerGR2RGB,
     'BGGR': cv2.COLOR_BayerRG2RGB,
 }
-_PACKED = {'YUYV': 2, 'NV12': 1, 'GREY': 1, 'MJPG': 0}  # bytes of a pixel in a row
+_PIXEL_BYTES = {'YUYV': 2, 'NV12': 1, 'GREY': 1, 'MJPG': 0}  # in a row
 _DEEP_SHIFT = 6  # 10 bits to the top of 16
-_SLACK = 0.995  # 29.97 Hz will do for 30
+_RATE_TOLERANCE = 0.995  # accepts 29.97 Hz for 30
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A format that a camera has at the size asked for.
+    """A format that a camera has at the requested size.
 
     Attributes:
         name: one of FOURCC.
-        rates: frames a second, ascending; empty where the driver does not tell.
-        is_free: whether every rate between the first and the last will do.
+        rates: Hz, ascending; empty if the driver reports none.
+        is_continuous: whether every rate between the first and the last is possible.
     """
 
     name: str
     rates: tuple[Fraction, ...] = ()
-    is_free: bool = False
+    is_continuous: bool = False
 
     def rate_for(self, frame_rate: float) -> Fraction | None:
-        """Return the slowest rate that is not below the one asked for; None: it has none."""
-        asked = Fraction(frame_rate).limit_denominator(1001)
-        if not self.rates or (self.is_free and self.rates[0] <= asked <= self.rates[-1]):
-            return asked
-        return next((rate for rate in self.rates if rate >= frame_rate * _SLACK), None)
+        """Return the slowest rate, Hz, not below the requested one; None if there is none."""
+        requested = Fraction(frame_rate).limit_denominator(1001)
+        if not self.rates or (self.is_continuous and self.rates[0] <= requested <= self.rates[-1]):
+            return requested
+        return next((rate for rate in self.rates if rate >= frame_rate * _RATE_TOLERANCE), None)
 
     @property
-    def words(self) -> str:
-        """The rates in words."""
-        between = ' .. ' if self.is_free else ', '
+    def rates_text(self) -> str:
+        """The rates, for error messages."""
+        between = ' .. ' if self.is_continuous else ', '
         return f'{between.join(f"{float(r):.4g}" for r in self.rates)} Hz' if self.rates else '?'
 
 
 def choose(wanted: str, frame_rate: float, offers: Sequence[Offer]) -> tuple[Offer, Fraction]:
-    """Return the format to take and the rate to ask for, frames a second.
+    """Return the format to use and the rate to request, Hz.
 
     Args:
         wanted: one of FOURCC, or 'auto' for the first of them that reaches the frame rate.
-        frame_rate: at least as many frames a second.
-        offers: what the camera has at the size asked for.
+        frame_rate: lowest acceptable rate, Hz.
+        offers: what the camera has at the requested size.
 
     Raises:
-        CameraError: none fits; lists what there is.
+        CameraError: none fits; lists the alternatives.
     """
     order = list(FOURCC) if wanted == 'auto' else [wanted]
     fitting = sorted((o for o in offers if o.name in order), key=lambda o: order.index(o.name))
@@ -84,28 +84,30 @@ def choose(wanted: str, frame_rate: float, offers: Sequence[Offer]) -> tuple[Off
         rate = offer.rate_for(frame_rate)
         if rate is not None:
             return offer, rate
-    there = grouped((offer.name, offer.words) for offer in offers)
+    available = grouped((offer.name, offer.rates_text) for offer in offers)
     if not fitting:
-        raise CameraError(f'v4l2.pixel_format {wanted!r} is not offered at this size; {there}')
-    raise CameraError(f'v4l2.frame_rate {frame_rate:g} Hz is not reached at this size; {there}')
+        raise CameraError(f'v4l2.pixel_format {wanted!r} is not offered at this size; {available}')
+    raise CameraError(
+        f'v4l2.frame_rate {frame_rate:g} Hz is not reached at this size; {available}'
+    )
 
 
 def grouped(pairs: Iterable[tuple[str, str]]) -> str:
-    """Return (format, what is true of it) in words, formats of the same together."""
+    """Return (format, text) pairs as one text; formats that share a text are joined."""
     names: dict[str, list[str]] = {}
-    for name, words in pairs:
-        names.setdefault(words, []).append(name)
-    return '; '.join(f'{", ".join(of)}: {words}' for words, of in names.items())
+    for name, text in pairs:
+        names.setdefault(text, []).append(name)
+    return '; '.join(f'{", ".join(of)}: {text}' for text, of in names.items())
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a picture lies in memory.
+    """The memory layout of an image.
 
     Attributes:
         name: one of FOURCC.
         width, height: px.
-        stride: bytes from row to row; means nothing for MJPG.
+        stride: bytes from row to row; unused for MJPG.
     """
 
     name: str
@@ -115,24 +117,24 @@ class Layout:
 
     @property
     def row(self) -> int:
-        """Bytes of a row that are picture."""
+        """Bytes of a row without padding; 0 for MJPG."""
         if self.name.endswith('10'):
             return 2 * self.width
-        return _PACKED.get(self.name, 1) * self.width
+        return _PIXEL_BYTES.get(self.name, 1) * self.width
 
     @property
     def size(self) -> int:
-        """The least bytes that are a whole picture."""
+        """Smallest number of bytes of a complete image."""
         rows = self.height * 3 // 2 if self.name == 'NV12' else self.height
         return self.stride * (rows - 1) + self.row if self.row else 1
 
 
 def decode(data: Bytes, layout: Layout) -> Image:
-    """Return the picture of a buffer, in memory of its own.
+    """Return the image in a buffer, as a copy.
 
     Args:
-        data: (N,) the bytes that the driver says it used.
-        layout: what they are.
+        data: (N,) the bytes that the driver reports as used.
+        layout: of the image.
 
     Returns:
         (H, W) for GREY; else (H, W, 3) RGB. uint8; of 10-bit sensors uint16, times 64, so that
@@ -142,9 +144,7 @@ def decode(data: Bytes, layout: Layout) -> Image:
         CameraError: it is cut off or damaged.
     """
     if len(data) < layout.size:
-        raise CameraError(
-            f'a {layout.name} picture of {len(data)} bytes came, {layout.size} are a whole one'
-        )
+        raise CameraError(f'a {layout.name} image has {len(data)} bytes, {layout.size} are needed')
     if layout.name == 'MJPG':
         return _decode_jpeg(data, layout)
     name = layout.name.removesuffix('10')
@@ -162,47 +162,46 @@ def decode(data: Bytes, layout: Layout) -> Image:
 
 
 def _rows(data: Bytes, layout: Layout, count: int) -> Bytes:
-    """Return the rows of a picture without what lies between them, (count, row) bytes."""
+    """Return the rows of an image without padding, (count, row) bytes."""
     if layout.stride == layout.row:
         return data[: count * layout.row].reshape(count, layout.row)
-    # The last row may end before its stride does.
+    # The last row may lack its padding.
     view = np.lib.stride_tricks.as_strided(data, (count, layout.row), (layout.stride, 1))
     return np.ascontiguousarray(view)
 
 
 def _deep(rows: Bytes, layout: Layout) -> npt.NDArray[np.uint16]:
-    """Return 10-bit pixels at the top of 16."""
+    """Return 10-bit pixels shifted to the top of 16 bits, (H, W)."""
     pixels = np.ascontiguousarray(rows).view('<u2')
     brightest = int(pixels.max())
     if brightest > 1023:
         raise CameraError(
-            f'{layout.name} pixels reach {brightest}, 10 bits end at 1023: this driver packs them '
-            'in another way than V4L2 says; take another v4l2.pixel_format'
+            f'{layout.name} pixels reach {brightest}, 10 bits end at 1023: this driver does '
+            'not pack them as V4L2 defines; choose another v4l2.pixel_format'
         )
     deep: npt.NDArray[np.uint16] = np.left_shift(pixels, _DEEP_SHIFT, dtype=np.uint16)
     return deep
 
 
 def _decode_jpeg(data: Bytes, layout: Layout) -> Image:
-    """Return the picture of a JPEG; OpenCV would fill what is cut off with grey."""
+    """Return the image in a JPEG; check its end, as OpenCV fills missing parts with grey."""
     ends = data[-4096:].tobytes().rstrip(b'\0')[-2:]
     if data[:2].tobytes() != b'\xff\xd8' or ends != b'\xff\xd9':
         raise CameraError(f'a JPEG of {len(data)} bytes is cut off')
     try:
-        picture: Any = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        image: Any = cv2.imdecode(data, cv2.IMREAD_COLOR)
     except cv2.error:
-        picture = None
-    if picture is None:
+        image = None
+    if image is None:
         raise CameraError(f'a JPEG of {len(data)} bytes is damaged')
-    if picture.shape[:2] != (layout.height, layout.width):
+    if image.shape[:2] != (layout.height, layout.width):
         raise CameraError(
-            f'a JPEG of {picture.shape[1]}x{picture.shape[0]} came, not {layout.width}x'
-            f'{layout.height}'
+            f'a JPEG is {image.shape[1]}x{image.shape[0]}, not {layout.width}x{layout.height}'
         )
-    return _convert(picture, cv2.COLOR_BGR2RGB)
+    return _convert(image, cv2.COLOR_BGR2RGB)
 
 
 def _convert(pixels: npt.NDArray[Any], code: int) -> Image:
-    """Return pixels in another colour space."""
-    picture: Any = cv2.cvtColor(pixels, code)
-    return np.asarray(picture)
+    """Return an image converted by an OpenCV colour code."""
+    image: Any = cv2.cvtColor(pixels, code)
+    return np.asarray(image)

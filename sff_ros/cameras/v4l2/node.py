@@ -1,21 +1,23 @@
-"""One open device node of the kernel's video system, and the requests it answers."""
+"""An open V4L2 device node and the requests to it."""
 
 from __future__ import annotations
 
+import ctypes
 import errno
-import fcntl
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
+from sff_ros.cameras.v4l2 import abi, ioctl
 from sff_ros.cameras.v4l2.search import explain_open
 from sff_ros.errors import CameraError, CameraLostError
 
+S = TypeVar('S', bound=ctypes.Structure)
+
 GONE = (errno.ENODEV, errno.ENXIO, errno.ESHUTDOWN)
 _NO_MORE = (errno.EINVAL, errno.ENOTTY, errno.ENODATA)  # ends an enumeration
-_CLASS_TITLE = 6  # V4L2_CTRL_TYPE_CTRL_CLASS: a heading, not a control
 
 
 class RefusedError(CameraError):
@@ -33,7 +35,7 @@ class Control:
     Attributes:
         id: number of the control, the same on every device.
         name: as v4l2-ctl writes it, such as focus_absolute.
-        low, high, step: its values.
+        low, high, step: its range, in units of the control.
         is_writable: whether it can be set at all.
     """
 
@@ -53,17 +55,15 @@ class VideoNode:
 
     Attributes:
         path: as given.
-        raw: linuxpy's structures and numbers of the kernel's interface.
 
     Raises:
-        CameraError: it cannot be opened, or linuxpy is missing; says what to do.
+        CameraError: it cannot be opened; explains why, and what to do.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.raw = load_linuxpy()
         try:
-            # A read that cannot be waited for is asked for by poll.
+            # Non-blocking: the stream waits by poll, which has a timeout.
             self._fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as err:
             raise CameraError(explain_open(path, err)) from err
@@ -78,27 +78,30 @@ class VideoNode:
             raise CameraError(f'{self.path} is closed')
         return self._fd
 
-    def call(self, request: str, argument: Any) -> Any:
-        """Send a request of linuxpy's IOC by name; return its argument with the answer in it.
+    def call(self, request: ioctl.Request[ioctl.T], argument: ioctl.T) -> ioctl.T:
+        """Send a request; return its argument with the answer in it.
 
         Raises:
             CameraLostError: the device is gone.
-            RefusedError: the driver does not do it.
+            RefusedError: the driver rejects the request.
         """
         try:
-            fcntl.ioctl(self.fileno(), int(self.raw.IOC[request]), argument)
+            return ioctl.call(self.fileno(), request, argument)
         except OSError as err:
-            code = err.errno or 0
-            why = os.strerror(code)
-            if code in GONE:
-                raise CameraLostError(f'{self.path} is gone: {request}: {why}') from err
-            raise RefusedError(f'{self.path} refuses {request}: {why}', code) from err
-        return argument
+            if err.errno in GONE:
+                raise CameraLostError(f'{self.path} is gone: {err.strerror}') from err
+            raise RefusedError(f'{self.path} refuses {err.strerror}', err.errno or 0) from err
 
-    def enumerate(self, request: str, kind: str, **fields: int) -> Iterator[Any]:
-        """Yield the answers to a request that numbers its answers; none where it knows none."""
+    def enumerate(self, request: ioctl.Request[S], asked: S) -> Iterator[S]:
+        """Yield every answer to a request that enumerates; none if it is not supported.
+
+        Args:
+            request: whose argument has an `index`.
+            asked: its other fields; not changed.
+        """
         for index in range(1024):
-            argument = getattr(self.raw, kind)(index=index, **fields)
+            argument = request.argument.from_buffer_copy(asked)
+            argument.index = index
             try:
                 yield self.call(request, argument)
             except RefusedError as err:
@@ -107,65 +110,55 @@ class VideoNode:
                 raise
 
     def controls(self) -> tuple[Control, ...]:
-        """Return the controls that it has, in the driver's order."""
-        flags = self.raw.ControlFlag
+        """Return its controls, in the order of the driver."""
         found: list[Control] = []
         number = 0
         while True:
-            query = self.raw.v4l2_queryctrl(id=number | int(flags.NEXT_CTRL))
+            query = abi.ControlQuery(id=number | abi.V4L2_CTRL_FLAG_NEXT_CTRL)
             try:
-                self.call('QUERYCTRL', query)
+                self.call(ioctl.VIDIOC_QUERYCTRL, query)
             except RefusedError as err:
                 if err.code in _NO_MORE:
                     return tuple(found)
                 raise
             number = query.id
-            if query.type != _CLASS_TITLE and not query.flags & flags.DISABLED:
-                is_writable = not query.flags & flags.READ_ONLY
+            is_title = query.type == abi.V4L2_CTRL_TYPE_CTRL_CLASS
+            if not is_title and not query.flags & abi.V4L2_CTRL_FLAG_DISABLED:
+                is_writable = not query.flags & abi.V4L2_CTRL_FLAG_READ_ONLY
                 limits = (query.minimum, query.maximum, query.step)
                 found.append(Control(number, plain_name(query.name), *limits, is_writable))
 
     def read(self, control: Control) -> int:
         """Return the value of a control."""
-        answer = self.call('G_CTRL', self.raw.v4l2_control(id=control.id))
+        answer = self.call(ioctl.VIDIOC_G_CTRL, abi.ControlValue(id=control.id))
         return int(answer.value)
 
     def write(self, control: Control, value: int) -> None:
         """Set a control.
 
         Raises:
-            CameraError: the driver does not take it.
+            CameraError: the driver rejects the value.
         """
         try:
-            self.call('S_CTRL', self.raw.v4l2_control(id=control.id, value=value))
+            self.call(ioctl.VIDIOC_S_CTRL, abi.ControlValue(control.id, value))
         except RefusedError as err:
             raise CameraError(
-                f'{self.path} does not take {control.name} = {value} '
+                f'{self.path} rejects {control.name} = {value} '
                 f'({control.low} .. {control.high}): {os.strerror(err.code)}'
             ) from err
 
     def close(self) -> None:
-        """Close it. Twice does no harm."""
+        """Close it. Idempotent."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
 
 
-def load_linuxpy() -> Any:
-    """Return linuxpy's module of the kernel's interface.
-
-    Raises:
-        CameraError: it is not installed.
-    """
-    try:
-        from linuxpy.video import raw
-    except ImportError as err:
-        raise CameraError(
-            "camera 'v4l2' needs linuxpy, which is not installed: pip install 'linuxpy>=0.25,<1'"
-        ) from err
-    return raw
+def text_of(name: bytes) -> str:
+    """Return a name from a driver; U+FFFD stands for what is not UTF-8."""
+    return name.decode(errors='replace')
 
 
 def plain_name(title: bytes) -> str:
     """Return a control's title as v4l2-ctl writes it: b'Focus, Absolute' is focus_absolute."""
-    return re.sub('[^a-z0-9]+', '_', title.decode(errors='replace').lower()).strip('_')
+    return re.sub('[^a-z0-9]+', '_', text_of(title).lower()).strip('_')

@@ -1,45 +1,45 @@
-"""What a device node is good for: pictures, or a lens."""
+"""Checks that a device node captures images, or has a lens."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from sff_ros.cameras.v4l2.node import Control, RefusedError, VideoNode
+from sff_ros.cameras.v4l2 import abi, ioctl
+from sff_ros.cameras.v4l2.node import Control, RefusedError, VideoNode, text_of
 from sff_ros.cameras.v4l2.search import list_cameras
 from sff_ros.errors import CameraError
 
 
-def check_captures(node: VideoNode) -> Any:
-    """Return what a driver says of its device.
+def check_captures(node: VideoNode) -> abi.Capability:
+    """Return how a driver describes its device.
 
     Raises:
-        CameraError: it is no camera that streams.
+        CameraError: it does not capture, or cannot stream.
     """
     try:
-        about = node.call('QUERYCAP', node.raw.v4l2_capability())
+        about = node.call(ioctl.VIDIOC_QUERYCAP, abi.Capability())
     except RefusedError as err:
         raise CameraError(
             f'v4l2.device {node.path!r} is no V4L2 device; {list_cameras()}'
         ) from err
-    can = node.raw.Capability
-    has = about.device_caps if about.capabilities & can.DEVICE_CAPS else about.capabilities
-    if not has & can.VIDEO_CAPTURE or not has & can.STREAMING:
-        several = ' (planes in memory of their own are not supported)'
-        why = several if has & can.VIDEO_CAPTURE_MPLANE else ''
+    has = about.capabilities
+    if has & abi.V4L2_CAP_DEVICE_CAPS:
+        has = about.device_caps
+    if not has & abi.V4L2_CAP_VIDEO_CAPTURE or not has & abi.V4L2_CAP_STREAMING:
+        planes = ' (multi-planar formats are not supported)'
+        why = planes if has & abi.V4L2_CAP_VIDEO_CAPTURE_MPLANE else ''
         raise CameraError(
-            f'v4l2.device {node.path!r} ({about.card.decode()}) gives no pictures{why}; '
+            f'v4l2.device {node.path!r} ({text_of(about.card)}) does not stream images{why}; '
             f'{list_cameras()}'
         )
     return about
 
 
-def find_lens(node: VideoNode, name: str, is_apart: bool) -> Control:
+def find_lens(node: VideoNode, name: str, is_separate: bool) -> Control:
     """Return the control that moves the lens.
 
     Args:
-        node: that has it.
+        node: that should have it.
         name: as v4l2-ctl writes it.
-        is_apart: whether the node was named by focus_device.
+        is_separate: whether the node is that of focus_device.
 
     Raises:
         CameraError: it has no such control; lists those that it has.
@@ -48,14 +48,12 @@ def find_lens(node: VideoNode, name: str, is_apart: bool) -> Control:
     for control in controls:
         if control.name == name and control.is_writable and control.low < control.high:
             return control
-    there = ', '.join(control.name for control in controls) or 'none'
+    available = ', '.join(control.name for control in controls) or 'none'
     hint = (
         ''
-        if is_apart
-        else (
-            '; a lens that is a device of its own is named by v4l2.focus_device (/dev/v4l-subdevN)'
-        )
+        if is_separate
+        else ('; for a lens that is a separate device set v4l2.focus_device (/dev/v4l-subdevN)')
     )
     raise CameraError(
-        f'v4l2.focus_control {name!r} is not a control of {node.path}; it has: {there}{hint}'
+        f'v4l2.focus_control {name!r} is not a control of {node.path}; it has: {available}{hint}'
     )

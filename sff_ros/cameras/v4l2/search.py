@@ -1,4 +1,4 @@
-"""Which V4L2 cameras there are, who they are, and why one cannot be opened."""
+"""V4L2 cameras: finding, listing and identifying them, and why one cannot be opened."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sff_ros.errors import CameraError
 DEV = Path('/dev')
 SYS = Path('/sys/class/video4linux')
 PROC = Path('/proc')
-_NOBODY = 'there is no V4L2 camera here: is it plugged in, and passed into the container?'
+_NO_CAMERA = 'no V4L2 camera found: is it plugged in, and passed into the container?'
 
 
 def find_device(device: str) -> str:
@@ -21,30 +21,30 @@ def find_device(device: str) -> str:
         device: a path such as /dev/v4l/by-id/..., or the number of /dev/videoN.
 
     Raises:
-        CameraError: nothing is named, or it is not there; lists the cameras that are.
+        CameraError: it is empty, or does not exist; lists the available cameras.
     """
     if not device:
         raise CameraError(f'v4l2.device is empty: name a camera; {list_cameras()}')
     path = DEV / f'video{device}' if device.isdecimal() else Path(device)
     if not path.exists():
-        raise CameraError(f'v4l2.device {str(path)!r} is not there; {list_cameras()}')
+        raise CameraError(f'v4l2.device {str(path)!r} does not exist; {list_cameras()}')
     return str(path)
 
 
 def list_cameras() -> str:
-    """Return the cameras that are there in words, with the paths that stay the same."""
+    """Return the available cameras, by stable path where there is one, for error messages."""
     links = {link.resolve(): link for link in sorted(DEV.glob('v4l/by-id/*'))}
     found = []
     for entry in sorted(SYS.glob('video*')):
         node = DEV / entry.name
-        if _text(entry / 'index') in ('', '0') and node.exists():  # the others are of its data
+        if _text(entry / 'index') in ('', '0') and node.exists():  # others: its metadata
             path = links.get(node.resolve(), node)
             found.append(f'{path} ({_text(entry / "name") or "no name"})')
-    return f'cameras: {", ".join(found)}' if found else _NOBODY
+    return f'cameras: {", ".join(found)}' if found else _NO_CAMERA
 
 
 def explain_open(path: str, err: OSError) -> str:
-    """Return why a device node cannot be opened, and what to do."""
+    """Return why a device node cannot be opened, and what to do about it."""
     if err.errno in (errno.EACCES, errno.EPERM):
         return f'no permission for {path}: {_permission_hint(path)}'
     if err.errno == errno.EBUSY:
@@ -58,48 +58,50 @@ def _permission_hint(path: str) -> str:
     import grp
 
     if os.geteuid() == 0:
-        return f'root is refused, too: was it passed in (docker run --device={path})?'
+        return (
+            f'even root is refused: was it passed to the container (docker run --device={path})?'
+        )
     try:
         number = Path(path).stat().st_gid
     except OSError:
-        return 'nor for the folder that it is in'
+        return 'its folder cannot be read either'
     try:
         group = grp.getgrgid(number).gr_name
     except KeyError:
-        return f'it belongs to the group {number}, which has no name here; add yourself to it'
+        return f'it belongs to group {number}, which has no name; add yourself to it'
     if group == 'root':
         return f'only root may use it; give it to a group: sudo chgrp video {path}'
-    return f'add yourself to the group {group}: sudo usermod -aG {group} $USER, then log in anew'
+    return f'add yourself to the group {group}: sudo usermod -aG {group} $USER, then log in again'
 
 
 def explain_busy(path: str) -> str:
-    """Return who else uses a camera, as far as /proc tells."""
+    """Return which programs use a camera, as far as /proc shows."""
     programs = users_of(path)
-    who = f'used by {", ".join(programs)}' if programs else 'another program has it'
+    who = f'used by {", ".join(programs)}' if programs else 'another program uses it'
     return f'{path} is busy: {who}; close that first'
 
 
 def users_of(path: str) -> list[str]:
-    """Return the programs that use a device node as 'name (pid)'; this one, if it does twice."""
+    """Return programs that use a device node as 'name (pid)'; this one if it opened it twice."""
     node = os.path.realpath(path)
     found = []
     for process in sorted(PROC.glob('[0-9]*'), key=lambda entry: int(entry.name)):
         try:
             files = [os.path.realpath(link) for link in (process / 'fd').iterdir()]
-        except OSError:  # ended meanwhile, or another user's
+        except OSError:  # it has ended, or belongs to another user
             continue
-        # This one has it open to ask.
+        # This process has it open once to send the request.
         if files.count(node) > (process.name == str(os.getpid())):
             found.append(f'{_text(process / "comm")} ({process.name})')
     return found
 
 
 def identify(path: str, card: str, bus: str) -> str:
-    """Return what tells this camera from others: its USB serial number, else its place.
+    """Return what identifies a camera: its USB serial number, else its bus address.
 
     Args:
         path: of its device node.
-        card, bus: how the driver names it and where it is plugged in.
+        card, bus: name and bus address, as reported by the driver.
     """
     entry = (SYS / Path(os.path.realpath(path)).name / 'device').resolve()
     for folder in (entry, *entry.parents):
@@ -110,7 +112,7 @@ def identify(path: str, card: str, bus: str) -> str:
 
 
 def _text(file: Path) -> str:
-    """Return the text of a small file; empty where it cannot be read."""
+    """Return the text of a small file; empty if it cannot be read."""
     try:
         return file.read_text(errors='replace').strip()
     except OSError:

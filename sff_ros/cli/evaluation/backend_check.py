@@ -1,4 +1,4 @@
-"""One backend on trial: whether it loads, how wrong, how unlike the ONNX result, how slow."""
+"""Try one backend: whether it loads, its error, its difference from ONNX, and its time."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from sff_ros.inference.choice import choose_backend
 from sff_ros.inference.warm_up import BuiltBackend
 from sff_ros.pipeline import ShapeFromFocus
 
-MOST_WRONG = 0.5  # slices, mean: no backend that works is so far off on the built-in stack
-MOST_UNLIKE = {'fp32': 0.01, 'fp16': 0.05}  # slices, mean difference from ONNX on the processor
+MOST_WRONG = 0.5  # slices, mean: far above the error of any working backend on the built-in stack
+MOST_UNLIKE = {'fp32': 0.01, 'fp16': 0.05}  # slices, mean difference from ONNX on the CPU
 RUNS = 5
 
-# What a backend needs: modules, of which one in each group must be there for it to be expected.
+# A backend is expected to work if one module of each of its groups is installed.
 NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
     'peak': (),
     'onnx': (('onnxruntime',),),
@@ -36,16 +36,16 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
-    """What came of one backend.
+    """Result of one backend.
 
     Attributes:
-        name: that it is asked for by.
-        what: what it says that it is; why it does not work where it does not.
-        loaded: whether it gave an answer.
+        name: of the backend.
+        what: its own description; if it does not work, why.
+        loaded: whether it gave a result.
         expected: whether it should, as what it needs is installed.
-        position: (H, W) its answer; None without.
-        wrong: mean distance from the truth, slices.
-        unlike: mean distance from the reference, slices; None where there is nothing to compare.
+        position: (H, W) its result; None without.
+        wrong: mean distance from the ground truth, slices.
+        unlike: mean distance from the reference, slices; None if there is no reference.
         latency_s: median time from the last slice to the map, s.
         precision: 'fp32', 'fp16'.
     """
@@ -62,7 +62,7 @@ class Trial:
 
     @property
     def faults(self) -> list[str]:
-        """What should work and does not."""
+        """Messages about what should work and does not."""
         if not self.loaded:
             return [f'{self.name} does not work: {self.what}'] if self.expected else []
         found = []
@@ -77,11 +77,11 @@ class Trial:
 def try_backend(
     name: str, known: KnownStack, reference: FloatMap | None, progress: Progress
 ) -> Trial:
-    """Load a backend and run it on the built-in stack; what fails is told, not raised.
+    """Load a backend and run it on the built-in stack; a failure is returned, not raised.
 
     Args:
-        reference: (H, W) positions of ONNX on the processor; None: nothing to compare with.
-        progress: told how far the build of an engine is.
+        reference: (H, W) positions of ONNX on the CPU; None: no comparison.
+        progress: receives the progress of an engine build.
     """
     expected = is_expected(name)
     try:
@@ -107,7 +107,7 @@ def try_backend(
 
 
 def is_expected(name: str) -> bool:
-    """Tell whether all that a backend needs seems to be there."""
+    """Return whether everything that a backend needs seems to be installed."""
     for group in NEEDS[name]:
         if not any(importlib.util.find_spec(module) for module in group):
             return False
@@ -115,7 +115,7 @@ def is_expected(name: str) -> bool:
 
 
 def _build(backend: DepthBackend, known: KnownStack, progress: Progress) -> str:
-    """Let a backend get ready for the size of the stack; say what that took."""
+    """Build a backend for the size of the stack; describe how long that took."""
     if not isinstance(backend, BuiltBackend):
         return ''
     begin = time.monotonic()
@@ -124,7 +124,7 @@ def _build(backend: DepthBackend, known: KnownStack, progress: Progress) -> str:
 
 
 def _run(backend: DepthBackend, known: KnownStack) -> tuple[FloatMap, float]:
-    """Return the answer, and the median time that it takes after the last slice, s."""
+    """Return the result, and the median time from the last slice to it, s."""
     method = ShapeFromFocus(backend)
     seconds = []
     for _ in range(RUNS + 1):

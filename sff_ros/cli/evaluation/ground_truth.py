@@ -47,13 +47,19 @@ def ground_truth_path(folder: Path) -> Path:
     )
 
 
-def read_ground_truth(path: Path, shape: tuple[int, int], focus_dpt: Floats) -> GroundTruth:
+def read_ground_truth(
+    path: Path,
+    shape: tuple[int, int],
+    focus_dpt: Floats,
+    field: FloatMap | None = None,
+) -> GroundTruth:
     """Read the ground truth of a stack in slice positions and, where focus is known, in metres.
 
     Args:
-        path: from `truth_path`.
+        path: from `ground_truth_path`.
         shape: (H, W) of the slices.
         focus_dpt: (S,) focus of each slice, dioptres; all NaN where unknown.
+        field: (H, W) dioptres by which each pixel focuses nearer than focus_dpt; None: by none.
 
     Raises:
         StackError: the file is damaged, of another size, outside the sweep or has no known pixel,
@@ -63,16 +69,17 @@ def read_ground_truth(path: Path, shape: tuple[int, int], focus_dpt: Floats) -> 
     if values.shape != shape:
         raise StackError(f'{path}: is {_size(values.shape)}, the slices are {_size(shape)}')
     has_focus = not np.isnan(focus_dpt[0])
+    nearer = np.float32(0) if field is None else field
     if path.stem != 'index' and not has_focus:
         raise StackError(f'{path}: needs focus distances, which {path.parents[1]} does not have')
     if path.stem == 'index':
         index = _checked_index(path, values, len(focus_dpt))
-        depth_m = _reciprocal(_interpolate(index, focus_dpt)) if has_focus else None
+        depth_m = _reciprocal(_interpolate(index, focus_dpt) + nearer) if has_focus else None
     else:
         order = np.argsort(focus_dpt)
         dioptres = values if path.stem == 'dioptres' else _reciprocal(values)
         depth_m = _reciprocal(dioptres)
-        index = _interpolate(dioptres, order.astype(float), focus_dpt[order])
+        index = _interpolate(dioptres - nearer, order.astype(float), focus_dpt[order])
     if not np.isfinite(index).any():
         raise StackError(f'{path}: no pixel is known within the sweep')
     return GroundTruth(index, depth_m)

@@ -1,4 +1,4 @@
-"""The synthetic focal stack with ground truth that `sff doctor` runs backends on."""
+"""The focal stack that `sff doctor` tries backends on: rendered, with its ground truth."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def known_stack() -> KnownStack:
 def _positions() -> FloatMap:
     """Return (H, W) slice positions of the scene."""
     ground_truth = np.repeat(np.linspace(*SLOPE, WIDTH, dtype=np.float32)[None], HEIGHT, axis=0)
-    for place, position in enumerate(STEPS):
-        left, right = place * WIDTH // len(STEPS), (place + 1) * WIDTH // len(STEPS)
+    for index, position in enumerate(STEPS):
+        left, right = index * WIDTH // len(STEPS), (index + 1) * WIDTH // len(STEPS)
         ground_truth[HEIGHT // 2 :, left:right] = position
     return ground_truth
 
@@ -68,7 +68,7 @@ def _texture(rng: np.random.Generator) -> FloatMap:
 
 
 def _mixed(blurred: FloatMap, level: npt.NDArray[np.float32]) -> FloatMap:
-    """Return the image with a different blur per pixel, interpolated between two levels."""
+    """Return the image with a blur of its own at each pixel, between two levels."""
     low = np.minimum(level.astype(np.intp), LEVELS - 2)[None]
     share = level - low[0]
     below = np.take_along_axis(blurred, low, axis=0)[0]

@@ -11,12 +11,13 @@ import numpy as np
 
 from sff_ros.cli.evaluation.ground_truth import GroundTruth
 from sff_ros.config.nodes import DepthConfig
-from sff_ros.core.depth.metric import metric_depth
+from sff_ros.core.alignment.aligner import Alignment
 from sff_ros.core.metrics import error_at_coverage, score
+from sff_ros.depth_pipeline import DepthPipeline, is_sure
 from sff_ros.errors import StackError
 from sff_ros.files.stack import RecordedStack
 from sff_ros.inference.backend import DepthBackend
-from sff_ros.pipeline import FocusMap, ShapeFromFocus
+from sff_ros.pipeline import FocusMap, ShapeFromFocus, SweepSetup
 
 BAD_SLICES = 1.0
 COVERAGES = (0.5, 0.7, 0.9)
@@ -48,18 +49,20 @@ class Row:
     seconds: float
 
 
-def measure(stack: RecordedStack, backend: DepthBackend) -> tuple[FocusMap, float]:
+def measure(
+    stack: RecordedStack, backend: DepthBackend, align: Alignment = 'auto'
+) -> tuple[FocusMap, float]:
     """Feed a sweep slice by slice; return the map and the seconds after the last one arrived.
 
     Raises:
         ModelError: the backend cannot take the stack.
         StackError: a picture was damaged meanwhile.
     """
-    method = ShapeFromFocus(backend)
+    method, setup = ShapeFromFocus(backend), SweepSetup(stack.intrinsics, align=align)
     for i in range(len(stack.paths)):
         slice_ = stack.slice(i)
         start = time.perf_counter()
-        focus_map = method.add(slice_)
+        focus_map = method.add(slice_, setup)
         seconds = time.perf_counter() - start
     if focus_map is None:
         raise StackError(f'{stack.paths[0].parent}: the sweep did not come to its end')
@@ -71,7 +74,7 @@ def judge(focus_map: FocusMap, truth: GroundTruth, seconds: float) -> Row:
     estimate = focus_map.estimate
     scores = score(estimate.position, truth.index, BAD_SLICES)
     covered = error_at_coverage(estimate.position, truth.index, estimate.confidence, COVERAGES)
-    sure = estimate.confidence >= DepthConfig().min_confidence
+    sure = is_sure(estimate.confidence, DepthConfig())
     known = np.isfinite(truth.index)
     return Row(
         mae=scores.mae,
@@ -100,8 +103,11 @@ def to_numbers(row: Row) -> dict[str, float | None]:
 
 
 def _abs_rel(focus_map: FocusMap, truth: GroundTruth) -> float:
-    dioptres = focus_map.dioptres
-    if dioptres is None or truth.depth_m is None or not np.isfinite(truth.depth_m).any():
+    """Compare the depth of every pixel, sure or not, rectified as `sff depth` writes it."""
+    pipeline = DepthPipeline()
+    rectified = pipeline.rectify(focus_map)
+    focus = rectified.focus()
+    if focus is None or truth.depth_m is None or not np.isfinite(truth.depth_m).any():
         return math.nan
-    depth_m = metric_depth(dioptres, focus_map.estimate.confidence)
-    return score(depth_m, truth.depth_m, math.inf).abs_rel
+    depth = pipeline.depth(focus, DepthConfig(min_confidence=0.0))
+    return score(depth.depth_m, rectified.map(truth.depth_m), math.inf).abs_rel

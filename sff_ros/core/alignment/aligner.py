@@ -1,7 +1,7 @@
-"""Slices brought into one frame: what focus and an unsteady hand did to the picture, undone.
+"""Slices brought into one frame: compensates breathing and camera motion.
 
-Where the lens is calibrated, how the picture breathes is known (Slice.warp). What is left between
-a slice and the one before is looked for in the pictures, on top of that. Both together are one
+Where the lens is calibrated, how the image breathes is known (Slice.warp). What is left between
+a slice and the one before is searched for in the images, on top of that. Both together are one
 resampling, since each one blurs a little, and blur is what is measured.
 """
 
@@ -22,36 +22,30 @@ from sff_ros.core.alignment.registration import (
     register,
     share_better,
 )
-from sff_ros.core.alignment.warp import (
-    Mask,
-    corner_shift_px,
-    covered,
-    is_still,
-    warped,
-    without_rounding,
-)
-from sff_ros.core.homography import area_scale, inverse, product
+from sff_ros.core.alignment.warp import corner_shift_px, is_still, warped, without_rounding
+from sff_ros.core.homography import inverse, product
 from sff_ros.core.image import Warp
-from sff_ros.core.sweep.stack import FocalStack, Slice
+from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import ConfigError
 
 # What a warp must explain of that by which two slices differ. In sweeps that hold still, blur
 # alone seems to move by up to a pixel, and explains 6 %; a step of half a pixel explains 20 %.
 LEAST_EXPLAINED = 0.08
-# Share of the picture in which it must match better. Steps of real sweeps have 0.52 or more,
+# Share of the image in which it must match better. Steps of real sweeps have 0.52 or more,
 # mostly 0.9; what moves by itself, and wins the correlation, no more than the share it covers.
 LEAST_BETTER = 0.5
 FARTHEST = 0.2  # of the longer side that a corner may move from slice to slice: more is a mistake
 
+Method = Literal['none', 'breathing', 'similarity', 'homography']
 Alignment = Literal['auto', 'none', 'breathing', 'similarity', 'homography']
 # What is looked for beside the calibrated breathing.
-MODELS: dict[Alignment, Model | None] = {
-    'auto': 'similarity',
+MODELS: dict[Method, Model | None] = {
     'none': None,
     'breathing': None,
     'similarity': 'similarity',
     'homography': 'homography',
 }
+ALIGNMENTS: tuple[Alignment, ...] = ('auto', *MODELS)
 
 
 def as_alignment(name: str) -> Alignment:
@@ -60,9 +54,28 @@ def as_alignment(name: str) -> Alignment:
     Raises:
         ConfigError: it is none.
     """
+    if name == 'auto':
+        return 'auto'
     if name not in MODELS:
-        raise ConfigError(f'align is {name!r}; allowed: {", ".join(MODELS)}')
+        raise ConfigError(f'align is {name!r}; allowed: {", ".join(ALIGNMENTS)}')
     return name
+
+
+def method_for(how: Alignment, first: Slice) -> Method:
+    """Return how to align a sweep; the meaning of 'auto'.
+
+    A lens whose focus distances are known is calibrated, and a slice with a warp says how it
+    breathes: searching the images for what that covers would cost 20 ms a slice of VGA. The
+    breathing of any other lens is unknown, so that a similarity is searched for.
+
+    Args:
+        how: as configured.
+        first: the first slice of the sweep.
+    """
+    if how != 'auto':
+        return how
+    calibrated = first.warp is not None or not np.isnan(first.focus_dpt)
+    return 'breathing' if calibrated else 'similarity'
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,10 +102,10 @@ class Place:
     Attributes:
         warp: (3, 3) from px of the frame to px of the slice.
         motion: (3, 3) the same without what the calibration explains: from px of the frame to px
-            of the picture that the reference focus would show.
+            of the image that the reference focus would show.
         stamp_ns: of the slice.
         step: from the slice before; None for the first, and where none is looked for.
-        levels: the picture, for the next one to be compared with; empty once it was.
+        levels: the image, for the next one to be compared with; empty once it was.
     """
 
     warp: Warp
@@ -103,22 +116,24 @@ class Place:
 
 
 class Aligner:
-    """Follows the picture through one sweep; its frame is the first slice's.
+    """Follows the image through one sweep; its frame is the first slice's.
 
-    Where breathing is calibrated that is the picture which the reference focus would have shown
+    Where breathing is calibrated that is the image which the reference focus would have shown
     when the first slice was taken.
 
     Args:
-        how: 'none': slices are taken as they are; 'breathing': only what the calibration says;
-            else that, and a motion of this kind in the pictures; 'auto' is a similarity.
+        method: 'none': slices are taken as they are; 'breathing': only what the calibration says;
+            else that, and a motion of this kind in the images.
 
     Attributes:
+        method: as given.
         places: of the slices so far.
     """
 
-    def __init__(self, how: Alignment) -> None:
-        self._breathes = how != 'none'
-        self._model = MODELS[how]
+    def __init__(self, method: Method) -> None:
+        self.method: Method = method
+        self._breathes = method != 'none'
+        self._model = MODELS[method]
         self._last: Levels = ()
         self.places: list[Place] = []
 
@@ -132,7 +147,7 @@ class Aligner:
             return Place(known, np.eye(3), slice_.stamp_ns, levels=levels)
         last = self.places[-1]
         from_last = inverse(last.warp)
-        # What the picture did beside breathing, it goes on doing: often the better start.
+        # What the image did beside breathing, it goes on doing: often the better start.
         starts = [
             product(known, last.motion, from_last),
             product(known, self._pace, last.motion, from_last),
@@ -152,15 +167,10 @@ class Aligner:
         self.take(self.find(slice_))
         return self.places[-1].warp
 
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        """From each slice to the next; empty where none is looked for."""
-        return tuple(place.step for place in self.places if place.step is not None)
-
     def frame_at(self, stamp_ns: int) -> Warp:
-        """Return (3, 3) from px of the frame to px of the picture at a time within the sweep.
+        """Return (3, 3) from px of the frame to px of the image at a time within the sweep.
 
-        Between two slices the picture is taken to move evenly. So the frame of mid-sweep is the
+        Between two slices the image is taken to move evenly. So the frame of mid-sweep is the
         same for a sweep up and the sweep down after it, and for an even drift the same in all.
         """
         if len(self.places) < 2:
@@ -173,8 +183,21 @@ class Aligner:
         frame: Warp = (1 - share) * one + share * other
         return frame
 
+    def report(self, frame: Warp) -> AlignmentReport:
+        """Return how the slices so far were brought into a frame.
+
+        Args:
+            frame: (3, 3) from px of that frame to px of the aligner's own.
+        """
+        return AlignmentReport(
+            self.method,
+            tuple(without_rounding(product(place.warp, frame)) for place in self.places),
+            tuple(place.step for place in self.places if place.step is not None),
+            not all(np.allclose(place.warp, place.motion, atol=1e-6) for place in self.places),
+        )
+
     def motion_px(self, shape: tuple[int, int]) -> float:
-        """Return how far the corners of a picture (H, W) went: RMS of the four, at the farthest.
+        """Return how far the corners of an image (H, W) went: RMS of the four, at the farthest.
 
         Only what was looked for; where breathing is not calibrated it is part of this.
         """
@@ -183,11 +206,10 @@ class Aligner:
 
     @property
     def _pace(self) -> Warp:
-        """What the picture did from the last but one slice to the last, breathing apart."""
+        """What the image did from the last but one slice to the last, breathing apart."""
         if len(self.places) < 2:
             return np.eye(3)
-        pace: Warp = product(self.places[-1].motion, inverse(self.places[-2].motion))
-        return pace
+        return product(self.places[-1].motion, inverse(self.places[-2].motion))
 
 
 def _look(model: Model, last: Levels, this: Levels, starts: Sequence[Warp]) -> Step:
@@ -196,7 +218,7 @@ def _look(model: Model, last: Levels, this: Levels, starts: Sequence[Warp]) -> S
     warp = register(last, this, start, model)
     before, after = (correlation(last[-1], this[-1], w) for w in (starts[0], warp))
     explained = (after - before) / max(1 - before, 1e-9)
-    # Two levels up is fine enough to tell, and a sixteenth of the work.
+    # Two levels up is fine enough to judge, and a sixteenth of the work.
     rough = max(len(last) - 3, 0)
     better = share_better(last[rough], this[rough], warp, than=starts[0])
     if explained < LEAST_EXPLAINED or better < LEAST_BETTER or _reach(warp, this[0]) > FARTHEST:
@@ -205,23 +227,20 @@ def _look(model: Model, last: Levels, this: Levels, starts: Sequence[Warp]) -> S
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class AlignedStack:
-    """A stack whose slices share one frame.
+class AlignmentReport:
+    """How the slices of one sweep were brought into one frame.
 
     Attributes:
-        stack: with its slices warped.
-        covered: (H, W), True where all slices have a picture.
-        reference: index of the slice whose frame it is; where breathing is calibrated, of the
-            slice that saw it at the reference focus.
+        method: how.
         warps: (3, 3) each, from px of the frame to px of a slice.
-        steps: from each slice to the next; empty where none was looked for.
+        steps: from each slice to the next; empty where none was searched for.
+        calibrated: whether breathing that a calibration knows was undone.
     """
 
-    stack: FocalStack
-    covered: Mask
-    reference: int
+    method: Method
     warps: tuple[Warp, ...]
     steps: tuple[Step, ...]
+    calibrated: bool
 
     @property
     def is_moved(self) -> bool:
@@ -229,33 +248,21 @@ class AlignedStack:
         return not all(is_still(warp) for warp in self.warps)
 
     def __str__(self) -> str:
-        refused = sum(step.refused for step in self.steps)
         if not self.is_moved:
             return 'none needed, or none found'
-        scales = [float(np.sqrt(area_scale(warp))) for warp in self.warps]
-        still = is_still(self.warps[self.reference])
-        frame = f'slice {self.reference}' if still else 'the reference focus'
+        scales = [_scale(warp) for warp in self.warps]
+        still = [k for k, warp in enumerate(self.warps) if is_still(warp)]
+        frame = f'slice {still[0]}' if still else 'mid-sweep'
+        if self.calibrated:
+            frame = 'the reference focus'
+        refused = sum(step.refused for step in self.steps)
         kept = f', {refused} of {len(self.steps)} steps refused' if refused else ''
         return f'slices of scale {min(scales):.3f} to {max(scales):.3f} of {frame}{kept}'
 
 
-def align(stack: FocalStack, how: Alignment) -> AlignedStack:
-    """Bring the slices of a stack into the frame of the one that sees the least around.
-
-    That frame is covered by all slices, if nothing but breathing moved them. Where breathing is
-    calibrated, it is the reference focus's at the time of that slice.
-    """
-    aligner = Aligner(how)
-    for slice_ in stack.slices:
-        aligner.add(slice_)
-    # Who sees the least shows the first slice's px the largest.
-    motions = [place.motion for place in aligner.places]
-    reference = int(np.argmax([area_scale(motion) for motion in motions]))
-    back = inverse(motions[reference])
-    warps = tuple(without_rounding(product(place.warp, back)) for place in aligner.places)
-    slices = tuple(moved(slice_, warp) for slice_, warp in zip(stack.slices, warps, strict=True))
-    seen = covered(warps, stack.shape)
-    return AlignedStack(FocalStack(slices), seen, reference, warps, aligner.steps)
+def _scale(warp: Warp) -> float:
+    """Return by how much a warp enlarges, the root of its area."""
+    return float(np.sqrt(warp[0, 0] * warp[1, 1] - warp[0, 1] * warp[1, 0]))
 
 
 def moved(slice_: Slice, warp: Warp) -> Slice:

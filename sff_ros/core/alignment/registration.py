@@ -192,8 +192,11 @@ def _covariance(rows: FloatMap, second: FloatMap, warp: Warp) -> Moments:
     less = second - np.float32(second.mean(dtype=np.float64))
     rows[1] = cv2.warpPerspective(less, warp, (width, height), flags=flags)
     common = rows[(slice(None), *_common(second.shape, warp))].transpose(1, 0, 2)
-    # Lines in float32, their sum in float64; in NumPy's own loops (core/homography).
-    sums = np.einsum('rkw,rlw->rkl', common, common).sum(axis=0, dtype=np.float64)
+    sums = np.empty((len(rows), len(rows)))
+    for k in range(len(rows)):
+        # Lines in float32, their sum in float64; in NumPy's own loops (core/homography).
+        lines = np.einsum('rw,rlw->rl', common[:, k], common[:, k:])
+        sums[k, k:] = sums[k:, k] = lines.sum(axis=0, dtype=np.float64)
     mean = sums[-1:] / max(sums[-1, -1], 1.0)
     covariance: Moments = (sums - mean.T * sums[-1:])[:-1, :-1]
     return covariance

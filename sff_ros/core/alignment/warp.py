@@ -16,11 +16,11 @@ Mask = npt.NDArray[np.bool_]
 
 
 def warped(image: Image, warp: Warp) -> Image:
-    """Resample a picture; where it ends, its border is repeated.
+    """Resample an image; where it ends, its border is repeated.
 
     Args:
         image: (H, W) or (H, W, 3).
-        warp: (3, 3) from px of the result to px of the picture.
+        warp: (3, 3) from px of the result to px of the image.
     """
     if is_still(warp):
         return image
@@ -32,10 +32,10 @@ def warped(image: Image, warp: Warp) -> Image:
 
 
 def covered(warps: Sequence[Warp], shape: tuple[int, int]) -> Mask:
-    """Return (H, W), True where all pictures have something to show.
+    """Return (H, W), True where all images have something to show.
 
     Args:
-        warps: from px of the result to px of each picture.
+        warps: from px of the result to px of each image.
         shape: (H, W) of all.
     """
     height, width = shape
@@ -50,7 +50,7 @@ def covered(warps: Sequence[Warp], shape: tuple[int, int]) -> Mask:
 
 
 def corner_shift_px(warp: Warp, shape: tuple[float, float]) -> npt.NDArray[np.float64]:
-    """Return how far a warp moves each of the four corners of a picture (H, W), px."""
+    """Return how far a warp moves each of the four corners of an image (H, W), px."""
     height, width = shape
     corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1.0]]).T
     there = product(warp, corners)
@@ -78,7 +78,7 @@ def warped_map(values: FloatMap, warp: Warp, beyond: float | None = None) -> Flo
 
 
 def is_still(warp: Warp) -> bool:
-    """Tell whether a warp leaves everything where it is."""
+    """Return whether a warp leaves everything where it is."""
     return bool(np.allclose(warp, np.eye(3), atol=1e-9))
 
 

@@ -15,11 +15,11 @@ _WORDS = POINT_STEP // 4
 
 
 def unproject(depth_m: FloatMap, intrinsics: Intrinsics) -> FloatMap:
-    """Turn a depth picture into points in the optical frame (x right, y down, z forward).
+    """Turn a depth image into points in the optical frame (x right, y down, z forward).
 
     Args:
         depth_m: (H, W) m along Z; what is not finite becomes a point of NaN.
-        intrinsics: pinhole camera of that picture, without distortion.
+        intrinsics: pinhole camera of that image, without distortion.
 
     Returns:
         (H, W, 3) float32 m.
@@ -42,10 +42,10 @@ def rays(shape: tuple[int, ...], intrinsics: Intrinsics) -> tuple[FloatMap, Floa
     if not intrinsics.is_calibrated:
         raise CalibrationError('no points without intrinsics: the camera matrix is zero')
     if intrinsics.is_distorted:
-        raise CalibrationError('points need a rectified picture, this one is distorted')
+        raise CalibrationError('points need a rectified image, this one is distorted')
     if (intrinsics.width, intrinsics.height) != (width, height):
         raise CalibrationError(
-            f'intrinsics are for {intrinsics.width}x{intrinsics.height}, the depth picture is '
+            f'intrinsics are for {intrinsics.width}x{intrinsics.height}, the depth image is '
             f'{width}x{height}'
         )
     x = (np.arange(width) - intrinsics.cx) / intrinsics.fx
@@ -67,7 +67,7 @@ class CloudBuilder:
         self._points = np.zeros((*shape, _WORDS), np.float32)
 
     def fill(self, depth_m: FloatMap, colour: Image) -> npt.NDArray[np.float32]:
-        """Write one picture into the buffer.
+        """Write one image into the buffer.
 
         Args:
             depth_m: (H, W) m; what is not finite becomes NaN in x, y and z.

@@ -12,18 +12,18 @@ from sff_ros.core.optics.intrinsics import Intrinsics
 
 
 class Rectifier:
-    """Maps pictures and maps of a distorted camera to the pinhole with the same matrix.
+    """Maps images and maps of a distorted camera to the pinhole with the same matrix.
 
     Slices are measured as they come, since resampling blurs; only results are rectified. Pixels
-    whose ray left the picture are unknown. A camera without distortion costs nothing.
+    whose ray left the image are unknown. A camera without distortion costs nothing.
     """
 
     def __init__(self, intrinsics: Intrinsics) -> None:
         self.intrinsics = intrinsics
         self._maps = _undistortion(intrinsics) if intrinsics.is_distorted else None
 
-    def picture(self, image: Image) -> Image:
-        """Rectify a picture, bilinear; black where it does not reach."""
+    def image(self, image: Image) -> Image:
+        """Rectify an image, bilinear; black where it does not reach."""
         if self._maps is None:
             return image
         rectified: Any = cv2.remap(image, *self._maps, cv2.INTER_LINEAR)
@@ -34,7 +34,7 @@ class Rectifier:
 
         Args:
             values: (H, W) of any meaning.
-            unknown: what to write where the picture does not reach.
+            unknown: what to write where the image does not reach.
         """
         if self._maps is None:
             return values
@@ -51,7 +51,7 @@ class Rectifier:
 
 
 def _undistortion(intrinsics: Intrinsics) -> tuple[FloatMap, FloatMap]:
-    """Return, for each rectified pixel, the x and y of the distorted picture: two (H, W)."""
+    """Return, for each rectified pixel, the x and y of the distorted image: two (H, W)."""
     size = (intrinsics.width, intrinsics.height)
     k = intrinsics.matrix
     d = np.array(intrinsics.distortion)

@@ -3,67 +3,106 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 
-from sff_ros.core.sweep.stack import MIN_SLICES, FocalStack, Slice, check_focus, check_same_kind
+from sff_ros.core.sweep.stack import MIN_SLICES, Slice, check_focus, check_same_kind
 from sff_ros.errors import StackError
 
 # Nothing comes this late: the clock was set back, or a recording began anew.
 _CLOCK_STEP_NS = 2_000_000_000
 
+Payload = TypeVar('Payload')
 
-class StackAssembler:
-    """Collects the slices of one sweep at a time.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Accepted(Generic[Payload]):
+    """A slice that fits, and has not joined its sweep yet.
+
+    Attributes:
+        slice_: the slice.
+        before: payload of the slice before it in its sweep; None where it is the first.
+        ends: whether it ends the sweep under way by belonging to another one.
+    """
+
+    slice_: Slice
+    before: Payload | None
+    ends: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EndedSweep(Generic[Payload]):
+    """A sweep that is over.
+
+    Attributes:
+        slices: MIN_SLICES or more, in the order of time; they make a FocalStack.
+        payloads: what was handed in with each of them.
+    """
+
+    slices: tuple[Slice, ...]
+    payloads: tuple[Payload, ...]
+
+
+class StackAssembler(Generic[Payload]):
+    """Collects the slices of one sweep at a time, with what was measured of each.
 
     A sweep ends with its last slice, or, where that was lost, with the first slice of another
     sweep. A sweep that lost a few slices is still used, since the volume knows where each slice
-    lies; one that lost more than `max_missing` is dropped.
+    lies; one that lost more than it may is dropped.
 
     Attributes:
-        max_missing: how many slices a sweep may lack and still be used.
         counts: how often each thing happened: 'sweeps' handed out, 'incomplete' of those,
             'dropped_sweeps', 'missing_slices', 'refused_slices', 'lost_sweeps' (of which no
             slice came).
     """
 
-    def __init__(self, max_missing: int = 0) -> None:
-        self.max_missing = max_missing
+    def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self._slices: list[Slice] = []
+        self._payloads: list[Payload] = []
+        self._max_missing = 0
         self._newest_ns = -1
         self._sweep: int | None = None
 
-    def check(self, slice_: Slice) -> bool:
-        """Tell whether a slice would be the first of a sweep; takes nothing.
+    def check(self, slice_: Slice) -> Accepted[Payload]:
+        """Accept a slice, or refuse and count it; the sweep under way stays as it is.
 
         Raises:
-            StackError: the slice does not fit its sweep, came twice or came late; it is refused
-                and counted, the sweep goes on without it.
+            StackError: the slice does not fit its sweep, came twice or came late.
         """
-        starts = self._starts_sweep(slice_)
-        if not starts and not self._steps_back(slice_):
+        ends = self._starts_sweep(slice_)
+        if not ends and not self._steps_back(slice_):
             try:
                 self._check(slice_)
             except StackError:
                 self.counts['refused_slices'] += 1
                 raise
-        return starts or not self._slices
+        starts = ends or not self._slices
+        return Accepted(slice_, None if starts else self._payloads[-1], ends)
 
-    def add(self, slice_: Slice) -> FocalStack | None:
-        """Take one slice; return a stack when its arrival ends a sweep.
+    def add(
+        self, accepted: Accepted[Payload], payload: Payload, max_missing: int = 0
+    ) -> EndedSweep[Payload] | None:
+        """Take one slice; return a sweep when its arrival ends one.
 
-        Raises:
-            StackError: as `check` does.
+        Args:
+            accepted: by `check`, and nothing was added since.
+            payload: what was measured of the slice; it travels with it.
+            max_missing: how many slices the sweep may lack; that of its first slice counts.
         """
-        self.check(slice_)
-        finished = self._close() if self._starts_sweep(slice_) else None
+        slice_ = accepted.slice_
+        finished = self._close() if accepted.ends else None
         if self._steps_back(slice_):
             self._newest_ns = -1
         if self._sweep is not None and slice_.sweep > self._sweep:
             self.counts['lost_sweeps'] += slice_.sweep - self._sweep - 1
+        if not self._slices:
+            self._max_missing = max_missing
         self._sweep = slice_.sweep
         self._slices.append(slice_)
+        self._payloads.append(payload)
         self._newest_ns = slice_.stamp_ns
         if slice_.index == slice_.count - 1:
             # After a close above this is a lone last slice, which makes no stack.
@@ -78,15 +117,16 @@ class StackAssembler:
     def reset(self) -> None:
         """Forget the sweep under way, as after a pause."""
         self._slices.clear()
+        self._payloads.clear()
         self._newest_ns = -1
         self._sweep = None
 
     def _steps_back(self, slice_: Slice) -> bool:
-        """Tell whether time starts anew with a slice."""
+        """Return whether time starts anew with a slice."""
         return self._newest_ns - slice_.stamp_ns >= _CLOCK_STEP_NS
 
     def _starts_sweep(self, slice_: Slice) -> bool:
-        """Tell whether a slice ends the sweep under way by belonging to another one.
+        """Return whether a slice ends the sweep under way by belonging to another one.
 
         A camera that restarts counts its sweeps from 0 again, so a step back of the index is a
         new sweep too, and so is a step back of the clock. What is merely late is neither.
@@ -107,14 +147,15 @@ class StackAssembler:
             check_same_kind(self._slices[0], slice_)
             check_focus(np.array([s.focus_dpt for s in (*self._slices, slice_)]))
 
-    def _close(self) -> FocalStack | None:
+    def _close(self) -> EndedSweep[Payload] | None:
         """End the sweep under way; None where too much of it is missing."""
         slices, self._slices = self._slices, []
+        payloads, self._payloads = self._payloads, []
         missing = slices[0].count - len(slices)
         self.counts['missing_slices'] += missing
-        if missing > self.max_missing or len(slices) < MIN_SLICES:
+        if missing > self._max_missing or len(slices) < MIN_SLICES:
             self.counts['dropped_sweeps'] += 1
             return None
         self.counts['sweeps'] += 1
         self.counts['incomplete'] += missing > 0
-        return FocalStack(tuple(slices))
+        return EndedSweep(tuple(slices), tuple(payloads))

@@ -1,7 +1,7 @@
-"""The network on an NVIDIA GPU, by TensorRT or TensorRT for RTX; fp16 where that file is there.
+"""The network on an NVIDIA GPU, by TensorRT or TensorRT for RTX; in fp16 if that file exists.
 
-An engine holds for one picture size. It is built at the first picture of a size, which takes from
-seconds to minutes, and found in the cache ever after. Nodes let it be built in the background.
+An engine is specific to one image size. It is built at the first image of a size, in seconds to
+minutes, and loaded from the cache afterwards. Nodes build it in the background.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from sff_ros.inference.tensorrt.program import CudaProgram, Gpu, find_gpu, load_
 from sff_ros.inference.warm_up import BuiltBackend, Progress, Size
 
 NETWORK, MEASURE = 'fast_gru', 'ddl'
-NETWORK_SHARE = 0.9  # of the work of building both engines
-MIN_SIDE_PX = 16  # below, the host measures a slice
+NETWORK_SHARE = 0.9  # of the time to build both engines
+MIN_SIDE_PX = 16  # of an image that the graph `ddl` takes; smaller ones are measured by the host
 
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What engines run with: TensorRT's module, the CUDA runtime and the GPU."""
+    """TensorRT's module, the CUDA runtime and the GPU."""
 
     trt: Any
     cudart: Any
@@ -56,9 +56,9 @@ class BuiltEngine:
     Attributes:
         name, precision: of its graph.
         program: runs it.
-        build_s: how long its build took, whenever that was, s.
-        loaded: whether it was in the cache.
-        note: why it is not there now; empty where it is.
+        build_s: duration of its build, now or earlier, s.
+        loaded: whether it came from the cache.
+        note: why it could not be stored in the cache; empty if it was.
     """
 
     name: str
@@ -70,22 +70,22 @@ class BuiltEngine:
 
 
 def open_tensorrt(model: Path) -> TensorRtBackend:
-    """Get ready to build: the GPU, its libraries and the graphs are there.
+    """Find the GPU, its libraries and the graphs; nothing is built yet.
 
     Args:
-        model: fp32 ONNX file; <its name>_fp16.onnx beside it is preferred, if of its weights, and
-            slices are measured by the ddl.onnx beside it, if there is one.
+        model: fp32 ONNX file; <its name>_fp16.onnx beside it is preferred if it has the same
+            weights, and slices are measured by the ddl.onnx beside it if there is one.
 
     Raises:
-        ModelError: something of that is missing or damaged.
+        ModelError: one of these is missing or damaged.
     """
     graph = read_graph(model, NETWORK)
-    half = model.with_name(f'{model.stem}_fp16.onnx')
-    if half.is_file():
-        halved = read_graph(half, NETWORK)
-        graph = halved if halved.card.sha256 == graph.card.sha256 else graph
-    contrast = model.with_name(f'{MEASURE}.onnx')
-    measuring = read_graph(contrast, MEASURE) if contrast.is_file() else None
+    fp16_file = model.with_name(f'{model.stem}_fp16.onnx')
+    if fp16_file.is_file():
+        fp16 = read_graph(fp16_file, NETWORK)
+        graph = fp16 if fp16.card.sha256 == graph.card.sha256 else graph
+    ddl_file = model.with_name(f'{MEASURE}.onnx')
+    measuring = read_graph(ddl_file, MEASURE) if ddl_file.is_file() else None
     return TensorRtBackend(find_device(), graph, measuring, EngineCache())
 
 
@@ -101,13 +101,13 @@ def find_device() -> Device:
 
 
 class TensorRtBackend(BuiltBackend):
-    """A DepthBackend for one picture size at a time; builds at a new size unless it was built.
+    """A DepthBackend for one image size at a time; a new size is built at its first image.
 
     Args:
-        device: what to run on.
+        device: to run on.
         network: the graph `fast_gru`.
         measuring: the graph `ddl`; None: slices are measured by the host.
-        cache: where engines are kept.
+        cache: of built engines.
     """
 
     def __init__(
@@ -125,16 +125,16 @@ class TensorRtBackend(BuiltBackend):
 
     @property
     def device(self) -> Device:
-        """What it runs on."""
+        """The device it runs on."""
         return self._device
 
     @property
     def engines(self) -> tuple[BuiltEngine, ...]:
-        """Those that are loaded now: of the network first, then of the focus measure."""
+        """The loaded engines: of the network first, then of the focus measure."""
         return self._ready.engines if self._ready is not None else ()
 
     def is_built(self, size: Size) -> bool:
-        """Tell whether the engines for a picture size are loaded."""
+        """Return whether the engines for an image size are loaded."""
         ready = self._ready
         return ready is not None and ready.size == size
 
@@ -142,7 +142,7 @@ class TensorRtBackend(BuiltBackend):
         """Load the engines for a size, from the cache or by building them.
 
         Raises:
-            ModelError: TensorRT or CUDA failed, or memory is short.
+            ModelError: TensorRT or CUDA failed, or is out of memory.
         """
         shapes = network_shapes(size, self._network.card)
         network = self._engine(self._network, shapes, _part(progress, 0, NETWORK_SHARE))
@@ -152,11 +152,11 @@ class TensorRtBackend(BuiltBackend):
             engines.append(self._engine(self._measuring, {'image': (1, 3, *size)}, rest))
         slices = partial(_measure, engines[1].program) if len(engines) > 1 else measure
         runner = TensorRtRunner(network.program)
-        # At once, as another thread may be asking; what was there is freed when it is let go.
+        # One assignment, as other threads read it; earlier engines are freed after their use.
         self._ready = _Ready(size, CanonicalNetwork(self.spec, runner, slices), tuple(engines))
 
     def measure(self, image: Image) -> Responses:
-        """Return the contrast of one slice, (4, ceil(H / 2), ceil(W / 2)) float32 >= 0."""
+        """Return the DDL responses of one slice, (4, ceil(H / 2), ceil(W / 2)) float32 >= 0."""
         return self._at((image.shape[0], image.shape[1])).network.measure(image)
 
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
@@ -164,7 +164,7 @@ class TensorRtBackend(BuiltBackend):
         return self._at(volume.size).network.infer(volume, context)
 
     def _at(self, size: Size) -> _Ready:
-        """Return what serves a size; build it here and now where nobody did before."""
+        """Return the engines of a size; load or build them now if they are not ready."""
         if self._ready is None or self._ready.size != size:
             _LOG.warning(
                 'tensorrt: engines for %dx%d are loaded or built; a build takes minutes, once',
@@ -175,7 +175,7 @@ class TensorRtBackend(BuiltBackend):
         return self._ready
 
     def _engine(self, graph: Graph, shapes: Shapes, progress: Progress) -> BuiltEngine:
-        """Return a graph as a program that is ready to run."""
+        """Load the engine of a graph, from the cache or by building it."""
         device, name = self._device, graph.card.name
         progress(name, 0.0)
         engine = self._cache.get(
@@ -215,7 +215,7 @@ class TensorRtRunner:
 
 
 def network_shapes(size: Size, card: ModelCard) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of the inputs of `fast_gru` for a picture size."""
+    """Return the shapes of the inputs of `fast_gru` for an image size."""
     height, width = (-(-side // card.size_multiple) * card.size_multiple for side in size)
     h, w = height // card.pooling, width // card.pooling
     return {
@@ -226,7 +226,7 @@ def network_shapes(size: Size, card: ModelCard) -> dict[str, tuple[int, ...]]:
 
 
 def engine_key(device: Device, graph: Graph, shapes: Shapes) -> EngineKey:
-    """Return all that an engine depends on."""
+    """Return everything that an engine depends on."""
     return EngineKey(
         graph_sha256=hashlib.sha256(graph.content).hexdigest(),
         library=device.library,
@@ -238,7 +238,7 @@ def engine_key(device: Device, graph: Graph, shapes: Shapes) -> EngineKey:
 
 
 def _part(progress: Progress, start: float, end: float) -> Progress:
-    """Return a listener that takes 0..1 of a part for start..end of the whole."""
+    """Map the share 0..1 of a part to start..end of the whole."""
     return lambda what, share: progress(what, start + share * (end - start))
 
 
@@ -247,8 +247,8 @@ def _is_measurable(size: Size) -> bool:
 
 
 def _measure(program: CudaProgram, image: Image) -> Responses:
-    """Return the contrast of one slice of the program's size."""
+    """Return the DDL responses of one slice of the program's size."""
     colour = image[..., None] if image.ndim == 2 else image
-    picture = np.broadcast_to(colour, (*image.shape[:2], 3)).transpose(2, 0, 1)
-    responses: Responses = program.run({'image': picture})['responses'][0]
+    planes = np.broadcast_to(colour, (*image.shape[:2], 3)).transpose(2, 0, 1)
+    responses: Responses = program.run({'image': planes})['responses'][0]
     return responses

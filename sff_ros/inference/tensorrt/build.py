@@ -10,10 +10,10 @@ from typing import Any
 from sff_ros.errors import ModelError
 from sff_ros.inference.tensorrt.program import LoadedEngine, Tensor
 
-LIBRARIES = ('tensorrt', 'tensorrt_rtx')  # one API; the second needs no tuning on the GPU
+LIBRARIES = ('tensorrt', 'tensorrt_rtx')  # the same API; the second needs no tuning on the GPU
 OLDEST = 10
 WORKSPACE_BYTES = 1 << 30  # a robot's GPU shares its memory with everything else
-QUOTED = 3  # messages of TensorRT that an error repeats
+QUOTED = 3  # messages of TensorRT that an error quotes
 
 Shapes = Mapping[str, tuple[int, ...]]
 Share = Callable[[float], None]
@@ -47,27 +47,27 @@ def build_engine(
     """Compile a graph for one shape of its inputs.
 
     Args:
-        trt: as of load_library.
-        graph: the ONNX file.
+        trt: from load_library.
+        graph: content of the ONNX file.
         shapes: of every input, by name.
-        on_share: told which share of the build is done, 0..1.
-        target: whom TensorRT for RTX compiles for: 'CURRENT' or 'SM86' and its like. TensorRT
-            itself always compiles for the present GPU.
+        on_share: receives the share of the build that is done, 0..1.
+        target: architecture that TensorRT for RTX compiles for: 'CURRENT', or e.g. 'SM86'.
+            TensorRT itself always compiles for the present GPU.
 
     Raises:
-        ModelError: TensorRT refuses the graph or cannot build it; with its own words.
+        ModelError: TensorRT cannot read the graph or cannot build it; quotes its messages.
     """
     messages = message_log(trt)
-    # Without a GPU TensorRT raises here, and its log says why.
+    # Without a GPU TensorRT raises here, and its log has the reason.
     builder = _made(lambda: trt.Builder(messages), 'has no builder', messages)
     network = builder.create_network(_network_flags(trt))
     parser = trt.OnnxParser(network, messages)
     if not parser.parse(graph):
-        faults = [parser.get_error(place).desc() for place in range(parser.num_errors)]
+        faults = [parser.get_error(index).desc() for index in range(parser.num_errors)]
         raise ModelError(f'TensorRT cannot read the graph: {_quoted(faults or messages.errors)}')
     _fix_shapes(network, shapes)
     config = _configure(trt, builder, target)
-    # It must outlive the build, so that it has a name here.
+    # TensorRT keeps no reference to it, so it needs one here until the build has ended.
     config.progress_monitor = monitor = _progress_monitor(trt, on_share)
     plan = builder.build_serialized_network(network, config)
     del monitor
@@ -97,7 +97,7 @@ def load_engine(trt: Any, plan: bytes) -> LoadedEngine:
 
 def _tensors(trt: Any, engine: Any) -> tuple[Tensor, ...]:
     """Return the inputs and outputs of an engine."""
-    names = [engine.get_tensor_name(place) for place in range(engine.num_io_tensors)]
+    names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
     return tuple(
         Tensor(
             name,
@@ -110,7 +110,7 @@ def _tensors(trt: Any, engine: Any) -> tuple[Tensor, ...]:
 
 
 def message_log(trt: Any) -> Any:
-    """Return a logger that keeps what TensorRT says of errors, and prints nothing."""
+    """Return a logger that collects TensorRT's error messages and prints nothing."""
 
     class Messages(trt.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -125,7 +125,7 @@ def message_log(trt: Any) -> Any:
 
 
 def _made(make: Callable[[], Any], what: str, messages: Any) -> Any:
-    """Return what a constructor gives; it raises, or gives nothing, where there is no GPU."""
+    """Call a constructor, which raises or returns None if there is no GPU."""
     try:
         made = make()
     except (RuntimeError, TypeError) as err:
@@ -138,18 +138,18 @@ def _made(make: Callable[[], Any], what: str, messages: Any) -> Any:
 
 
 def _network_flags(trt: Any) -> int:
-    """Ask for strong types; from TensorRT 11 on there are no others."""
+    """Request strong typing; TensorRT 11 and later have no other."""
     flag = getattr(trt.NetworkDefinitionCreationFlag, 'STRONGLY_TYPED', None)
     return 0 if flag is None else 1 << int(flag)
 
 
 def _fix_shapes(network: Any, shapes: Shapes) -> None:
-    """Give the inputs their final sizes: nothing stays dynamic, and no profile is needed.
+    """Set the inputs to their final sizes, so that no shape is dynamic and no profile is needed.
 
     Raises:
         ModelError: the graph has other inputs.
     """
-    inputs = [network.get_input(place) for place in range(network.num_inputs)]
+    inputs = [network.get_input(index) for index in range(network.num_inputs)]
     names = [tensor.name for tensor in inputs]
     if sorted(names) != sorted(shapes):
         raise ModelError(f'the graph takes {", ".join(names)}; expected {", ".join(shapes)}')
@@ -164,12 +164,12 @@ def _fix_shapes(network: Any, shapes: Shapes) -> None:
 
 
 def _configure(trt: Any, builder: Any, target: str) -> Any:
-    """Return how to build: exact fp32 where the graph says fp32, and fit for a CUDA graph."""
+    """Return a configuration with exact fp32, whose engines a CUDA graph can capture."""
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, WORKSPACE_BYTES)
-    # On by default: it would round the inputs of fp32 convolutions to 10 bits.
+    # TF32 is on by default and would round the inputs of fp32 convolutions to 10 bits.
     config.clear_flag(trt.BuilderFlag.TF32)
-    # TensorRT for RTX: without it an engine may allocate while it runs, which no capture allows.
+    # TensorRT for RTX: without it an engine may allocate while it runs, which a capture forbids.
     own_memory = getattr(trt.BuilderFlag, 'REQUIRE_USER_ALLOCATION', None)
     if own_memory is not None:
         config.set_flag(own_memory)
@@ -182,7 +182,7 @@ def _configure(trt: Any, builder: Any, target: str) -> Any:
 
 
 def _progress_monitor(trt: Any, on_share: Share) -> Any:
-    """Return TensorRT's listener; a phase counts as one step of the phase around it."""
+    """Return a progress monitor; a phase counts as one step of its parent phase."""
 
     class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -194,7 +194,7 @@ def _progress_monitor(trt: Any, on_share: Share) -> Any:
 
         def step_complete(self, phase_name: str, step: int) -> bool:
             self.phases.step(phase_name, step + 1)
-            return True  # go on
+            return True  # continue the build
 
         def phase_finish(self, phase_name: str) -> None:
             self.phases.finish(phase_name)
@@ -203,7 +203,7 @@ def _progress_monitor(trt: Any, on_share: Share) -> Any:
 
 
 class Phases:
-    """Adds nested phases of a build up to one share that never falls; any thread may call."""
+    """Combines nested phases of a build into one share that never decreases; thread-safe."""
 
     def __init__(self, on_share: Share) -> None:
         self._on_share = on_share
@@ -213,13 +213,13 @@ class Phases:
         self._most = 0.0
 
     def start(self, name: str, parent: str | None, steps: int) -> None:
-        """Note that a phase of so many steps begins, as part of another or of none."""
+        """Register a phase of some steps, within a parent phase or None."""
         with self._lock:
             self._phases[name] = (parent, max(steps, 1))
             self._done[name] = 0
 
     def step(self, name: str, done: int) -> None:
-        """Note how many steps of a phase are done; tell the share of the whole."""
+        """Set how many steps of a phase are done; report the share of the whole if it grew."""
         with self._lock:
             self._done[name] = done
             share = self._share(name)
@@ -229,13 +229,13 @@ class Phases:
         self._on_share(share)
 
     def finish(self, name: str) -> None:
-        """Forget a phase: another of that name may come."""
+        """Remove a phase; its name may be used again."""
         with self._lock:
             self._phases.pop(name, None)
             self._done.pop(name, None)
 
     def _share(self, name: str | None) -> float:
-        """Return the share of the outermost phase that is done when `name` is where it is."""
+        """Return the share of the outermost phase that is done, given the progress of `name`."""
         share = 0.0
         while name in self._phases:
             parent, steps = self._phases[name]
@@ -245,5 +245,5 @@ class Phases:
 
 
 def _quoted(messages: list[str]) -> str:
-    """Return the first messages in one line."""
+    """Join the first messages in one line."""
     return '; '.join(' '.join(one.split()) for one in messages[:QUOTED]) or 'no reason given'

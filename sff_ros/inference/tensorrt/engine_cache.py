@@ -1,8 +1,8 @@
-"""Built TensorRT engines on disk: found again only where they fit, never when damaged.
+"""A cache of built TensorRT engines on disk; engines that do not match or are damaged are ignored.
 
-An engine belongs to one graph, TensorRT version, GPU, driver, precision and shape; all of that
-is its key, and a digest of the key its file name. The file starts with a header that repeats the
-key and carries a digest of the content, so that a truncated or foreign file is never loaded.
+An engine is specific to a graph, TensorRT version, GPU, driver, precision and shape. These are
+its key, and a digest of the key is its file name. The file starts with a header that has the key
+and a digest of the content, so that a truncated or foreign file is never loaded.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from typing import IO, Any
 
 _MAGIC = b'sff_ros engine 1\n'
 _SUFFIX = '.engine'
-_LOCK = 'lock'  # one for all: builds time kernels on the GPU, two at once would both time wrong
+_LOCK = (
+    'lock'  # one for all engines: builders time kernels, and two at once would disturb each other
+)
 
 
 @dataclass(frozen=True, slots=True)
 class EngineKey:
-    """All that an engine depends on.
+    """Everything that an engine depends on.
 
     Attributes:
         graph_sha256: of the ONNX file.
@@ -45,7 +47,7 @@ class EngineKey:
 
     @property
     def digest(self) -> str:
-        """Hexadecimal sha256 of everything in the key."""
+        """Hexadecimal sha256 of the key."""
         return hashlib.sha256(_as_json(asdict(self))).hexdigest()
 
 
@@ -55,9 +57,9 @@ class Engine:
 
     Attributes:
         content: what TensorRT deserialises.
-        build_s: how long it took to build, whenever that was, s.
-        loaded: whether it was in the cache.
-        note: why it could not be kept; empty where it was.
+        build_s: duration of its build, now or earlier, s.
+        loaded: whether it came from the cache.
+        note: why it could not be stored; empty if it was.
     """
 
     content: bytes
@@ -73,8 +75,8 @@ class CacheEntry:
     Attributes:
         path: the file.
         size: bytes on disk.
-        header: what it says of itself: 'key', 'build_s', 'built' (s since 1970).
-        fault: why it would not be loaded, by itself; empty where it is sound.
+        header: its 'key', 'build_s' and 'built' (s since 1970), among others.
+        fault: why the file is unusable; empty if it is not.
     """
 
     path: Path
@@ -84,9 +86,9 @@ class CacheEntry:
 
 
 def default_folder() -> Path:
-    """Return ~/.cache/sff_ros, or its like below XDG_CACHE_HOME."""
+    """Return ~/.cache/sff_ros, or sff_ros in XDG_CACHE_HOME."""
     named = os.environ.get('XDG_CACHE_HOME', '')
-    # The XDG specification: a relative path is invalid and to be ignored.
+    # By the XDG specification a relative path is invalid and ignored.
     base = Path(named) if os.path.isabs(named) else Path.home() / '.cache'
     return base / 'sff_ros'
 
@@ -98,7 +100,7 @@ class EngineCache:
         self.folder = folder or default_folder()
 
     def load(self, key: EngineKey) -> Engine | None:
-        """Return the engine of a key; None where there is none that is whole and of that key."""
+        """Return the engine of a key; None if there is none, or it is damaged."""
         header, content, fault = _read(self._path(key))
         if fault or header.get('key') != json.loads(_as_json(asdict(key))):
             return None
@@ -110,13 +112,13 @@ class EngineCache:
         build: Callable[[], bytes],
         on_wait: Callable[[], None] = lambda: None,
     ) -> Engine:
-        """Return the engine of a key; build and keep it where there is none.
+        """Return the engine of a key; build and store it if there is none.
 
-        Of several threads or processes that miss the same engine, one builds it.
+        If several threads or processes need the same engine, one of them builds it.
 
         Args:
-            build: makes the engine; its errors pass through, and nothing is kept then.
-            on_wait: told, once, that somebody else is building and has to be waited for.
+            build: returns the engine; if it raises, nothing is stored.
+            on_wait: called once if another thread or process is building.
         """
         engine = self.load(key)
         if engine is not None:
@@ -141,16 +143,16 @@ class EngineCache:
             return Engine(content, build_s, loaded=False)
 
     def entries(self) -> list[CacheEntry]:
-        """Return what lies in the cache, sound or not, by name."""
+        """Return all files of the cache, usable or not, sorted by name."""
         found = []
         for path in sorted(self.folder.glob(f'*{_SUFFIX}')):
             header, _, fault = _read(path)
-            with contextlib.suppress(FileNotFoundError):  # cleared meanwhile
+            with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
                 found.append(CacheEntry(path, path.stat().st_size, header, fault))
         return found
 
     def clear(self) -> int:
-        """Delete every engine; return how many there were. A build under way is not disturbed."""
+        """Delete all engines and return how many; a build in progress is not disturbed."""
         paths = list(self.folder.glob(f'*{_SUFFIX}'))
         for path in paths:
             path.unlink(missing_ok=True)
@@ -163,12 +165,12 @@ class EngineCache:
         return self.folder / f'{key.digest}{_SUFFIX}'
 
     def _open_lock(self) -> IO[bytes]:
-        """Open the lock file; create the folder, the user's alone, as engines are programs."""
+        """Open the lock file; create the folder for the user only, as engines are executable."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return (self.folder / _LOCK).open('ab')
 
     def _store(self, key: EngineKey, content: bytes, build_s: float) -> None:
-        """Write an engine so that it appears whole or not at all; the lock is held."""
+        """Write an engine atomically; the caller holds the lock."""
         self._drop_leftovers()
         header = {
             'key': asdict(key),
@@ -188,13 +190,13 @@ class EngineCache:
         _sync_folder(self.folder)
 
     def _drop_leftovers(self) -> None:
-        """Delete what a killed process left half written; the lock is held, so nobody writes."""
+        """Delete partial files of killed processes; the caller holds the lock."""
         for path in self.folder.glob('*.tmp'):
             path.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], bytes, str]:
-    """Return header, content and fault of a file; without content where there is a fault."""
+    """Return header, content and fault of a file; the content is empty if there is a fault."""
     try:
         raw = path.read_bytes()
     except OSError as err:
@@ -220,7 +222,7 @@ def _as_json(value: dict[str, Any]) -> bytes:
 
 
 def _timed(build: Callable[[], bytes]) -> tuple[bytes, float]:
-    """Return what was built and how long that took, s."""
+    """Return what was built and the duration of the build, s."""
     begin = time.monotonic()
     content = build()
     return content, time.monotonic() - begin
@@ -235,7 +237,7 @@ def _try_lock(lock: IO[bytes]) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a loss of power."""
+    """Make a rename survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""One TensorRT engine ready to run: buffers, a stream and a CUDA graph, made once."""
+"""One TensorRT engine ready to run: buffers, a stream and a CUDA graph, created once."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class LoadedEngine:
     Attributes:
         context: its execution context, of static shapes.
         tensors: all its inputs and outputs.
-        errors: what TensorRT has said of errors; it grows.
-        owners: what must live as long as the context.
+        errors: error messages of TensorRT so far; the list grows.
+        owners: objects that must live as long as the context.
     """
 
     context: Any
@@ -47,9 +47,9 @@ class Gpu:
     """The GPU that engines are built for.
 
     Attributes:
-        name: as the driver calls it.
+        name: as the driver reports it.
         capability: compute capability, e.g. (8, 7).
-        driver: newest CUDA version that the driver knows, e.g. '12.6'.
+        driver: newest CUDA version that the driver supports, e.g. '12.6'.
     """
 
     name: str
@@ -90,10 +90,10 @@ def find_gpu(cudart: Any) -> Gpu:
 
 
 def checked(cudart: Any, result: tuple[Any, ...], what: str) -> tuple[Any, ...]:
-    """Return what a call of the CUDA runtime gave beside its error code.
+    """Return the results of a call of the CUDA runtime, without its error code.
 
     Raises:
-        ModelError: the code is not success; it says `what` and the code's text.
+        ModelError: the code is not success; has `what` and the text of the code.
     """
     code, *values = result
     if code != cudart.cudaError_t.cudaSuccess:
@@ -106,11 +106,11 @@ class CudaProgram:
     """Runs one engine on arrays; one thread at a time.
 
     Args:
-        cudart: the CUDA runtime, as of load_cudart.
-        engine: what is run.
+        cudart: the CUDA runtime, from load_cudart.
+        engine: to run.
 
     Raises:
-        ModelError: the GPU has too little memory, or the engine fails on its first run.
+        ModelError: the GPU is out of memory, or the first run of the engine fails.
     """
 
     def __init__(self, cudart: Any, engine: LoadedEngine) -> None:
@@ -126,7 +126,7 @@ class CudaProgram:
         self._graph: Any = None
         try:
             self._allocate()
-            # What is initialised lazily must not be while the graph is captured.
+            # A capture forbids the lazy initialisation of the first runs.
             for _ in range(2):
                 self._enqueue()
             self._sync()
@@ -137,14 +137,14 @@ class CudaProgram:
 
     @property
     def captured(self) -> bool:
-        """Whether a CUDA graph is launched, not kernel after kernel."""
+        """Whether runs launch a CUDA graph, not single kernels."""
         return self._graph is not None
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return the outputs, as new arrays.
 
         Args:
-            inputs: by name; of the engine's shapes, where leading 1s may be left out.
+            inputs: by name; of the shapes of the engine, of which leading 1s may be omitted.
 
         Raises:
             ModelError: an input does not fit, or CUDA failed.
@@ -164,7 +164,7 @@ class CudaProgram:
         return {name: self._host[name].copy() for name in outputs}
 
     def close(self) -> None:
-        """Free what is held on the GPU; the program cannot run any more."""
+        """Free all resources of the GPU; the program cannot run afterwards. Idempotent."""
         cudart = self._cudart
         if self._stream is not None:
             cudart.cudaStreamSynchronize(self._stream)
@@ -176,7 +176,7 @@ class CudaProgram:
             cudart.cudaFree(address)
         if self._stream is not None:
             cudart.cudaStreamDestroy(self._stream)
-        # The context goes first, then what it was made of.
+        # The context is released before the engine that it belongs to.
         self._graph = self._stream = self._context = None
         self._engine = None
         self._pinned, self._device = [], {}
@@ -188,7 +188,7 @@ class CudaProgram:
         return checked(self._cudart, result, what)
 
     def _allocate(self) -> None:
-        """Make the stream and all buffers, and tell the context where they are."""
+        """Create the stream and all buffers, and give their addresses to the context."""
         cudart = self._cudart
         flags = cudart.cudaStreamNonBlocking
         (self._stream,) = self._check(cudart.cudaStreamCreateWithFlags(flags), 'no CUDA stream')
@@ -198,21 +198,21 @@ class CudaProgram:
             self._device[name] = int(address)
             if not self._context.set_tensor_address(name, int(address)):
                 raise ModelError(f'the engine has no tensor {name!r}')
-            # Page-locked memory is copied faster; without it all works as well.
+            # Page-locked memory is only copied faster, so a failure does not matter.
             code, *_ = cudart.cudaHostRegister(host.ctypes.data, host.nbytes, 0)
             if code == cudart.cudaError_t.cudaSuccess:
                 self._pinned.append(host.ctypes.data)
             self._copy(name, cudart.cudaMemcpyKind.cudaMemcpyHostToDevice)
 
     def _fill(self, name: str, array: Array) -> None:
-        """Put an array where the GPU fetches it."""
+        """Write an array into its buffer on the host."""
         host = self._host[name]
         if array.shape != host.shape[-array.ndim :] or array.size != host.size:
             raise ModelError(f'{name} is {array.shape}, the engine takes {host.shape}')
         np.copyto(host, array.reshape(host.shape), casting='same_kind')
 
     def _copy(self, name: str, kind: Any) -> None:
-        """Copy one buffer to or from the GPU, in the order of the stream."""
+        """Enqueue the copy of one buffer to or from the GPU."""
         cudart, host, device = self._cudart, self._host[name], self._device[name]
         to_device = kind == cudart.cudaMemcpyKind.cudaMemcpyHostToDevice
         ends = (device, host.ctypes.data) if to_device else (host.ctypes.data, device)
@@ -228,9 +228,9 @@ class CudaProgram:
         self._check(self._cudart.cudaStreamSynchronize(self._stream), 'the engine failed')
 
     def _capture(self) -> None:
-        """Record the launches as a CUDA graph; where that is impossible go on without."""
+        """Capture the launches in a CUDA graph; without one, kernels are launched one by one."""
         cudart, stream = self._cudart, self._stream
-        # Other threads may allocate meanwhile, which the global mode would forbid.
+        # The global mode would forbid other threads to allocate meanwhile.
         mode = cudart.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
         self._check(cudart.cudaStreamBeginCapture(stream, mode), 'no CUDA graph can be captured')
         launched = self._context.execute_async_v3(stream_handle=int(stream))
@@ -240,4 +240,4 @@ class CudaProgram:
             if code == cudart.cudaError_t.cudaSuccess:
                 self._graph = executable
             cudart.cudaGraphDestroy(graph)
-        cudart.cudaGetLastError()  # forget a failed capture: it is not the next call's
+        cudart.cudaGetLastError()  # clear the error of a failed capture

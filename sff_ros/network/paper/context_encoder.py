@@ -13,7 +13,7 @@ def convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> 
 
 
 class ResidualBlock(nn.Module):
-    """Two normalised convolutions beside a way around them."""
+    """Two normalised convolutions with a shortcut."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ def _head(hidden: int) -> nn.Sequential:
 
 
 class ContextEncoder(nn.Module):
-    """Reads initial states and context off the context picture, at 1/4, 1/8 and 1/16."""
+    """Computes initial states and context from the context image, at 1/4, 1/8 and 1/16."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -54,13 +54,13 @@ class ContextEncoder(nn.Module):
         self.outputs16 = nn.ModuleList(_head(hidden) for _ in range(2))
         self.outputs32 = nn.ModuleList(convolution(hidden, hidden) for _ in range(2))
 
-    def forward(self, picture: Tensor) -> list[tuple[Tensor, Tensor]]:
+    def forward(self, image: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Return (state in (-1, 1), context >= 0) at each scale, finest first.
 
         Args:
-            picture: (B, 3, H, W) in [-1, 1].
+            image: (B, 3, H, W) in [-1, 1].
         """
-        x = functional.relu_(functional.instance_norm(self.conv1(picture)))
+        x = functional.relu_(functional.instance_norm(self.conv1(image)))
         quarter = self.layer3(self.layer2(self.layer1(x)))
         eighth = self.layer4(quarter)
         scales = (

@@ -1,8 +1,8 @@
 """The paper's network: DDL focus volumes and a multi-scale GRU (Ashfaq & Mahmood, IJCV 2026).
 
-It loads the authors' published checkpoints: the names of modules here are theirs. Numbers are
-theirs too; work that every iteration would repeat is done once, outside. What it predicts has
-the units of the data set it was trained on (disparity in pixels, or metres of its scenes).
+It loads the authors' published checkpoints: the names of modules, and all numbers, are theirs.
+Work that every iteration would repeat is done once, outside. Predictions have the units of the
+data set that it was trained on (disparity in pixels, or metres of its scenes).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from sff_ros.errors import ModelError
 from sff_ros.network.paper.context_encoder import ContextEncoder, convolution
 from sff_ros.network.paper.input import POOLING, network_input
 
-SCALE = POOLING  # the estimate has a quarter of the pictures' resolution
-MIN_SIDE_PX = 16  # at 1/16 of it a single pixel would be left, which no norm can take
+SCALE = POOLING  # the estimate has a quarter of the images' resolution
+MIN_SIDE_PX = 16  # of one side: a single pixel at 1/16 of the size cannot be normalised
 
 Gates = tuple[Tensor, Tensor]  # what the context adds: (B, 256, h, w) to z and r, (B, 128, h, w)
 
@@ -32,7 +32,7 @@ class DdlGruConfig:
     """Sizes of the network; the defaults are those of the published checkpoints.
 
     Attributes:
-        slices: slices that the focus volume has, whatever the sweep had.
+        slices: slices of the focus volume, for sweeps of any length.
         dilations: r of each focus measure, px.
         hidden: channels of each GRU's state and of its context.
         iterations: refinements; the checkpoints were trained with 32.
@@ -53,7 +53,7 @@ class DdlGruConfig:
 
 
 class ConvGru(nn.Module):
-    """A gated unit whose matrices are 3x3 convolutions."""
+    """Gated recurrent unit of 3x3 convolutions."""
 
     def __init__(self, hidden: int, inputs: int) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class ConvGru(nn.Module):
 
 
 class FeatureEncoder(nn.Module):
-    """Joins the focus volume and the present estimate."""
+    """Encodes the focus volume and the current estimate."""
 
     def __init__(self, volume_channels: int, hidden: int) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class FeatureEncoder(nn.Module):
         self.conv = convolution(128, hidden - 1)
 
     def of_volume(self, volume: Tensor) -> Tensor:
-        """Return what the volume adds to the last convolution: the same in every iteration."""
+        """Return the part of the last convolution that is the same in every iteration."""
         features = functional.relu_(self.convc2(functional.relu_(self.convc1(volume))))
         return functional.conv2d(features, self.conv.weight[:, :64], self.conv.bias, padding=1)
 
@@ -96,7 +96,7 @@ class FeatureEncoder(nn.Module):
 
 
 class DepthHead(nn.Module):
-    """Reads a correction of the estimate off the finest state."""
+    """Computes a correction of the estimate from the finest state."""
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
@@ -137,10 +137,10 @@ class UpdateBlock(nn.Module):
         return [fine, middle, coarse], estimate + self.depth_head(fine)
 
     def upsampled(self, fine: Tensor, estimate: Tensor) -> Tensor:
-        """Return the estimate at the pictures' resolution, (B, H, W).
+        """Return the estimate at the images' resolution, (B, H, W).
 
-        Each fine value is a convex combination of 3x3 coarse ones (zero padded), times four: an
-        inheritance from optical flow, which the checkpoints were trained with.
+        Each fine value is a convex combination of 3x3 coarse ones (zero padded), times four, as
+        in optical flow: the checkpoints were trained so.
         """
         batch, _, height, width = estimate.shape
         mask = 0.25 * self.mask(fine)
@@ -198,7 +198,7 @@ class DdlGru(nn.Module):
             ModelError: the input does not fit the network.
         """
         for step in self.refinements(volume, context, iterations):
-            last = step  # the others need not be kept
+            last = step  # only the last one is needed
         return self.update_block.upsampled(*last)
 
     def predictions(self, volume: Tensor, context: Tensor, iterations: int) -> list[Tensor]:
@@ -229,7 +229,7 @@ class DdlGru(nn.Module):
         return states, gates
 
     def _check(self, volume: Tensor, context: Tensor, iterations: int) -> None:
-        """Refuse what the network cannot take."""
+        """Refuse inputs that do not fit the network."""
         height, width = context.shape[2:]
         if iterations < 1:
             raise ModelError(f'iterations must be 1 or more, not {iterations}')
@@ -244,30 +244,28 @@ class DdlGru(nn.Module):
             raise ModelError(f'the volume is {tuple(volume.shape[1:])}, expected {expected}')
 
 
-def predict(
-    network: DdlGru, pictures: Sequence[npt.NDArray[np.uint8]], iterations: int
-) -> FloatMap:
-    """Predict from the pictures of one sweep.
+def predict(network: DdlGru, images: Sequence[npt.NDArray[np.uint8]], iterations: int) -> FloatMap:
+    """Predict from the images of one sweep.
 
-    Sides that are no multiples of 4 px are filled up with the last pixel and cut again.
+    Sides that are no multiples of 4 px are padded with the last pixel, and the result is cropped.
 
     Args:
         network: with its weights.
-        pictures: S of (H, W) grey or (H, W, 3) RGB, of one shape.
+        images: S of (H, W) grey or (H, W, 3) RGB, of one shape.
         iterations: refinements, >= 1.
 
     Returns:
         (H, W) float32 in the units of the data set that the network was trained on.
 
     Raises:
-        ModelError: the pictures are too small or too large for the memory, or the network
+        ModelError: the images are too small or too large for the memory, or the network
             predicts values that are not finite.
     """
     config = network.config
-    height, width = pictures[0].shape[:2]
+    height, width = images[0].shape[:2]
     try:
         with torch.inference_mode():
-            slices = [_to_tensor(picture) for picture in pictures]
+            slices = [_to_tensor(image) for image in images]
             volume, context = network_input(slices, config.slices, config.dilations)
             prediction = network(volume, context, iterations)[0, :height, :width]
     except RuntimeError as err:
@@ -279,10 +277,10 @@ def predict(
     return values
 
 
-def _to_tensor(picture: npt.NDArray[np.uint8]) -> Tensor:
+def _to_tensor(image: npt.NDArray[np.uint8]) -> Tensor:
     """Return (1, 3, H', W') uint8 with sides that are multiples of SCALE."""
-    rows, columns = (-side % SCALE for side in picture.shape[:2])
-    colour = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
+    rows, columns = (-side % SCALE for side in image.shape[:2])
+    colour = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
     if rows or columns:
         colour = np.pad(colour, ((0, rows), (0, columns), (0, 0)), mode='edge')
     return torch.from_numpy(colour).permute(2, 0, 1)[None]

@@ -1,7 +1,7 @@
-"""What enters the paper's network: focus volume and context (Ashfaq & Mahmood, IJCV 2026).
+"""The inputs of the paper's network: focus volume and context (Ashfaq & Mahmood, IJCV 2026).
 
-core/focus_volume.py measures the same DDL for every other backend. It mirrors the picture at its
-border; the published checkpoints need the border that they were trained with: zeros.
+core/focus/measure.py computes the same DDL for every other backend. It mirrors the image at its
+border; the published checkpoints were trained with zeros there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ GREY = (0.2989, 0.5870, 0.1140)
 def network_input(
     slices: Sequence[Tensor], wanted: int, dilations: Sequence[int]
 ) -> tuple[Tensor, Tensor]:
-    """Merge a sweep into a focus volume and a context; done once, outside the iterations.
+    """Compute the focus volume and the context of a sweep, once for all iterations.
 
     Args:
         slices: S of (B, 3, H, W) RGB, grey levels 0 .. 255 of any type; H and W are multiples
@@ -32,7 +32,7 @@ def network_input(
         (B, wanted * len(dilations), H / 4, W / 4) volume, slice by slice, and the (B, 3, H, W)
         mean of all slices, in [-1, 1].
     """
-    # Levels of 8 bits are summed exactly; the sum is scaled once.
+    # Exact for 8 bits: the sum is scaled once.
     total = torch.zeros(slices[0].shape, device=slices[0].device)
     for slice_ in slices:
         total += slice_
@@ -42,21 +42,21 @@ def network_input(
 
 
 def choose_slices(count: int, wanted: int) -> list[int]:
-    """Return the slices that stand for a sweep of `count`: the nearest to each of `wanted` places.
+    """Return the slices that represent a sweep of `count`: the nearest to `wanted` even positions.
 
-    The places are spread evenly; a half goes to the even number (torch.round, as published). A
-    short sweep gives some of its slices more than once.
+    Halves are rounded to the even number (torch.round, as published). Slices of a short sweep
+    are repeated.
     """
-    places = torch.arange(wanted, dtype=torch.float64) * (count - 1) / (wanted - 1)
-    return [int(place) for place in torch.round(places)]
+    positions = torch.arange(wanted, dtype=torch.float64) * (count - 1) / (wanted - 1)
+    return [int(position) for position in torch.round(positions)]
 
 
 def measure_ddl(grey: Tensor, dilations: Sequence[int]) -> Tensor:
     """Measure how sharp one slice is, zero padded, averaged over 4x4 px.
 
     The response to dilation r is the sum over four directions e of
-    |g(x - re) + g(x + re) - 2 g(x)|, with diagonal offset (r, r): sums of shifted pictures, an
-    eighth of the time of the same in convolutions.
+    |g(x - re) + g(x + re) - 2 g(x)|, with diagonal offset (r, r): sums of shifted images, in
+    an eighth of the time of convolutions.
 
     Args:
         grey: (B, H, W) in [-1, 1].

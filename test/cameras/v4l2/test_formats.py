@@ -1,4 +1,4 @@
-"""Which format is taken, and pictures of known colours in each."""
+"""Which format is chosen, and images of known colours in each."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ def layout(name: str, stride: int = 0) -> Layout:
 
 
 def padded(rows: npt.NDArray[np.uint8], stride: int) -> npt.NDArray[np.uint8]:
-    """Return the bytes of rows with rubbish between them, and none after the last."""
+    """Return the bytes of rows with arbitrary padding, and none after the last row."""
     full = np.full((len(rows), stride), 77, np.uint8)
     full[:, : rows.shape[1]] = rows
     return full.reshape(-1)[: stride * (len(rows) - 1) + rows.shape[1]]
 
 
 def mosaic(name: str) -> npt.NDArray[Any]:
-    """Return a Bayer picture of one colour, its pattern by the name."""
+    """Return a Bayer image of one colour, with the pattern of the name."""
     two_by_two = np.array([RGB[CHANNEL[c]] for c in name[:4]]).reshape(2, 2)
     flat = np.tile(two_by_two, (HEIGHT // 2, WIDTH // 2))
     return (flat * 4).astype('<u2') if name.endswith('10') else flat.astype(np.uint8)
 
 
 def rows_of(name: str) -> npt.NDArray[np.uint8]:
-    """Return a picture of the colour RGB as rows of bytes."""
+    """Return an image of the colour RGB as rows of bytes."""
     if name == 'YUYV':
         return np.tile(np.array([Y, CB, Y, CR], np.uint8), (HEIGHT, WIDTH // 2))
     if name == 'NV12':
@@ -57,7 +57,7 @@ def rows_of(name: str) -> npt.NDArray[np.uint8]:
 
 @pytest.mark.parametrize('pad', [0, 16])
 @pytest.mark.parametrize('name', [name for name in FOURCC if name not in ('MJPG', 'GREY')])
-def test_colours_come_out(name: str, pad: int) -> None:
+def test_colours_are_decoded(name: str, pad: int) -> None:
     rows = rows_of(name)
     image = decode(padded(rows, rows.shape[1] + pad), layout(name, rows.shape[1] + pad))
     assert image.shape == (HEIGHT, WIDTH, 3)
@@ -70,7 +70,7 @@ def test_colours_come_out(name: str, pad: int) -> None:
 
 
 @pytest.mark.parametrize('pad', [0, 16])
-def test_grey_is_as_it_was_and_in_memory_of_its_own(pad: int) -> None:
+def test_grey_is_copied_unchanged(pad: int) -> None:
     rows = rows_of('GREY')
     data = padded(rows, WIDTH + pad)
     image = decode(data, layout('GREY', WIDTH + pad))
@@ -83,29 +83,29 @@ def test_white_of_ten_bits_is_nearly_that_of_sixteen() -> None:
     assert (decode(data, layout('RGGB10')) == 65472).all()
 
 
-def test_ten_bits_packed_in_another_way_are_refused() -> None:
+def test_ten_bits_packed_differently_are_refused() -> None:
     data = np.full(WIDTH * HEIGHT, 1024, '<u2').view(np.uint8)
     with pytest.raises(CameraError, match='RGGB10 pixels reach 1024, 10 bits end at 1023'):
         decode(data, layout('RGGB10'))
 
 
 @pytest.mark.parametrize('name', FOURCC)
-def test_a_picture_that_is_cut_off_is_refused(name: str) -> None:
+def test_an_image_that_is_cut_off_is_refused(name: str) -> None:
     data = jpeg() if name == 'MJPG' else rows_of(name).reshape(-1)
     decode(data, layout(name))
-    with pytest.raises(CameraError, match='bytes came' if name != 'MJPG' else 'is cut off'):
+    with pytest.raises(CameraError, match='are needed' if name != 'MJPG' else 'is cut off'):
         decode(data[:-1], layout(name))
 
 
 def jpeg(width: int = WIDTH, height: int = HEIGHT) -> npt.NDArray[np.uint8]:
     """Return a JPEG of the colour RGB."""
-    picture = np.broadcast_to(RGB[::-1].astype(np.uint8), (height, width, 3))
-    _, data = cv2.imencode('.jpg', np.ascontiguousarray(picture), [cv2.IMWRITE_JPEG_QUALITY, 95])
+    image = np.broadcast_to(RGB[::-1].astype(np.uint8), (height, width, 3))
+    _, data = cv2.imencode('.jpg', np.ascontiguousarray(image), [cv2.IMWRITE_JPEG_QUALITY, 95])
     return np.asarray(data, np.uint8).reshape(-1)
 
 
 def without_tables(data: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Leave out the Huffman tables of a JPEG, as most cameras do."""
+    """Remove the Huffman tables from a JPEG, as most cameras do."""
     text = data.tobytes()
     while (start := text.find(b'\xff\xc4')) >= 0:
         length = int.from_bytes(text[start + 2 : start + 4], 'big')
@@ -127,18 +127,20 @@ def test_a_damaged_jpeg_is_refused() -> None:
     data[2:40] = 0
     with pytest.raises(CameraError, match=rf'a JPEG of {len(data)} bytes is damaged'):
         decode(data, layout('MJPG'))
-    with pytest.raises(CameraError, match='a JPEG of 40x32 came, not 48x32'):
+    with pytest.raises(CameraError, match='a JPEG is 40x32, not 48x32'):
         decode(jpeg(width=40), layout('MJPG'))
 
 
-def test_every_format_can_be_asked_for() -> None:
+def test_every_format_can_be_configured() -> None:
     assert set(PIXEL_FORMATS) == set(FOURCC)
     assert all(len(code) == 4 for code in FOURCC.values())
     assert len(set(FOURCC.values())) == len(FOURCC)
 
 
-def offer(name: str, *rates: float, is_free: bool = False) -> Offer:
-    return Offer(name, tuple(Fraction(rate).limit_denominator(1001) for rate in rates), is_free)
+def offer(name: str, *rates: float, is_continuous: bool = False) -> Offer:
+    return Offer(
+        name, tuple(Fraction(rate).limit_denominator(1001) for rate in rates), is_continuous
+    )
 
 
 @pytest.mark.parametrize(
@@ -150,8 +152,8 @@ def offer(name: str, *rates: float, is_free: bool = False) -> Offer:
         ('auto', 30.0, [offer('YUYV', 29.97, 60)], ('YUYV', Fraction(2997, 100))),
         ('auto', 30.0, [offer('MJPG', 30), offer('GREY', 60)], ('GREY', 60)),
         ('auto', 30.0, [offer('GREY', 30), offer('BGGR10')], ('BGGR10', 30)),
-        ('auto', 22.5, [offer('YUYV', 1, 60, is_free=True)], ('YUYV', Fraction(45, 2))),
-        ('auto', 0.5, [offer('YUYV', 1, 60, is_free=True)], ('YUYV', 1)),
+        ('auto', 22.5, [offer('YUYV', 1, 60, is_continuous=True)], ('YUYV', Fraction(45, 2))),
+        ('auto', 0.5, [offer('YUYV', 1, 60, is_continuous=True)], ('YUYV', 1)),
         ('MJPG', 15.0, [offer('MJPG', 15, 30), offer('YUYV', 15, 30)], ('MJPG', 15)),
     ],
 )
@@ -170,9 +172,9 @@ def test_choice(
         ('GREY', 5.0, r"pixel_format 'GREY' is not offered at this size; YUYV, NV12: 5, 10 Hz"),
     ],
 )
-def test_what_cannot_be_had_is_answered_by_what_can(
+def test_an_impossible_choice_lists_the_alternatives(
     wanted: str, frame_rate: float, message: str
 ) -> None:
     both = (offer('YUYV', 5, 10), offer('NV12', 5, 10))
     with pytest.raises(CameraError, match=message):
-        choose(wanted, frame_rate, [*both, offer('MJPG', 1, 60, is_free=True)])
+        choose(wanted, frame_rate, [*both, offer('MJPG', 1, 60, is_continuous=True)])

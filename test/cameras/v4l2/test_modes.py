@@ -1,23 +1,23 @@
-"""Cameras that answer in odd ways when they are asked for a format, size and rate."""
+"""Cameras that answer requests for a format, size and rate in unusual ways."""
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from fake_video import Open, refused
 
+from sff_ros.cameras.v4l2 import abi
 from sff_ros.cameras.v4l2.formats import Layout
 from sff_ros.cameras.v4l2.modes import fourcc, set_mode
-from sff_ros.cameras.v4l2.node import RefusedError
 from sff_ros.cameras.v4l2.roles import check_captures
 from sff_ros.config.cameras import V4l2Config
 from sff_ros.errors import CameraError
 
-raw = pytest.importorskip('linuxpy.video.raw')
-
-CAN = raw.Capability
+CAPTURE, STREAMING = abi.V4L2_CAP_VIDEO_CAPTURE, abi.V4L2_CAP_STREAMING
+PLANES, META = abi.V4L2_CAP_VIDEO_CAPTURE_MPLANE, 0x00800000  # V4L2_CAP_META_CAPTURE
+STEPWISE = 3  # V4L2_FRMSIZE_TYPE_STEPWISE and V4L2_FRMIVAL_TYPE_STEPWISE
 CONFIG = V4l2Config(width=640, height=480, frame_rate=30.0)
 
 
@@ -25,13 +25,10 @@ class Bridge:
     """A camera with one format whose sizes and rates are ranges.
 
     Args:
-        refuse: request -> errno.
-        field, stride, interval: what it makes of a format and a rate.
-        can: its capabilities.
+        refuse: name of a request -> errno.
+        field, stride, interval: what it sets instead of the requested format and rate.
+        can, card: its capabilities and name.
     """
-
-    raw = raw
-    path = '/dev/video0'
 
     def __init__(
         self,
@@ -39,44 +36,44 @@ class Bridge:
         field: int = 1,
         stride: int = 1280,
         interval: tuple[int, int] = (1, 30),
-        can: int = int(CAN.VIDEO_CAPTURE | CAN.STREAMING),
+        can: int = CAPTURE | STREAMING,
+        card: bytes = b'bridge',
     ) -> None:
         self.refuse = refuse or {}
-        self.field, self.stride, self.interval, self.can = field, stride, interval, can
+        self.field, self.stride, self.interval = field, stride, interval
+        self.can, self.card = can, card
 
-    def call(self, request: str, argument: Any) -> Any:
+    def answer(self, request: str, argument: Any) -> None:
         if request in self.refuse:
-            raise RefusedError(request, self.refuse[request])
-        if request in ('TRY_FMT', 'S_FMT'):
+            raise refused(self.refuse[request])
+        if request.startswith('ENUM_'):
+            self._list(request, argument)
+        elif request in ('TRY_FMT', 'S_FMT'):
             pixels = argument.fmt.pix
             pixels.width, pixels.height = min(pixels.width, 1280), min(pixels.height, 960)
             pixels.field, pixels.bytesperline = self.field, self.stride
         elif request == 'S_PARM':
             capture = argument.parm.capture
-            capture.capability = int(CAN.TIMEPERFRAME)
+            capture.capability = abi.V4L2_CAP_TIMEPERFRAME
             capture.timeperframe.numerator, capture.timeperframe.denominator = self.interval
         elif request == 'QUERYCAP':
-            argument.card, argument.device_caps = b'bridge', self.can
-            argument.capabilities = int(CAN.DEVICE_CAPS)
-        return argument
+            argument.card, argument.device_caps = self.card, self.can
+            argument.capabilities = abi.V4L2_CAP_DEVICE_CAPS
 
-    def enumerate(self, request: str, kind: str, **fields: int) -> Iterator[Any]:
-        answer = getattr(raw, kind)(
-            index=0, type=3, **{k: v for k, v in fields.items() if k != 'type'}
-        )
+    def _list(self, request: str, argument: Any) -> None:
+        if argument.index:
+            raise refused(errno.EINVAL)
         if request == 'ENUM_FMT':
-            answer.pixelformat = fourcc('YUYV')
-        elif request == 'ENUM_FRAMESIZES':
-            answer.stepwise = raw.v4l2_frmsize_stepwise(64, 1280, 2, 48, 960, 2)
+            assert argument.type == abi.V4L2_BUF_TYPE_VIDEO_CAPTURE
+            argument.pixelformat = fourcc('YUYV')
+            return
+        assert argument.pixel_format == fourcc('YUYV')
+        argument.type = STEPWISE
+        if request == 'ENUM_FRAMESIZES':
+            argument.stepwise = abi.StepwiseFrameSize(64, 1280, 2, 48, 960, 2)
         else:
-            answer.stepwise.min = raw.v4l2_fract(1, 60)
-            answer.stepwise.max = raw.v4l2_fract(1, 5)
-        yield answer
-
-
-def mode_of(camera: Bridge, config: V4l2Config = CONFIG) -> tuple[Layout, int | None]:
-    node: Any = camera
-    return set_mode(node, config)
+            argument.stepwise.min = abi.Fraction(1, 60)
+            argument.stepwise.max = abi.Fraction(1, 5)
 
 
 @pytest.mark.parametrize(
@@ -89,35 +86,93 @@ def mode_of(camera: Bridge, config: V4l2Config = CONFIG) -> tuple[Layout, int | 
         (Bridge(interval=(0, 0)), 1280, None),
     ],
 )
-def test_what_is_made_of_the_answer(camera: Bridge, stride: int, period_ns: int | None) -> None:
-    assert mode_of(camera) == (Layout('YUYV', 640, 480, stride), period_ns)
+def test_layout_and_period_follow_the_driver(
+    opened: Open, camera: Bridge, stride: int, period_ns: int | None
+) -> None:
+    assert set_mode(opened(camera), CONFIG) == (Layout('YUYV', 640, 480, stride), period_ns)
 
 
 @pytest.mark.parametrize(
     ('camera', 'config', 'message'),
     [
-        (Bridge(field=4), CONFIG, '/dev/video0 gives interlaced pictures'),
-        (Bridge(interval=(1, 25)), CONFIG, 'frame_rate is 30 Hz, /dev/video0 gives 25 Hz here'),
-        (Bridge(refuse={'S_FMT': errno.EBUSY}), CONFIG, '/dev/video0 is busy'),
+        (Bridge(field=4), CONFIG, '^video0 delivers interlaced images'),
+        (Bridge(interval=(1, 25)), CONFIG, 'frame_rate is 30 Hz; video0 delivers 25 Hz'),
+        (Bridge(refuse={'S_FMT': errno.EBUSY}), CONFIG, '^video0 is busy'),
         (Bridge(), V4l2Config(width=1600), r'1600x480 is not .*; YUYV: 64x48 \.\. 1280x960'),
         (Bridge(), V4l2Config(frame_rate=61.0), r'61 Hz is not reached .*; YUYV: 5 \.\. 60 Hz'),
         (Bridge(), V4l2Config(pixel_format='GREY'), "'GREY' is not offered at this size; YUYV"),
     ],
 )
-def test_why_a_mode_cannot_be_had(camera: Bridge, config: V4l2Config, message: str) -> None:
+def test_an_impossible_mode_is_explained(
+    opened: Open, camera: Bridge, config: V4l2Config, message: str
+) -> None:
     with pytest.raises(CameraError, match=message):
-        mode_of(camera, config)
+        set_mode(opened(camera), config)
 
 
 @pytest.mark.parametrize(
     ('can', 'message'),
     [
-        (CAN.META_CAPTURE | CAN.STREAMING, r"'/dev/video0' \(bridge\) gives no pictures; "),
-        (CAN.VIDEO_CAPTURE, r'gives no pictures; '),
-        (CAN.VIDEO_CAPTURE_MPLANE | CAN.STREAMING, r'memory of their own are not supported\); '),
+        (META | STREAMING, r"'video0' \(bridge\) does not stream images; "),
+        (CAPTURE, r'does not stream images; '),
+        (PLANES | STREAMING, r'multi-planar formats are not supported\); '),
     ],
 )
-def test_what_is_no_camera_for_us(can: int, message: str) -> None:
-    node: Any = Bridge(can=int(can))
+def test_devices_that_do_not_stream_images_are_refused(
+    opened: Open, can: int, message: str
+) -> None:
     with pytest.raises(CameraError, match=message):
-        check_captures(node)
+        check_captures(opened(Bridge(can=can)))
+
+
+def test_a_name_that_is_not_utf_8_is_still_a_name(opened: Open) -> None:
+    with pytest.raises(CameraError, match=r'\(Cam\ufffdra\) does not stream images'):
+        check_captures(opened(Bridge(can=META, card=b'Cam\xe9ra')))
+
+
+class Webcam:
+    """A camera with two formats, whose sizes and rates are lists."""
+
+    def __init__(self) -> None:
+        self.sizes = {'YUYV': ((640, 480), (320, 240)), 'MJPG': ((640, 480), (1280, 720))}
+        self.rates = {640: (30, 15), 320: (30,), 1280: (60, 30)}
+
+    def answer(self, request: str, argument: Any) -> None:
+        if request == 'TRY_FMT':
+            pixels = argument.fmt.pix
+            offered = self._sizes_of(pixels.pixelformat)
+            if (pixels.width, pixels.height) not in offered:
+                pixels.width, pixels.height = offered[0]
+            return
+        entries: list[Any] = []
+        if request == 'ENUM_FMT':
+            entries = [fourcc(name) for name in self.sizes]
+        elif request == 'ENUM_FRAMESIZES':
+            entries = list(self._sizes_of(argument.pixel_format))
+        elif request == 'ENUM_FRAMEINTERVALS':
+            entries = list(self.rates[argument.width])
+        if argument.index >= len(entries):
+            raise refused(errno.EINVAL)
+        entry = entries[argument.index]
+        if request == 'ENUM_FMT':
+            argument.pixelformat = entry
+        elif request == 'ENUM_FRAMESIZES':
+            argument.type, argument.discrete = 1, entry
+        else:
+            argument.type, argument.discrete = 1, (1, entry)
+
+    def _sizes_of(self, code: int) -> tuple[tuple[int, int], ...]:
+        return next(sizes for name, sizes in self.sizes.items() if fourcc(name) == code)
+
+
+@pytest.mark.parametrize(
+    ('config', 'message'),
+    [
+        (V4l2Config(width=333, height=240), '; YUYV: 640x480, 320x240; MJPG: 640x480, 1280x720$'),
+        (V4l2Config(frame_rate=31.0), 'is not reached at this size; YUYV, MJPG: 15, 30 Hz$'),
+        (V4l2Config(width=1280, height=720, pixel_format='YUYV'), '; MJPG: 30, 60 Hz$'),
+    ],
+)
+def test_lists_of_sizes_and_rates_are_read(opened: Open, config: V4l2Config, message: str) -> None:
+    with pytest.raises(CameraError, match=message):
+        set_mode(opened(Webcam()), config)

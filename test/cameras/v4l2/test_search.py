@@ -1,4 +1,4 @@
-"""What is said of cameras that are there, and of those that are not."""
+"""Finding, listing and identifying cameras, and explaining why one cannot be opened."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sff_ros.errors import CameraError
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a machine of files: no camera yet."""
+    """Return a folder that stands for the file system; it has no camera yet."""
     for name in ('dev', 'sys', 'usb'):
         (tmp_path / name).mkdir()
     monkeypatch.setattr(v4l2_search, 'DEV', tmp_path / 'dev')
@@ -34,7 +34,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def plug(machine: Path, number: int, name: str, index: int = 0, serial: str = '') -> Path:
-    """Put a camera into the machine; return its node."""
+    """Add a camera; return its node."""
     node = machine / f'dev/video{number}'
     node.touch()
     entry = machine / f'sys/video{number}'
@@ -54,11 +54,11 @@ def plug(machine: Path, number: int, name: str, index: int = 0, serial: str = ''
 
 
 def test_no_camera_at_all(machine: Path) -> None:
-    with pytest.raises(CameraError, match=r'v4l2\.device is empty.*there is no V4L2 camera here'):
+    with pytest.raises(CameraError, match=r'v4l2\.device is empty.*no V4L2 camera found'):
         find_device('')
 
 
-def test_cameras_are_listed_by_the_path_that_stays(machine: Path) -> None:
+def test_cameras_are_listed_by_their_stable_path(machine: Path) -> None:
     plug(machine, 0, 'Webcam: HD', serial='ABC')
     plug(machine, 1, 'Webcam: HD', index=1)  # its metadata
     plug(machine, 2, 'bridge')
@@ -67,7 +67,7 @@ def test_cameras_are_listed_by_the_path_that_stays(machine: Path) -> None:
     assert list_cameras() == expected
     with pytest.raises(CameraError) as caught:
         find_device('3')
-    assert str(caught.value) == f"v4l2.device '{machine}/dev/video3' is not there; {expected}"
+    assert str(caught.value) == f"v4l2.device '{machine}/dev/video3' does not exist; {expected}"
 
 
 def test_a_device_is_found_by_number_and_by_path(machine: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_device_is_found_by_number_and_by_path(machine: Path) -> None:
     assert find_device(str(by_id)) == str(by_id)
 
 
-def test_identity_is_the_serial_number_or_the_place(machine: Path) -> None:
+def test_identity_is_the_serial_number_or_the_bus_address(machine: Path) -> None:
     plug(machine, 0, 'Webcam', serial='ABC')
     plug(machine, 1, 'bridge')
     by_id = machine / 'dev/v4l/by-id/usb-ABC-video-index0'
@@ -107,22 +107,22 @@ def test_permission_names_the_group_that_owns_the_node(
 def test_root_is_asked_for_the_container(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, 'geteuid', lambda: 0)
     text = explain_open('/dev/video0', PermissionError(errno.EPERM, 'no'))
-    assert text.endswith('was it passed in (docker run --device=/dev/video0)?')
+    assert text.endswith('was it passed to the container (docker run --device=/dev/video0)?')
 
 
 @pytest.mark.parametrize(
     ('code', 'expected'),
     [
-        (errno.ENODEV, '/dev/video9 is not connected (No such device); there is no V4L2 camera'),
+        (errno.ENODEV, '/dev/video9 is not connected (No such device); no V4L2 camera'),
         (errno.EIO, '/dev/video9 cannot be opened: Input/output error'),
-        (errno.EBUSY, '/dev/video9 is busy: another program has it; close that first'),
+        (errno.EBUSY, '/dev/video9 is busy: another program uses it; close that first'),
     ],
 )
 def test_why_a_device_cannot_be_opened(machine: Path, code: int, expected: str) -> None:
     assert explain_open('/dev/video9', OSError(code, '')).startswith(expected)
 
 
-def test_who_uses_a_device_is_named(machine: Path) -> None:
+def test_the_program_that_uses_a_device_is_named(machine: Path) -> None:
     node = plug(machine, 0, 'Webcam')
     script = 'import sys; file = open(sys.argv[1]); print("open", flush=True); input()'
     with subprocess.Popen(

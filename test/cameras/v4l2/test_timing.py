@@ -1,4 +1,4 @@
-"""When a frame of V4L2 was exposed."""
+"""When a V4L2 frame was exposed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from sff_ros.errors import CameraError
     ('begins', 'expected_ns'),
     [
         (True, 1_000_000_000),
-        (False, 1_000_000_000 - 10_000_000 - 33_000_000),  # read out for a whole period
+        (False, 1_000_000_000 - 10_000_000 - 33_000_000),  # read-out takes a whole period
     ],
 )
-def test_the_earliest_start_that_is_possible(begins: bool, expected_ns: int) -> None:
+def test_the_earliest_possible_start(begins: bool, expected_ns: int) -> None:
     start_ns = exposure_start(
         1_000_000_000, begins=begins, exposure_ns=10_000_000, period_ns=33_000_000
     )
@@ -54,7 +54,7 @@ def test_a_usb_camera_stamps_the_first_packet(
 
 
 class Frames:
-    """A stream whose frames have these numbers, 20 ms apart."""
+    """A stream of frames with these sequence numbers, 20 ms apart."""
 
     def __init__(self, *numbers: int) -> None:
         self._numbers = iter(numbers)
@@ -67,18 +67,22 @@ class Frames:
 
 
 @pytest.mark.parametrize('numbers', [(0, 1, 2, 3, 4, 5), (7, 8, 9, 12, 13, 20)])
-def test_a_period_that_is_not_told_is_measured(numbers: tuple[int, ...]) -> None:
+def test_a_period_that_is_not_reported_is_measured(numbers: tuple[int, ...]) -> None:
     frames: Any = Frames(*numbers)
     assert measured_period(frames, '/dev/video0', 50.0) == 20_000_000
 
 
-def test_a_camera_that_gives_nothing_has_no_period() -> None:
+def test_without_frames_no_period_is_measured() -> None:
     frames: Any = Frames(0, 1)
-    with pytest.raises(CameraError, match='/dev/video0 tells no frame rate, and gave no frame'):
+    with pytest.raises(
+        CameraError, match='/dev/video0 reports no frame rate, and delivered no frame'
+    ):
         measured_period(frames, '/dev/video0', 50.0)
 
 
-def test_a_camera_that_is_slower_than_asked_for_is_refused() -> None:
+def test_a_camera_that_is_too_slow_is_refused() -> None:
     frames: Any = Frames(*range(6))
-    with pytest.raises(CameraError, match='is 60 Hz, /dev/video0 gives 50 Hz and takes no other'):
+    with pytest.raises(
+        CameraError, match='is 60 Hz; /dev/video0 delivers 50 Hz, which V4L2 cannot change'
+    ):
         measured_period(frames, '/dev/video0', 60.0)

@@ -8,9 +8,17 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from rendered import HEIGHT, WIDTH, even, plane, render
+from rendered import HEIGHT, WIDTH, plane, render
 
-from sff_ros.core.alignment.aligner import Aligner, Alignment, Place, align, as_alignment
+from sff_ros.core.alignment.aligner import (
+    Aligner,
+    AlignmentReport,
+    Method,
+    Place,
+    as_alignment,
+    method_for,
+)
+from sff_ros.core.homography import inverse
 from sff_ros.core.image import Image, Warp
 from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.errors import ConfigError
@@ -54,48 +62,52 @@ def test_breathing_is_followed_slice_by_slice(growth: float, drift: float) -> No
     pictures, warps = breathing(growth, drift)
     aligner = Aligner('similarity')
     found = [aligner.add(slice_) for slice_ in stack_of(pictures).slices]
-    assert not any(step.refused for step in aligner.steps)
-    assert all(step.after > step.before for step in aligner.steps)
+    steps = aligner.report(IDENTITY).steps
+    assert len(steps) == 14
+    assert not any(step.refused for step in steps)
+    assert all(step.after > step.before for step in steps)
     # Small pictures, whose borders come and go: a large part of each.
     assert max(apart(a, b) for a, b in zip(found, warps, strict=True)) < 1.0
     assert max(apart(a, IDENTITY) for a in warps) > 5
 
 
-@pytest.mark.parametrize(('growth', 'reference'), [(0.01, 14), (-0.01, 0)])
-def test_the_frame_is_that_of_the_slice_that_sees_the_least(growth: float, reference: int) -> None:
-    pictures, _ = breathing(growth)
-    aligned = align(stack_of(pictures), 'similarity')
-    assert aligned.reference == reference
-    assert aligned.covered.mean() > 0.98
-    assert aligned.stack.slices[reference].image is pictures[reference]
-    first, last = (aligned.stack.slices[k].image.astype(float) for k in (0, 7))
-    before = np.abs(pictures[0].astype(float) - pictures[7]).mean()
-    assert np.abs(first - last).mean() < 0.8 * before
-    assert str(aligned).startswith('slices of scale 0.8')
-    assert str(aligned).endswith(f'to 1.000 of slice {reference}')
-    np.testing.assert_array_equal(aligned.stack.focus_dpt, even(0, 14, 15))
+def followed(stack: FocalStack, method: Method, frame: Warp = IDENTITY) -> AlignmentReport:
+    """Return how the slices of a stack lie to a frame, given from px of it to the first slice."""
+    aligner = Aligner(method)
+    for slice_ in stack.slices:
+        aligner.add(slice_)
+    return aligner.report(frame)
 
 
-def test_a_drift_leaves_a_border_uncovered() -> None:
-    pictures, _ = breathing(0.0, 1.0)
-    covered = align(stack_of(pictures), 'similarity').covered
-    assert 0.8 < covered.mean() < 0.95  # 14 of 128 columns
-    assert covered[HEIGHT // 2].sum() == pytest.approx(WIDTH - 14, abs=2)
+@pytest.mark.parametrize('growth', [0.01, -0.01])
+def test_the_report_names_the_frame_and_the_scales_in_it(growth: float) -> None:
+    pictures, warps = breathing(growth)
+    aligner = Aligner('similarity')
+    for slice_ in stack_of(pictures).slices:
+        aligner.add(slice_)
+    report = aligner.report(inverse(aligner.frame_at(7)))
+    ends = sorted(((1 + growth) ** -7, (1 + growth) ** 7))
+    words = str(report).split()
+    assert words[:3] == ['slices', 'of', 'scale']
+    assert [float(words[3]), float(words[5])] == pytest.approx(ends, abs=5e-3)
+    assert str(report).endswith('of slice 7')
+    assert str(aligner.report(inverse(aligner.frame_at(6)))).endswith('of slice 6')
+    expected = [warp @ np.linalg.inv(warps[7]) for warp in warps]
+    assert max(apart(a, b) for a, b in zip(report.warps, expected, strict=True)) < 1.0
 
 
-@pytest.mark.parametrize('model', ['similarity', 'homography'])
-def test_a_sweep_that_holds_still_is_left_alone(model: str) -> None:
-    pictures = list(render(TRUTH))
-    aligned = align(stack_of(pictures), 'similarity' if model == 'similarity' else 'homography')
-    assert all(step.refused for step in aligned.steps)
-    assert all(s.image is p for s, p in zip(aligned.stack.slices, pictures, strict=True))
-    assert aligned.covered.all()
-    assert str(aligned) == 'none needed, or none found'
+@pytest.mark.parametrize('method', ['similarity', 'homography'])
+def test_a_sweep_that_holds_still_is_left_alone(method: Method) -> None:
+    report = followed(stack_of(render(TRUTH)), method)
+    assert len(report.steps) == 14
+    assert all(step.refused for step in report.steps)
+    assert not report.is_moved
+    assert str(report) == 'none needed, or none found'
 
 
 def test_pictures_without_texture_are_left_alone() -> None:
     pictures: list[Image] = [np.full((HEIGHT, WIDTH), 80, np.uint8)] * 5
-    assert str(align(stack_of(pictures), 'similarity')) == 'none needed, or none found'
+    assert str(followed(stack_of(pictures), 'similarity')) == 'none needed, or none found'
 
 
 def calibrated(growth: float, drift_px: float = 0.0) -> tuple[FocalStack, list[Warp]]:
@@ -110,24 +122,40 @@ def calibrated(growth: float, drift_px: float = 0.0) -> tuple[FocalStack, list[W
 
 def test_none_takes_slices_as_they_are() -> None:
     stack, _ = calibrated(0.01)
-    aligned = align(stack, 'none')
-    assert not aligned.is_moved
-    assert all(s.image is p.image for s, p in zip(aligned.stack.slices, stack.slices, strict=True))
+    assert not followed(stack, 'none').is_moved
 
 
-@pytest.mark.parametrize('how', ['breathing', 'auto'])
-def test_what_is_calibrated_needs_no_search(how: Alignment) -> None:
+@pytest.mark.parametrize('method', ['breathing', 'similarity'])
+def test_what_is_calibrated_needs_no_search(method: Method) -> None:
     stack, warps = calibrated(0.01)
-    aligned = align(stack, how)
-    assert max(apart(a, b) for a, b in zip(aligned.warps, warps, strict=True)) < 1e-6
-    assert all(step.refused for step in aligned.steps)
-    assert len(aligned.steps) == (14 if how == 'auto' else 0)
-    assert all(slice_.warp is None for slice_ in aligned.stack.slices)
+    report = followed(stack, method)
+    assert max(apart(a, b) for a, b in zip(report.warps, warps, strict=True)) < 1e-6
+    assert all(step.refused for step in report.steps)
+    assert len(report.steps) == (14 if method == 'similarity' else 0)
+    assert ' of the reference focus' in str(report)
+
+
+@pytest.mark.parametrize(
+    ('focus_dpt', 'warp', 'expected'),
+    [
+        (np.nan, None, 'similarity'),
+        (2.0, None, 'breathing'),
+        (np.nan, IDENTITY, 'breathing'),
+        (2.0, IDENTITY, 'breathing'),
+    ],
+)
+def test_auto_searches_only_where_nothing_is_calibrated(
+    focus_dpt: float, warp: Warp | None, expected: str
+) -> None:
+    first = Slice(np.zeros((HEIGHT, WIDTH), np.uint8), focus_dpt, 0, 0, 5, warp=warp)
+    assert method_for('auto', first) == expected
+    for method in ('none', 'breathing', 'similarity', 'homography'):
+        assert method_for(as_alignment(method), first) == method
 
 
 def test_what_is_left_is_found_on_top_of_the_calibration() -> None:
     stack, warps = calibrated(0.006, 0.8)
-    aligner, blind = Aligner('auto'), Aligner('breathing')
+    aligner, blind = Aligner('similarity'), Aligner('breathing')
     for slice_ in stack.slices:
         aligner.add(slice_)
         blind.add(slice_)
@@ -140,7 +168,7 @@ def test_what_is_left_is_found_on_top_of_the_calibration() -> None:
 
 def test_a_slice_that_is_found_but_not_taken_changes_nothing() -> None:
     stack, _ = calibrated(0.01)
-    aligner, other = Aligner('auto'), Aligner('auto')
+    aligner, other = Aligner('similarity'), Aligner('similarity')
     for slice_ in stack.slices:
         aligner.find(replace(slice_, image=slice_.image[::-1].copy()))
         np.testing.assert_array_equal(aligner.add(slice_), other.add(slice_))

@@ -66,9 +66,9 @@ def test_what_is_not_finite_is_no_point() -> None:
     ('changes', 'message'),
     [
         ({'fx': 0.0, 'fy': 0.0}, 'no points without intrinsics'),
-        ({'distortion': (0.1, 0.0, 0.0, 0.0)}, 'rectified picture, this one is distorted'),
-        ({'width': 41}, 'intrinsics are for 41x30, the depth picture is 40x30'),
-        ({'width': 30, 'height': 40}, 'intrinsics are for 30x40, the depth picture is 40x30'),
+        ({'distortion': (0.1, 0.0, 0.0, 0.0)}, 'rectified image, this one is distorted'),
+        ({'width': 41}, 'intrinsics are for 41x30, the depth image is 40x30'),
+        ({'width': 30, 'height': 40}, 'intrinsics are for 30x40, the depth image is 40x30'),
     ],
 )
 def test_camera_that_gives_no_points(changes: dict[str, Any], message: str) -> None:

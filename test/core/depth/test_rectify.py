@@ -64,7 +64,7 @@ def test_points_come_to_lie_where_the_pinhole_sees_them(
     wanted = (130.0 * ray[0] + 81.5, 128.0 * ray[1] + 58.25)
     rectifier = Rectifier(k)
     # A dot is stretched a little unevenly, which moves its centroid by hundredths.
-    assert centroid(rectifier.picture(blob(x, y))) == pytest.approx(wanted, abs=0.1)
+    assert centroid(rectifier.image(blob(x, y))) == pytest.approx(wanted, abs=0.1)
     as_map = rectifier.map(blob(x, y).astype(np.float32), 0.0)
     assert centroid(as_map) == pytest.approx(wanted, abs=0.3)
     if ray != (0.0, 0.0):
@@ -87,7 +87,7 @@ def test_map_and_picture_agree_on_what_is_not_reached() -> None:
     rectifier = Rectifier(k)
     reached = ~np.isnan(rectifier.map(np.ones((H, W), np.float32), np.nan))
     assert 0.5 < reached.mean() < 0.95
-    picture = rectifier.picture(np.full((H, W, 3), 200, np.uint8))
+    picture = rectifier.image(np.full((H, W, 3), 200, np.uint8))
     assert picture.shape == (H, W, 3)
     inside = cv2.erode(reached.astype(np.uint8), np.ones((3, 3))).astype(bool)
     inside[[0, -1]] = inside[:, [0, -1]] = False
@@ -104,7 +104,7 @@ def test_map_and_picture_agree_on_what_is_not_reached() -> None:
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
 def test_pictures_keep_their_type(dtype: type) -> None:
     image: Any = np.random.default_rng(1).integers(0, 256, (H, W, 3)).astype(dtype)
-    result = Rectifier(camera('plumb_bob 5')).picture(image)
+    result = Rectifier(camera('plumb_bob 5')).image(image)
     assert result.dtype == dtype
     assert result.shape == image.shape
 
@@ -122,5 +122,5 @@ def test_without_distortion_nothing_is_touched(k: Intrinsics) -> None:
     image = np.zeros((H, W, 3), np.uint8)
     values = np.zeros((H, W), np.float32)
     rectifier = Rectifier(k)
-    assert rectifier.picture(image) is image
+    assert rectifier.image(image) is image
     assert rectifier.map(values, np.nan) is values

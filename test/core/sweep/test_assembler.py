@@ -1,34 +1,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 import numpy as np
 import pytest
+from assembler_books import COUNT, PERIOD_NS, Books, make
 
 from sff_ros.core.sweep.assembler import StackAssembler
 from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.errors import StackError
 
-COUNT = 5
-PERIOD_NS = 33_000_000
 
-
-def make(sweep: int, index: int, count: int = COUNT, **changes: Any) -> Slice:
-    """Return a slice as a camera that sweeps without end takes it, up and down in turn."""
-    step = index if sweep % 2 == 0 else count - 1 - index
-    stamp = (sweep * COUNT + index + 1) * PERIOD_NS
-    return Slice(
-        image=changes.get('image', np.zeros((16, 16), np.uint8)),
-        focus_dpt=changes.get('focus_dpt', float(step)),
-        stamp_ns=changes.get('stamp_ns', stamp),
-        index=index,
-        count=count,
-        sweep=changes.get('name', sweep),
-    )
-
-
-def feed(assembler: StackAssembler, *slices: Slice) -> list[FocalStack]:
+def feed(assembler: Books, *slices: Slice) -> list[FocalStack]:
     stacks = [assembler.add(slice_) for slice_ in slices]
     return [stack for stack in stacks if stack is not None]
 
@@ -42,7 +25,7 @@ def sweep_of(number: int, without: tuple[int, ...] = ()) -> list[Slice]:
 
 
 def test_complete_sweeps_come_out_with_their_last_slice() -> None:
-    assembler = StackAssembler()
+    assembler = Books()
     for number in range(3):
         slices = sweep_of(number)
         assert feed(assembler, *slices[:-1]) == []
@@ -55,7 +38,7 @@ def test_complete_sweeps_come_out_with_their_last_slice() -> None:
 
 @pytest.mark.parametrize('without', [(0,), (2,), (3,), (0, 1), (1, 3)])
 def test_missing_slices_before_the_last(without: tuple[int, ...]) -> None:
-    assembler = StackAssembler(max_missing=2)
+    assembler = Books(max_missing=2)
     (stack,) = feed(assembler, *sweep_of(0, without))
     assert [s.index for s in stack.slices] == [i for i in range(COUNT) if i not in without]
     assert stack.missing == len(without)
@@ -63,7 +46,7 @@ def test_missing_slices_before_the_last(without: tuple[int, ...]) -> None:
 
 
 def test_missing_last_is_closed_by_the_next_sweep_which_loses_nothing() -> None:
-    assembler = StackAssembler(max_missing=1)
+    assembler = Books(max_missing=1)
     assert feed(assembler, *sweep_of(0, (4,))) == []
     first, *others = sweep_of(1)
     (stack,) = feed(assembler, first)
@@ -75,7 +58,7 @@ def test_missing_last_is_closed_by_the_next_sweep_which_loses_nothing() -> None:
 
 
 def test_a_lone_last_slice_closes_the_sweep_before() -> None:
-    assembler = StackAssembler(max_missing=1)
+    assembler = Books(max_missing=1)
     (stack,) = feed(assembler, *sweep_of(0, (4,)), make(1, 4))
     assert places(stack)[-1] == (0, 3)
     assert assembler.pending == ()
@@ -92,7 +75,7 @@ def test_too_many_missing_are_dropped(
     max_missing: int, without: tuple[int, ...], used: int
 ) -> None:
     """The last case would leave two slices, of which no stack can be made."""
-    assembler = StackAssembler(max_missing)
+    assembler = Books(max_missing)
     stacks = feed(assembler, *sweep_of(0, without), *sweep_of(1))
     assert [places(s)[0][0] for s in stacks] == [0, 1][1 - used :]
     expected = Counter(sweeps=1 + used, missing_slices=len(without))
@@ -101,7 +84,7 @@ def test_too_many_missing_are_dropped(
 
 
 def test_sweeps_lost_as_a_whole_are_counted() -> None:
-    assembler = StackAssembler()
+    assembler = Books()
     assert len(feed(assembler, *sweep_of(3), *sweep_of(4), *sweep_of(8))) == 3
     assert assembler.counts['lost_sweeps'] == 3
     assembler.reset()  # what happened during a pause is not lost
@@ -110,7 +93,7 @@ def test_sweeps_lost_as_a_whole_are_counted() -> None:
 
 
 def test_sweeps_lost_as_a_whole_harm_no_other() -> None:
-    assembler = StackAssembler(max_missing=1)
+    assembler = Books(max_missing=1)
     stacks = feed(assembler, *sweep_of(0, (4,)), *sweep_of(7))
     assert [places(s)[0] for s in stacks] == [(0, 0), (7, 0)]
 
@@ -132,7 +115,7 @@ def test_sweeps_lost_as_a_whole_harm_no_other() -> None:
 def test_a_slice_that_does_not_fit_is_refused_and_the_sweep_goes_on(
     odd: Slice, message: str
 ) -> None:
-    assembler = StackAssembler()
+    assembler = Books()
     slices = sweep_of(0)
     assert feed(assembler, *slices[:3]) == []
     with pytest.raises(StackError, match=message):
@@ -144,7 +127,7 @@ def test_a_slice_that_does_not_fit_is_refused_and_the_sweep_goes_on(
 
 
 def test_a_late_slice_of_the_sweep_before_closes_nothing() -> None:
-    assembler = StackAssembler(max_missing=1)
+    assembler = Books(max_missing=1)
     slices = sweep_of(1)
     assert len(feed(assembler, *sweep_of(0, (3,)), *slices[:2])) == 1
     with pytest.raises(StackError, match='slice 3 of sweep 0 came twice or too late'):
@@ -154,7 +137,7 @@ def test_a_late_slice_of_the_sweep_before_closes_nothing() -> None:
 
 
 def test_a_camera_may_change_between_sweeps() -> None:
-    assembler = StackAssembler(max_missing=1)
+    assembler = Books(max_missing=1)
     larger = [make(1, i, image=np.zeros((20, 24, 3), np.uint16)) for i in range(COUNT)]
     stacks = feed(assembler, *sweep_of(0, (4,)), *larger)
     assert [s.shape for s in stacks] == [(16, 16), (20, 24)]
@@ -164,7 +147,7 @@ def test_a_camera_may_change_between_sweeps() -> None:
 def test_restart_of_the_camera_amid_a_sweep(taken: int) -> None:
     """The new driver counts from 0 again, which the old one may have just begun, too."""
     for old in (0, 6):
-        assembler = StackAssembler()
+        assembler = Books()
         assert feed(assembler, *sweep_of(old)[:taken]) == []
         anew = [make(8, i, name=0) for i in range(COUNT)]
         (stack,) = feed(assembler, *anew)
@@ -176,7 +159,7 @@ def test_restart_of_the_camera_amid_a_sweep(taken: int) -> None:
 
 def test_a_recording_that_begins_anew_is_taken() -> None:
     """Stamps go back, as in a looped bag or when the clock of the robot is set."""
-    assembler = StackAssembler(max_missing=1)
+    assembler = Books(max_missing=1)
     late = 100 * 10**9
     first = [make(3, i, stamp_ns=late + i * PERIOD_NS) for i in range(COUNT - 1)]
     stacks = feed(assembler, *first, *sweep_of(2), *sweep_of(3))
@@ -185,7 +168,7 @@ def test_a_recording_that_begins_anew_is_taken() -> None:
 
 
 def test_reset_forgets_slices_and_time_but_not_counts() -> None:
-    assembler = StackAssembler()
+    assembler = Books()
     feed(assembler, *sweep_of(3), *sweep_of(4)[:3])
     assembler.reset()
     assert assembler.pending == ()
@@ -194,11 +177,30 @@ def test_reset_forgets_slices_and_time_but_not_counts() -> None:
     assert +assembler.counts == Counter(sweeps=2)
 
 
-def test_max_missing_can_change_while_running() -> None:
-    assembler = StackAssembler(max_missing=0)
-    assert feed(assembler, *sweep_of(0, (1,))) == []
+def test_max_missing_of_the_first_slice_holds_for_its_sweep() -> None:
+    assembler = Books(max_missing=0)
+    first, *others = sweep_of(0, (1,))
+    assert feed(assembler, first) == []
     assembler.max_missing = 1
+    assert feed(assembler, *others) == []
     assert len(feed(assembler, *sweep_of(1, (1,)))) == 1
+    first, *others = sweep_of(2, (1,))
+    assert feed(assembler, first) == []
+    assembler.max_missing = 0
+    assert len(feed(assembler, *others)) == 1
+
+
+def test_what_is_accepted_and_not_added_leaves_no_trace() -> None:
+    assembler: StackAssembler[str] = StackAssembler()
+    slices = sweep_of(0)
+    for slice_ in slices[:3]:
+        assembler.add(assembler.check(slice_), f'{slice_.index}')
+    accepted = assembler.check(slices[3])
+    assert (accepted.before, accepted.ends) == ('2', False)
+    accepted = assembler.check(slices[4])  # slice 3 could not be measured
+    assert accepted.before == '2'
+    assert assembler.add(accepted, '4', max_missing=1) is None  # the first slice said 0
+    assert +assembler.counts == Counter(dropped_sweeps=1, missing_slices=1)
 
 
 def lossy(rng: np.random.Generator) -> list[Slice]:
@@ -222,7 +224,7 @@ def lossy(rng: np.random.Generator) -> list[Slice]:
 def test_no_slice_is_lost_uncounted(seed: int) -> None:
     """Slices in = used + refused + in dropped sweeps + pending, each stack of one sweep."""
     rng = np.random.default_rng(seed)
-    assembler = StackAssembler(max_missing=seed % 4)
+    assembler = Books(max_missing=seed % 4)
     slices = lossy(rng)
     used, refused, seen = 0, 0, Counter[str]()
     held: list[Slice] = []  # what is under way by our own books

@@ -244,10 +244,10 @@ def test_where_nothing_can_be_written_the_engine_serves_all_the_same(tmp_path: P
 def test_it_lies_where_the_user_keeps_caches(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv('HOME', '/home/somebody')
+    monkeypatch.setenv('HOME', '/home/user')
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
     assert default_folder() == tmp_path / 'sff_ros'
     monkeypatch.setenv('XDG_CACHE_HOME', 'relative/path')  # invalid by the specification
-    assert default_folder() == Path('/home/somebody/.cache/sff_ros')
+    assert default_folder() == Path('/home/user/.cache/sff_ros')
     monkeypatch.delenv('XDG_CACHE_HOME')
-    assert default_folder() == Path('/home/somebody/.cache/sff_ros')
+    assert default_folder() == Path('/home/user/.cache/sff_ros')

@@ -2,32 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 import pytest
-from fake_cuda import Code, FakeContext, FakeCuda
+from fake_cuda import Code, FakeCuda
+from fake_engine import FakeContext, tensors_of
 
 from sff_ros.errors import ModelError
 from sff_ros.inference.tensorrt.program import (
     CudaProgram,
     Gpu,
     LoadedEngine,
-    Tensor,
     find_gpu,
     load_cudart,
 )
 
-TENSORS = (
-    Tensor('a', (1, 2, 3), np.float32, is_input=True),
-    Tensor('b', (1, 3), np.float32, is_input=True),
-    Tensor('sum', (1, 2, 3), np.float32, is_input=False),
-)
+INPUTS, OUTPUTS = {'a': (1, 2, 3), 'b': (1, 3)}, {'sum': (1, 2, 3)}
+TENSORS = tensors_of(INPUTS, OUTPUTS)
+HELD = ['executable', *['memory'] * 3, *['pinned'] * 3, 'stream']
 A, B = np.arange(6, dtype=np.float32).reshape(2, 3), np.array([10, 20, 30], np.float32)
 
 
-def add(arrays: dict[str, Any]) -> None:
-    arrays['sum'][...] = arrays['a'] + arrays['b']
+def add(inputs: Mapping[str, npt.NDArray[np.float32]]) -> dict[str, npt.NDArray[np.float32]]:
+    return {'sum': inputs['a'] + inputs['b']}
 
 
 def program_of(cuda: FakeCuda, context: FakeContext, *errors: str) -> CudaProgram:
@@ -41,7 +40,7 @@ def cuda() -> FakeCuda:
 
 @pytest.fixture
 def context(cuda: FakeCuda) -> FakeContext:
-    return FakeContext(cuda, {tensor.name: tensor.shape for tensor in TENSORS}, add)
+    return FakeContext(cuda, INPUTS, OUTPUTS, add)
 
 
 def test_a_run_is_one_launch_of_the_graph_on_buffers_that_stay(
@@ -72,17 +71,18 @@ def test_what_cannot_be_captured_is_launched_kernel_by_kernel(
 ) -> None:
     cuda.fail[call] = Code.cudaErrorStreamCaptureUnsupported
     program = program_of(cuda, context)
-    cuda.capturing = None
     assert not program.captured
+    assert cuda.held == HELD[1:]
+    assert cuda.cudaGetLastError() == (Code.cudaSuccess,)  # the failure is not the next call's
     np.testing.assert_array_equal(program.run({'a': A, 'b': B})['sum'], (A + B)[None])
     assert cuda.calls['cudaGraphLaunch'] == 0
 
 
 def test_closing_frees_everything_once(cuda: FakeCuda, context: FakeContext) -> None:
     program = program_of(cuda, context)
-    assert len(cuda.memory) == len(cuda.pinned) == 3
+    assert cuda.held == HELD
     program.close()
-    assert (cuda.memory, cuda.pinned) == ({}, set())
+    assert cuda.held == []
     program.close()
     assert cuda.calls['cudaFree'] == 3
     assert cuda.calls['cudaStreamDestroy'] == cuda.calls['cudaGraphExecDestroy'] == 1
@@ -94,8 +94,7 @@ def test_too_little_memory_is_named_and_what_was_taken_is_given_back(
     cuda.fail['cudaMalloc'] = Code.cudaErrorMemoryAllocation
     with pytest.raises(ModelError, match='no 24 bytes of GPU memory for a: out of memory'):
         program_of(cuda, context)
-    assert cuda.memory == {}
-    assert cuda.calls['cudaStreamDestroy'] == 1
+    assert cuda.held == []
 
 
 def test_memory_that_cannot_be_locked_is_used_as_it_is(
@@ -104,14 +103,14 @@ def test_memory_that_cannot_be_locked_is_used_as_it_is(
     cuda.fail['cudaHostRegister'] = Code.cudaErrorMemoryAllocation
     program = program_of(cuda, context)
     np.testing.assert_array_equal(program.run({'a': A, 'b': B})['sum'], (A + B)[None])
-    assert cuda.pinned == set()
+    assert cuda.held == ['executable', *['memory'] * 3, 'stream']
 
 
 def test_an_engine_that_does_not_start_is_an_error(cuda: FakeCuda, context: FakeContext) -> None:
     context.works = False
     with pytest.raises(ModelError, match='the engine failed to run: no workspace'):
         program_of(cuda, context, 'older', 'no workspace')
-    assert cuda.memory == {}
+    assert cuda.held == []
 
 
 @pytest.mark.parametrize(
@@ -141,9 +140,10 @@ def test_an_input_of_another_shape_is_refused(
 
 
 def test_a_tensor_that_the_engine_lacks_is_refused(cuda: FakeCuda) -> None:
-    context = FakeContext(cuda, {'a': (1, 2, 3)}, lambda _: None)
+    context = FakeContext(cuda, {'a': (1, 2, 3)}, {}, lambda _: {})
     with pytest.raises(ModelError, match="the engine has no tensor 'b'"):
         program_of(cuda, context)
+    assert cuda.held == []
 
 
 def test_the_gpu_is_described(cuda: FakeCuda) -> None:

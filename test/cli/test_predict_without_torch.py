@@ -1,4 +1,4 @@
-"""`sff depth --model` where PyTorch is not installed, or is broken."""
+"""`sff predict` where PyTorch is not installed, or is broken."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     ('source', 'message'),
     [
         ("raise ModuleNotFoundError('No module named torch', name='torch')",
-         'which is not installed: pip install torch'),
+         'PyTorch is not installed: pip install torch'),
         ("raise ImportError('libgomp.so.1: cannot open shared object file')",
-         'which cannot be loaded: libgomp.so.1: cannot open shared object file'),
+         'PyTorch cannot be loaded: libgomp.so.1: cannot open shared object file'),
     ],
 )  # fmt: skip
 def test_it_says_what_to_install(
@@ -41,8 +41,8 @@ def test_it_says_what_to_install(
 ) -> None:
     (no_torch / '__init__.py').write_text(source + '\n')
     folder, out = make_folder(tmp_path / 'in'), tmp_path / 'out'
-    assert main(['depth', str(folder), '--out', str(out), '--model', 'ckpt.pth']) == 1
+    assert main(['predict', str(folder), 'ckpt.pth', '--out', str(out)]) == 1
     said = capsys.readouterr()
     assert said.out == ''
-    assert said.err == f'sff depth: error: --model needs PyTorch, {message}\n'
+    assert said.err == f'sff predict: error: {message}\n'
     assert not out.exists()

@@ -1,0 +1,31 @@
+"""`sff depth --model`: an exported network instead of the one that comes with the package."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from stack_files import make_folder
+
+from sff_ros.cli.main import main
+from sff_ros.inference.shipped import shipped_model
+
+pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
+
+
+def depth(folder: Path, out: Path, *options: str) -> int:
+    return main(['depth', str(folder), '--out', str(out), '--backend', 'onnx', *options])
+
+
+def test_a_model_of_ones_own_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = Path(shutil.copy(shipped_model('fast_gru.onnx'), tmp_path / 'mine.onnx'))
+    folder = make_folder(tmp_path / 'in')
+    assert depth(folder, tmp_path / 'usual') == 0
+    assert depth(folder, tmp_path / 'own', '--model', str(model)) == 0
+    maps = [(tmp_path / name / 'index.tiff').read_bytes() for name in ('own', 'usual')]
+    assert maps[0] == maps[1]
+    model.write_bytes(shipped_model('ddl.onnx').read_bytes())
+    assert depth(folder, tmp_path / 'other', '--model', str(model)) == 1
+    assert "mine.onnx: holds 'ddl', expected fast_gru" in capsys.readouterr().err
+    assert not (tmp_path / 'other').exists()
