@@ -1,7 +1,7 @@
 """Draw the result of each stage of the method: the figures of docs/method.md.
 
-python benchmarks/method_figures.py STACK [--weights FILE] [--out DIR]
-Needs PyTorch, safetensors and matplotlib. STACK: images as for `sff depth`, cut to 16 px.
+./run python benchmarks/method_figures.py STACK [--weights FILE] [--out DIR]
+`./run python` installs what it needs. STACK: images as for `sff depth`, cut to 16 px.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Our network and the paper's in comparison: time, computation, memory.
 
-    python benchmarks/network.py [--iterations 32] [--threads 2]
+    ./run python benchmarks/network.py [--iterations 32] [--threads 2]
 
-Both get the same 15 slices of 640x480. Ours is the whole estimate of backend `onnx` after the last
-slice; the paper's is network/paper/ddl_gru.py with random weights, which do not affect its time.
+Needs PyTorch, which `./run python` installs.
+Both see the same 15 slices of 640x480. Ours is the whole answer of backend `onnx` after the last
+slice; the paper's is network/ddl_gru.py with random weights, whose time does not depend on them.
 """
 
 from __future__ import annotations

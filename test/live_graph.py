@@ -9,7 +9,8 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ import rclpy
 import yaml
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.srv import ChangeState, GetState
+from programs import wait as wait  # tests of nodes have it from here
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue, SetParametersResult
 from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
@@ -25,8 +27,10 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from rclpy.publisher import Publisher
+from rclpy.qos import QoSProfile
 
 from sff_ros.nodes.lifecycle import QOS, autostart, spin_once
+from sff_ros.nodes.observer import Seen, observe
 
 with warnings.catch_warnings():
     # What rclpy loads at its first message uses modules that Python is about to drop.
@@ -39,11 +43,13 @@ SETTLE_S = 0.1 if BEFORE_KILTED else 0.0
 T = TypeVar('T')
 CONFIGURE, CLEANUP, ACTIVATE, DEACTIVATE = 1, 2, 3, 4
 NODES = ('capture_node', 'inference_node', 'depth_node')
-# A test may publish a whole sweep at once.
+# A test may publish a whole sweep at once, and who takes slices may be late on a busy machine.
 BURSTS = {
-    f'qos_overrides./stack/{topic}.subscription.depth': 60
+    f'qos_overrides./stack/{topic}.{end}.depth': 60
     for topic in ('image', 'camera_info', 'focus')
+    for end in ('subscription', 'publisher')
 }
+COLLECTED = QoSProfile(depth=200)
 TYPES = {
     bool: ('bool_value', ParameterType.PARAMETER_BOOL),
     int: ('integer_value', ParameterType.PARAMETER_INTEGER),
@@ -150,7 +156,7 @@ class Graph:
         # the next test's client would find them.
         gc.collect()
 
-    def collect(self, kind: type[T], topic: str, qos: Any = QOS) -> list[T]:
+    def collect(self, kind: type[T], topic: str, qos: Any = COLLECTED) -> list[T]:
         """Return a list that grows with the messages of a topic, from the next one on."""
         messages: list[T] = []
         topic_name = self.tester.create_subscription(kind, topic, messages.append, qos).topic_name
@@ -249,23 +255,23 @@ def _has_listeners(publisher: Publisher[Any], count: int) -> bool:
     return publisher.get_subscription_count() >= count
 
 
+@contextmanager
+def watched() -> Iterator[Seen]:
+    """Watch the graph, as a user's program does."""
+    seen, stop = Seen(), threading.Event()
+    watcher = threading.Thread(target=observe, args=(seen, lambda: not stop.is_set()))
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        watcher.join()
+
+
 def destroy(node: LifecycleNode) -> None:
     """Shut a node down for good."""
     node.trigger_shutdown()
     node.destroy_node()
-
-
-def wait(until: Callable[[], object], about: str, timeout_s: float = 15.0) -> None:
-    """Wait until something is true.
-
-    Raises:
-        TimeoutError: it never was.
-    """
-    end = time.monotonic() + timeout_s
-    while not until():
-        if time.monotonic() > end:
-            raise TimeoutError(f'waited {timeout_s:g} s for {about}')
-        time.sleep(0.005)
 
 
 def facts(status: DiagnosticStatus) -> dict[str, str]:

@@ -45,6 +45,7 @@ class Played:
         low, high, step: the range that it declares; None: none.
         level: grey levels a code.
         others: its other parameters.
+        late: how much later than a period after its start every other picture arrives, periods.
         stamps: 'start', 'end' or 'arrival', 'zero' or 'boot'.
         compressed: send JPEG... as a lossless PNG.
         calibrated: None: no camera_info at all.
@@ -67,6 +68,7 @@ class Played:
     )
     rate: float = 100.0
     settle_s: float = 0.015
+    late: float = 0.0
     stamps: str = 'arrival'
     reliable: bool = True
     compressed: bool = False
@@ -142,15 +144,21 @@ class PlayedDriver:
     def _film(self) -> None:
         """Expose, read out and send, picture after picture, on an even grid."""
         period_ns = round(1e9 / self.played.rate)
-        start_ns = time.time_ns()
+        start_ns, is_late = time.time_ns(), False
         while not self._stopping.is_set():
             late = max(time.time_ns() - start_ns - period_ns, 0) // period_ns
             start_ns += (late + 1) * period_ns
             end_ns = start_ns + round(EXPOSED * period_ns)
-            time.sleep(max(start_ns + period_ns - time.time_ns(), 0) * 1e-9)
-            if time.time_ns() > start_ns + 2 * period_ns:
+            is_late = not is_late
+            arrives_ns = start_ns + round(period_ns * (1 + self.played.late * is_late))
+            while (left_ns := arrives_ns - time.time_ns()) > 0:
+                time.sleep(left_ns * 1e-9)
+                if self._stopping.is_set():
+                    return
+            arrival_ns = time.time_ns()
+            if arrival_ns > start_ns + 2 * period_ns:
                 continue  # a busy machine; stamped on arrival it would pass for a later picture
-            self._send(self._seen(start_ns, end_ns), start_ns, end_ns)
+            self._send(self._seen(start_ns, end_ns), start_ns, end_ns, arrival_ns)
 
     def _seen(self, start_ns: int, end_ns: int) -> int:
         """Return the grey level of what was exposed; the lens jumps when it has settled."""
@@ -158,11 +166,11 @@ class PlayedDriver:
         told, code = [m for m in moves if m[0] <= end_ns][-1]
         return MOVING if told + settle_ns > start_ns else round(code * self.played.level)
 
-    def _send(self, level: int, start_ns: int, end_ns: int) -> None:
+    def _send(self, level: int, start_ns: int, end_ns: int, arrival_ns: int) -> None:
         stamp_ns = {
             'start': start_ns,
             'end': end_ns,
-            'arrival': time.time_ns(),
+            'arrival': arrival_ns,
             'zero': 0,
             'boot': time.monotonic_ns(),
         }[self.played.stamps]

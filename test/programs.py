@@ -1,11 +1,22 @@
-"""How tests start programs that they send signals to."""
+"""What tests of programs share: patience that only a program that hangs uses up."""
 
 from __future__ import annotations
 
-import signal
+import time
+from collections.abc import Callable
+
+# A deadline bounds a hang and nothing else: on a busy machine everything takes many times as long.
+HANG_S = 300.0
 
 
-def default_signals() -> None:
-    """Undo what a shell sets for its background jobs, which ignore SIGINT; for `preexec_fn`."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
+def wait(until: Callable[[], object], about: str, timeout_s: float = HANG_S) -> None:
+    """Wait until something is true.
+
+    Raises:
+        TimeoutError: it never was.
+    """
+    end = time.monotonic() + timeout_s
+    while not until():
+        if time.monotonic() > end:
+            raise TimeoutError(f'waited {timeout_s:g} s for {about}')
+        time.sleep(0.005)

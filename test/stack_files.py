@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+from programs import HANG_S
 
 import sff_ros
 
@@ -48,6 +49,6 @@ def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
         [sys.executable, *arguments],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=HANG_S,
         env={**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, paths))},
     )

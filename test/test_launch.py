@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
+import inspect
 import os
 import re
 import signal
 import subprocess
-import threading
-import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
-from programs import default_signals
+from launch_stand_in import load, load_on_stand_ins, modules
+from live_graph import watched
+from programs import HANG_S, wait
 
 from sff_ros.cameras.ros_driver.settings import parse_settings
 from sff_ros.config.nodes import NODE_CONFIGS, CaptureConfig
@@ -105,16 +106,15 @@ def test_rviz_asks_for_what_we_offer() -> None:
             assert display['Topic']['Durability Policy'] == 'Volatile'
 
 
-@pytest.fixture
-def launch_file() -> ModuleType:
-    """Load the launch file as a module."""
+@pytest.fixture(params=['stand-in', 'real'])
+def launch_file(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> ModuleType:
+    """The launch file on stand-ins, and on the real launch where it is installed."""
+    if request.param == 'stand-in':
+        return load_on_stand_ins(monkeypatch, tmp_path)
     pytest.importorskip('launch_ros.actions', reason=NO_LAUNCH)
-    spec = importlib.util.spec_from_file_location('sff_launch', ROOT / 'launch' / 'sff.launch.py')
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load()
 
 
 def programs(launch_file: ModuleType, **given: str) -> list[str]:
@@ -206,38 +206,48 @@ def test_a_preset_counts_more_than_the_parameter_file(launch_file: ModuleType) -
         assert str(caught.value) == message
 
 
+def test_stand_ins_take_what_the_real_ones_take() -> None:
+    pytest.importorskip('launch_ros.actions', reason=NO_LAUNCH)
+    for name, module in modules('').items():
+        for kind in vars(module).values():
+            if getattr(kind, '__module__', '') != 'launch_stand_in':
+                continue
+            real = getattr(importlib.import_module(name), kind.__name__)
+            taken = {
+                parameter
+                for each in real.__mro__
+                for parameter in inspect.signature(each.__init__).parameters
+            }
+            assert set(inspect.signature(kind.__init__).parameters) - taken <= {'self'}, name
+
+
 @pytest.mark.parametrize('composed', ['true', 'false'])
 def test_launched_camera_gives_depth_and_ends_well(composed: str) -> None:
     pytest.importorskip('ros2launch', reason=NO_LAUNCH)
     from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 
-    from sff_ros.nodes.observer import Seen, observe
-
     try:
         get_package_prefix('sff_ros')
     except PackageNotFoundError:
         pytest.skip('sff_ros is not installed in a workspace: colcon build')
-    seen, stop = Seen(), threading.Event()
-    watcher = threading.Thread(target=observe, args=(seen, lambda: not stop.is_set()))
-    watcher.start()
     command = ['ros2', 'launch', 'sff_ros', 'sff.launch.py', f'composed:={composed}']
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        preexec_fn=default_signals,
-        env={**os.environ, 'PYTHONUNBUFFERED': '1'},
-    ) as process:
-        until = time.monotonic() + 40
-        while len(seen.results) < 2 and time.monotonic() < until:
-            time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=30)
-    stop.set()
-    watcher.join()
-    assert len(seen.results) >= 2, output
-    assert process.returncode == 0, output
-    assert 'Traceback' not in output
-    assert output.count('process has finished cleanly') >= (1 if composed == 'true' else 3), output
+    with (
+        watched() as seen,
+        subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, 'PYTHONUNBUFFERED': '1'},
+        ) as process,
+    ):
+        try:
+            wait(lambda: len(seen.results) >= 2 or process.poll() is not None, 'depth')
+        finally:
+            process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=HANG_S)
+    assert len(seen.results) >= 2, said
+    assert process.returncode == 0, said
+    assert 'Traceback' not in said
+    assert said.count('process has finished cleanly') >= (1 if composed == 'true' else 3), said

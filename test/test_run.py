@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from programs import HANG_S
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TOOLS = ('bash', 'cat', 'cksum', 'cp', 'dirname', 'flock', 'mkdir', 'readlink', 'rm', 'sed')
@@ -36,11 +38,13 @@ class Machine(NamedTuple):
     repository: Path
     programs: Path
 
-    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, program: str = 'run', **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         env = {'PATH': str(self.programs), 'CALLS': str(self.repository / 'calls'), **environment}
-        command = [str(self.repository / 'run'), *arguments]
+        command = [str(self.repository / program), *arguments]
         return subprocess.run(
-            command, env=env, cwd='/', capture_output=True, text=True, timeout=20, check=False
+            command, env=env, cwd='/', capture_output=True, text=True, timeout=HANG_S, check=False
         )
 
     def put(self, name: str, script: str) -> Path:
@@ -200,7 +204,66 @@ def test_failing_step_fails_the_tests_and_is_named(machine: Machine) -> None:
     result = machine.run('test', '-k', 'word')
     assert result.returncode == 1
     assert result.stderr.endswith('run: failed: mypy\n')
-    assert machine.calls('-m pytest -k word\n') == 1
+    assert machine.calls('-m pytest -m not slow -k word\n') == 1
+
+
+@pytest.mark.parametrize(
+    ('script', 'installs'),
+    [
+        ('"""Benchmark.\n\nNeeds PyTorch, which is large.\n"""\n', 2),
+        ('"""Benchmark.\n"""\n# Needs PyTorch no more.\n', 1),
+    ],
+)
+def test_a_script_that_needs_pytorch_finds_it(
+    machine: Machine, script: str, installs: int
+) -> None:
+    file = machine.repository / 'my benchmark.py'
+    file.write_text(script)
+    assert machine.run('python', '-X', 'dev', str(file), '--threads', '2').returncode == 0
+    assert machine.calls('-m pip install') == installs  # PyTorch is an install of its own
+    assert machine.calls(f'-X dev {file} --threads 2\n') == 1
+    assert machine.run('python', '-c', 'pass').returncode == 0
+    assert machine.calls('-m pip install') == installs
+
+
+def test_benchmarks_say_that_they_need_pytorch() -> None:
+    needs, says = (
+        {
+            file.name
+            for file in (REPOSITORY / 'benchmarks').iterdir()
+            if file.suffix == '.py' and re.search(pattern, file.read_text())
+        }
+        for pattern in (
+            r'(?m)^\s*(import torch|from (torch|sff_ros\.network))\b',
+            r'\nNeeds PyTorch',
+        )
+    )
+    assert needs == says >= {'network.py', 'method_figures.py'}
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'expected'),
+    [
+        ((), '-m pytest -m not slow\n'),
+        (('--all',), '-m pytest\n'),
+        (('--all', '-k', 'two words'), '-m pytest -k two words\n'),
+        # Of two the last counts.
+        (('-m', 'slow', 'test/cli'), '-m pytest -m not slow -m slow test/cli\n'),
+    ],
+)
+def test_slow_tests_run_where_all_are_asked_for(
+    machine: Machine, arguments: tuple[str, ...], expected: str
+) -> None:
+    assert machine.run('test', *arguments).returncode == 0
+    assert machine.calls(expected) == 1
+    assert machine.calls('-m pytest') == 1
+
+
+def test_continuous_integration_runs_all(machine: Machine) -> None:
+    (machine.repository / '.ci').mkdir()
+    shutil.copy(REPOSITORY / '.ci' / 'run', machine.repository / '.ci')
+    assert machine.run('-x', program='.ci/run').returncode == 0
+    assert machine.calls('-m pytest -x\n') == 1
 
 
 def test_shell_scripts_are_clean() -> None:

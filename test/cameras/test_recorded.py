@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from simulated_time import SimulatedTime
 from stack_files import encode, make_folder, texture
 
+from sff_ros.cameras import recorded
 from sff_ros.cameras.focus_camera import FocusCamera, FocusRange
 from sff_ros.cameras.recorded import FolderCamera
 from sff_ros.config.cameras import FolderConfig
@@ -74,14 +76,21 @@ def test_black_16_bit_pictures_stay_black(tmp_path: Path) -> None:
     assert open_folder(tmp_path).capture(0.0).image.max() == 0
 
 
-def test_stamps_grow_and_frames_keep_the_rate(tmp_path: Path) -> None:
+def test_stamps_grow_and_frames_keep_the_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     camera = open_folder(make_folder(tmp_path), frame_rate=50.0)
-    before_ns, start = time.time_ns(), time.monotonic()
-    stamps = [camera.capture(float(i % 4)).stamp_ns for i in range(8)]
-    # The first frame comes at once, seven more 20 ms apart.
-    assert time.monotonic() - start >= 7 * 0.02
-    assert stamps[0] >= before_ns
-    assert min(np.diff(stamps)) >= 15e6
+    clock = SimulatedTime()
+    monkeypatch.setattr(recorded, 'time', clock)
+    before_ns = clock.time_ns()
+    stamps = []
+    for i in range(8):
+        stamps.append(camera.capture(float(i % 4)).stamp_ns)
+        clock.sleep(0.03 if i == 5 else 0.004)  # who asks may be late
+    # The first frame comes at once, the others 20 ms apart, or when they are asked for.
+    assert [(stamp - before_ns) // 1_000_000 for stamp in stamps] == [
+        *(0, 20, 40, 60, 80, 100, 130, 150)
+    ]
 
 
 def test_stamps_grow_though_the_clock_stands_still(

@@ -73,6 +73,7 @@ def opened(lens_yaml: Path, **scene: Any) -> Iterator[tuple[LensCamera, Simulate
     camera.close()
 
 
+@pytest.mark.slow
 def test_dioptres_are_within_two_hundredths_of_the_truth(known: LensCalibration) -> None:
     lens = SimulatedLens(LENS)
     table = known.table
@@ -85,6 +86,7 @@ def test_dioptres_are_within_two_hundredths_of_the_truth(known: LensCalibration)
     assert np.abs(error).max() < 0.05
 
 
+@pytest.mark.slow
 def test_breathing_is_within_a_thousandth(known: LensCalibration) -> None:
     lens = SimulatedLens(LENS)
     table, k = known.table, known.intrinsics
@@ -101,6 +103,7 @@ def test_breathing_is_within_a_thousandth(known: LensCalibration) -> None:
     assert known.centre_px == pytest.approx((319.5, 239.5), abs=3)
 
 
+@pytest.mark.slow
 def test_play_and_settling_are_known(known: LensCalibration) -> None:
     assert known.play == pytest.approx(LENS.play, abs=1.0)
     assert known.settle_s == pytest.approx(LENS.settle_s, abs=1 / LENS.frame_rate)
@@ -111,6 +114,7 @@ def test_play_and_settling_are_known(known: LensCalibration) -> None:
     assert known.device == 'simulated lens 0'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('distance_m', [0.3, 0.45, 0.7, 1.0])
 def test_depth_of_planes_is_within_a_hundredth(lens_yaml: Path, distance_m: float) -> None:
     with opened(lens_yaml, scene='plane', plane_m=distance_m) as (camera, _):
@@ -138,6 +142,7 @@ def _depth(camera: LensCamera, order: tuple[float, ...]) -> npt.NDArray[np.float
     return np.where(sure, 1 / dioptres, np.nan).astype(np.float32)
 
 
+@pytest.mark.slow
 def test_recorded_sweeps_give_the_same(
     lens_yaml: Path, known: LensCalibration, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -153,6 +158,7 @@ def test_recorded_sweeps_give_the_same(
     assert re.search(r'corners of 16 sweeps; \d+ outliers; residual 0\.00\d+ dpt rms', said)
 
 
+@pytest.mark.slow
 def test_show_prints_and_draws(
     lens_yaml: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -169,6 +175,7 @@ def test_show_prints_and_draws(
         assert np.ptp(np.flatnonzero(table.any(axis=0))) > 400
 
 
+@pytest.mark.slow
 def test_a_calibration_of_another_camera_is_refused(lens_yaml: Path) -> None:
     with pytest.raises(CalibrationError) as caught, opened(lens_yaml, seed=1):
         pass

@@ -98,7 +98,7 @@ def test_columns_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert row['abs_rel'] == pytest.approx(
         np.mean((np.abs(found - depth) / depth)[inside]), abs=1e-5
     )
-    assert 0 < row['seconds'] < 5
+    assert row['seconds'] > 0
     assert report['mean'] == {'off': {k: row[k] for k in to_numbers(mean_row([]))}}
 
 

@@ -68,6 +68,7 @@ def test_what_is_published_by_default_is_right_five_times_in_six() -> None:
     assert error[published].mean() < 0.7 * error.mean()
 
 
+@pytest.mark.slow
 def test_surfaces_beyond_the_sweep_are_not_published_inside_it() -> None:
     position, confidence, ground_truth = answers(900, 48)
     beyond = (ground_truth < -1) | (ground_truth > 15)

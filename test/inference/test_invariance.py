@@ -45,6 +45,7 @@ def usual_error() -> float:
     return mean_error(EVEN)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', SWEEPS)
 def test_another_sweep_of_the_same_scene_is_as_good(name: str) -> None:
     assert mean_error(SWEEPS[name]) < 1.2 * usual_error()

@@ -152,6 +152,7 @@ def test_it_runs_wherever_the_file_lies(network_file: Path, tmp_path: Path) -> N
     assert open_onnx(Path(copy)).spec == open_onnx(network_file).spec
 
 
+@pytest.mark.slow
 def test_sessions_that_are_dropped_are_freed(network_file: Path) -> None:
     """Each holds some 10 MB at this size; the allocator wavers by as much in all."""
     volume = FocusVolume(noise(15, 4, 48, 64), np.arange(15.0), (96, 128), POOLING)

@@ -64,6 +64,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, dict[str
     return ended, cases
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', guest_tests())
 def test_in_the_kernel(outcome: tuple[Outcome, dict[str, list[str]]], name: str) -> None:
     ended, cases = outcome

@@ -12,6 +12,7 @@ import virtual_machine
 from virtual_machine import CannotRunError, find_kernel, find_qemu, run_job
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('script', 'timeout_s', 'problem', 'printed'),
     [

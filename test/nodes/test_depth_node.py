@@ -47,7 +47,7 @@ class Maps:
         self.stamp_ns += 100_000_000
         header = Header(stamp=stamp_of(self.stamp_ns), frame_id='lens')
         sure = np.ones_like(dioptres) if confidence is None else confidence
-        picture = colour_picture() if colour is None else colour
+        picture = colour_image() if colour is None else colour
         messages = {
             'info': to_camera_info(camera, header),
             'sure': to_image(sure, '32FC1', header),
@@ -59,7 +59,7 @@ class Maps:
                 self._publish[name](message)
 
 
-def colour_picture() -> npt.NDArray[np.uint8]:
+def colour_image() -> npt.NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8)
 
 
@@ -131,7 +131,7 @@ def test_an_organised_cloud_when_somebody_listens(graph: Graph, bits: int) -> No
     dioptres = ramp()
     dioptres[5, 5] = np.nan
     maps = Maps(graph)
-    picture = colour_picture()
+    picture = colour_image()
     grey16 = picture[..., 0].astype(np.uint16) * 257
     maps.send(dioptres, colour=picture if bits == 8 else grey16)
     wait(lambda: clouds and depth, 'a cloud')
@@ -228,7 +228,7 @@ def test_maps_after_time_was_set_back(graph: Graph) -> None:
     send_incomplete(maps, graph)
     maps.stamp_ns = 1_000_000_000
     maps.send(ramp())
-    wait(lambda: depth, 'a depth picture', 3)
+    wait(lambda: depth, 'a depth picture')
 
 
 def test_a_running_mean_starts_anew_after_deactivate(start: StartGraph) -> None:

@@ -260,7 +260,7 @@ def test_a_recording_that_starts_again_is_taken_again(start: StartGraph) -> None
     wait(lambda: len(focus) == 2, 'two focus maps')
     hand.last_ns, hand.sweeps = begin_ns - 60_000_000_000, 0  # as `ros2 bag play --loop` does
     hand.sweep()
-    wait(lambda: len(focus) == 3, 'a focus map of the recording played again', 3)
+    wait(lambda: len(focus) == 3, 'a focus map of the recording played again')
 
 
 @pytest.mark.parametrize('lost', [(), (4,)])

@@ -62,7 +62,7 @@ def errors(start: StartGraph, file: Path, known: LensCalibration) -> tuple[float
     )
     depths = graph.collect(Image, 'depth/image_rect')
     infos = graph.collect(CameraInfo, 'depth/camera_info')
-    wait(lambda: len(depths) >= 4 and infos, 'four depth pictures', 30)
+    wait(lambda: len(depths) >= 4 and infos, 'four depth pictures')
     assert to_intrinsics(infos[-1]) == known.intrinsics
     # Up and down: play and breathing are undone in either direction.
     both = np.stack([to_array(depth) for depth in depths[2:4]])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_graph import CLEANUP, DEACTIVATE, StartGraph, wait
+from live_graph import ACTIVATE, CLEANUP, CONFIGURE, DEACTIVATE, StartGraph, wait
 from played_driver import CAMERA_ROS, Played, PlayedDriver
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
@@ -22,6 +22,8 @@ SETTINGS: dict[str, Any] = {
     'ros_driver.image': 'image_raw',
     'ros_driver.focus': 'focus_absolute',
     'ros_driver.prepare': 'focus_automatic_continuous=false, auto_exposure=1',
+    'ros_driver.frame_rate': 100.0,  # measured on a busy machine it may be wrong
+    'ros_driver.timeout_s': 60.0,
     'lens.settle_s': 0.015,
     'sweep.num_slices': 6,
     'sweep.direction': 'up',
@@ -106,16 +108,16 @@ def test_a_driver_that_is_killed_and_comes_back(
     program.append(subprocess.Popen([sys.executable, str(DRIVER)]))
     settings = {**SETTINGS, 'ros_driver.timeout_s': 1.0, 'autostart': False}
     graph = start(CaptureNode, capture_node=settings)
-    wait(lambda: graph.tester.count_publishers('/image_raw'), 'the driver')
-    assert all(graph.change_state('capture_node', step) for step in (1, 3))
+    wait(lambda: graph.change_state('capture_node', CONFIGURE), 'the driver')
+    assert graph.change_state('capture_node', ACTIVATE)
     images = graph.collect(Image, 'stack/image')
     wait(lambda: len(images) > 12, 'slices')
     program[0].kill()
     graph.says('capture_node', 'is the driver alive')
     graph.says('capture_node', 'no node /v4l2_camera offers parameters')
     program.append(subprocess.Popen([sys.executable, str(DRIVER)]))
-    before = len(images)
+    before, back_s = len(images), int(time.time())
     wait(lambda: len(images) > before + 12, 'slices of the driver that came back')
     assert all(image.data[0] % 50 == 0 for image in images)
     graph.status('capture_node', 'no problem', lambda s: 'driver' not in s.message)
-    assert time.time() - images[-1].header.stamp.sec < 5
+    assert images[-1].header.stamp.sec >= back_s

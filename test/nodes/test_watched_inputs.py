@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hand_made import HandMade
 from live_graph import StartGraph, wait
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, JointState
+from simulated_time import SimulatedTime
 
+from sff_ros.nodes import watched_inputs
 from sff_ros.nodes.depth_node import DepthNode
 from sff_ros.nodes.inference_node import InferenceNode
 
@@ -21,11 +21,23 @@ except ImportError:  # ROS 2 Humble
 # rclpy's own callback warns of itself.
 SILENT = PublisherEventCallbacks(use_default_callbacks=False)
 QUICK = {'watchdog_s': 0.3}
+LONGER_S = 0.4
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimulatedTime:
+    """Time by which inputs are silent: it passes where a test says so."""
+    simulated = SimulatedTime()
+    monkeypatch.setattr(watched_inputs, 'time', simulated)
+    return simulated
 
 
 @pytest.mark.parametrize('namespace', ['', 'arm'])
-def test_an_input_without_publisher_is_named(start: StartGraph, namespace: str) -> None:
+def test_an_input_that_nobody_publishes_is_named(
+    start: StartGraph, clock: SimulatedTime, namespace: str
+) -> None:
     graph = start(InferenceNode, namespace=namespace, inference_node=QUICK)
+    clock.sleep(LONGER_S)
     before = f'/{namespace}' if namespace else ''
     status = graph.status(
         f'{namespace}/inference_node'.lstrip('/'),
@@ -37,8 +49,9 @@ def test_an_input_without_publisher_is_named(start: StartGraph, namespace: str) 
         assert f'no publisher of {before}/{topic} for' in status.message
 
 
-def test_every_input_of_depth_node_is_watched(start: StartGraph) -> None:
+def test_every_input_of_depth_node_is_watched(start: StartGraph, clock: SimulatedTime) -> None:
     graph = start(DepthNode, depth_node=QUICK)
+    clock.sleep(LONGER_S)
     status = graph.status(
         'depth_node',
         'that four inputs are missing',
@@ -53,36 +66,47 @@ def test_every_input_of_depth_node_is_watched(start: StartGraph) -> None:
     ]
 
 
-def test_an_input_that_stops_is_named_until_it_resumes(start: StartGraph) -> None:
+def test_an_input_that_falls_silent_is_named_and_forgiven(
+    start: StartGraph, clock: SimulatedTime
+) -> None:
     graph = start(InferenceNode, inference_node=QUICK)
     hand = HandMade(graph)
     hand.sweep()
-    graph.says('inference_node', 'no message on /stack/focus (publishers: 1) for')
-    end = time.monotonic() + 0.6
-    while time.monotonic() < end:
-        hand.sweep()
-        time.sleep(0.02)
-    status = graph.status('inference_node', 'anything', lambda s: True)
-    assert status.message == 'OK'
+    graph.counts('inference_node', 'stack_sweeps')
+    clock.sleep(LONGER_S)
+    graph.says('inference_node', '/stack/focus is silent although 1 publish it for')
+    hand.sweep()
+    graph.status('inference_node', 'OK', lambda s: s.message == 'OK')
 
 
-def test_one_silent_input_of_three_is_the_one_named(start: StartGraph) -> None:
+def test_one_silent_input_of_three_is_the_one_named(
+    start: StartGraph, clock: SimulatedTime
+) -> None:
     graph = start(InferenceNode, inference_node=QUICK)
     hand = HandMade(graph)
     infos = graph.publish(CameraInfo, 'stack/camera_info')
-    end = time.monotonic() + 0.8
-    while time.monotonic() < end:
-        image, info, _ = hand.messages(0, 1.0)
-        hand.send_image(image)
-        infos(info)
-        time.sleep(0.02)
-    status = graph.says('inference_node', 'no message on /stack/focus (publishers: ')
-    assert 'no message on /stack/image' not in status.message
-    assert 'no message on /stack/camera_info' not in status.message
+    clock.sleep(LONGER_S)
+    graph.status(
+        'inference_node',
+        'that three inputs are silent',
+        lambda s: s.message.count('is silent although') == 3,
+    )
+    image, info, _ = hand.messages(0, 1.0)
+    hand.send_image(image)
+    infos(info)
+    status = graph.status(
+        'inference_node',
+        'that one input is silent',
+        lambda s: s.message.count('is silent although') == 1,
+    )
+    assert '/stack/focus is silent although' in status.message
 
 
-def test_a_publisher_whose_qos_does_not_fit_is_named(start: StartGraph) -> None:
+def test_a_publisher_whose_qos_does_not_fit_is_named(
+    start: StartGraph, clock: SimulatedTime
+) -> None:
     graph = start(InferenceNode, inference_node=QUICK)
+    clock.sleep(LONGER_S)
     best_effort = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
     graph.tester.create_publisher(Image, 'stack/image', best_effort, event_callbacks=SILENT)
     graph.says(
@@ -90,8 +114,9 @@ def test_a_publisher_whose_qos_does_not_fit_is_named(start: StartGraph) -> None:
     )
 
 
-def test_an_incompatible_publisher_is_cleared_when_it_leaves(start: StartGraph) -> None:
+def test_a_misfit_is_forgotten_when_it_goes_away(start: StartGraph, clock: SimulatedTime) -> None:
     graph = start(InferenceNode, inference_node=QUICK)
+    clock.sleep(LONGER_S)
     best_effort = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
     misfit = graph.tester.create_publisher(
         JointState, 'stack/focus', best_effort, event_callbacks=SILENT
@@ -101,16 +126,17 @@ def test_an_incompatible_publisher_is_cleared_when_it_leaves(start: StartGraph) 
     graph.says('inference_node', 'no publisher of /stack/focus for')
 
 
-def test_patience_is_a_parameter(start: StartGraph) -> None:
+def test_patience_is_a_parameter(start: StartGraph, clock: SimulatedTime) -> None:
     graph = start(InferenceNode, inference_node={'watchdog_s': 60.0})
-    time.sleep(0.5)
+    clock.sleep(59.0)
     assert graph.status('inference_node', 'anything', lambda s: True).message == 'OK'
     assert graph.set('inference_node', 'watchdog_s', 0.2).successful
-    graph.says('inference_node', 'no publisher of /stack/image for')
+    graph.says('inference_node', 'nobody publishes /stack/image for 59 s')
 
 
-def test_nothing_is_missed_while_inactive(start: StartGraph) -> None:
+def test_nothing_is_missed_while_inactive(start: StartGraph, clock: SimulatedTime) -> None:
     graph = start(InferenceNode, inference_node=QUICK)
-    graph.says('inference_node', 'no publisher of')
+    clock.sleep(LONGER_S)
+    graph.says('inference_node', 'nobody publishes')
     assert graph.change_state('inference_node', 4)
     wait(lambda: graph.status('inference_node', 'any', lambda s: True).message == 'OK', 'silence')

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from programs import HANG_S, wait
 
 torch = pytest.importorskip('torch', reason='torch is not installed')
 pytest.importorskip('safetensors', reason='safetensors is not installed')
@@ -149,6 +150,7 @@ def test_a_bad_batch_does_not_reach_the_weights(trainer_for: MakeTrainer) -> Non
     assert all(torch.isfinite(p).all() for p in trainer.network.parameters())
 
 
+@pytest.mark.slow
 def test_two_processes_share_each_step(tmp_path: Path) -> None:
     """As started by torchrun: the same final weights as from one process."""
     script = tmp_path / 'two.py'
@@ -176,7 +178,7 @@ def test_two_processes_share_each_step(tmp_path: Path) -> None:
             ]  # not by the host's name: that needs a network
             command[1:1] = torchrun
         environment = {**os.environ, 'PYTHONPATH': str(root), 'GLOO_SOCKET_IFNAME': 'lo'}
-        done = subprocess.run(command, env=environment, capture_output=True, timeout=240)
+        done = subprocess.run(command, env=environment, capture_output=True, timeout=HANG_S)
         assert done.returncode == 0, done.stderr.decode()
     one, two = (
         torch.load(tmp_path / f'{n}' / CHECKPOINT, weights_only=True)['network'] for n in (1, 2)
@@ -185,30 +187,33 @@ def test_two_processes_share_each_step(tmp_path: Path) -> None:
         torch.testing.assert_close(values, two[name], atol=2e-4, rtol=1e-2, msg=name)
 
 
+@pytest.mark.slow
 # Control-C reaches the whole group of processes, and torchrun's SIGTERM too.
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_saves_and_leaves(tmp_path: Path, number: signal.Signals) -> None:
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, '-m', 'sff_ros.cli', 'train', '--out', str(tmp_path / 'out')]
     command += ['--scenes', '2', '--workers', '1', '--device', 'cpu', '--steps', '1000']
-    process = subprocess.Popen(
-        command,
-        env={**os.environ, 'PYTHONPATH': str(root), 'OMP_NUM_THREADS': '1'},
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,
-    )
+    said = tmp_path / 'said'
+    with said.open('w') as file:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, 'PYTHONPATH': str(root), 'OMP_NUM_THREADS': '1'},
+            stderr=file,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
     try:
-        end = time.monotonic() + 120
-        while len(list((tmp_path / 'out').glob('scenes/*.npz'))) < 2 and time.monotonic() < end:
-            time.sleep(0.2)
-        time.sleep(1)
+        wait(
+            lambda: process.poll() is not None or re.search(r' [1-9]\d*/1000 ', said.read_text()),
+            'the first step',
+        )
         os.killpg(process.pid, number)
-        out, err = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=HANG_S)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-    assert process.returncode == 1, err.decode()
+    assert process.returncode == 1, said.read_text()
     assert b'of 1000' in out
     assert (tmp_path / 'out' / CHECKPOINT).exists()
 

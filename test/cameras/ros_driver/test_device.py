@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+from film_on_demand import FilmTime, simulate
 from played_driver import CAMERA_ROS, HEIGHT, MOVING, WIDTH, Played, PlayedDriver
 
 from sff_ros.cameras.lens_camera import LensCamera
 from sff_ros.cameras.lens_device import CodeRange
+from sff_ros.cameras.ros_driver import stream
 from sff_ros.cameras.ros_driver.device import RosDriverDevice
+from sff_ros.cameras.ros_driver.link import wait_for
 from sff_ros.config.cameras import LensConfig, RosDriverConfig
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.errors import CameraError, CameraLostError
@@ -24,6 +26,7 @@ CONFIG = RosDriverConfig(
     image='image_raw',
     focus='focus_absolute',
     prepare='focus_auto|focus_automatic_continuous=false, auto_exposure=1, gone?=1',
+    timeout_s=60.0,
 )
 CAMERA_ROS_CONFIG = RosDriverConfig(
     node='/camera',
@@ -31,6 +34,7 @@ CAMERA_ROS_CONFIG = RosDriverConfig(
     focus='LensPosition',
     prepare='AfMode=0, AeEnable=false',
     dioptres_per_code=1.0,
+    timeout_s=60.0,
 )
 V4L2_CAMERA = Played()
 Play = Callable[..., PlayedDriver]
@@ -41,6 +45,12 @@ Open = Callable[..., RosDriverDevice]
 def _quick_discovery(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do without shared memory, with which Fast DDS needs up to 3 s to find another node."""
     monkeypatch.setenv('FASTDDS_BUILTIN_TRANSPORTS', 'UDPv4')
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> FilmTime:
+    """Time, which passes from picture to picture."""
+    return simulate(monkeypatch)
 
 
 @pytest.fixture
@@ -95,8 +105,8 @@ def random_codes(count: int, seed: int = 0) -> list[float]:
 def test_no_picture_of_an_old_focus_passes(
     play: Play, opened: Open, stamps: str, moves: int
 ) -> None:
-    driver = play(stamps=stamps, rate=150.0)
-    device = opened(stamps=stamps)
+    driver = play(stamps=stamps, rate=150.0, late=0.9)
+    device = opened(stamps=stamps, frame_rate=150.0)
     codes = random_codes(moves)
     assert levels(device, codes, driver.played.settle_s) == codes
     assert driver.asked == codes
@@ -106,7 +116,7 @@ def test_stamps_that_are_taken_for_another_kind_do_let_it_pass(play: Play, opene
     driver = play(stamps='arrival')
     codes = random_codes(30)
     seen = levels(opened(stamps='start'), codes, driver.played.settle_s)
-    assert seen.count(MOVING) > 15
+    assert seen.count(MOVING) > 25
 
 
 def test_what_the_driver_says_is_known(play: Play, opened: Open) -> None:
@@ -117,24 +127,26 @@ def test_what_the_driver_says_is_known(play: Play, opened: Open) -> None:
     assert device.codes == CodeRange(0, 250, 5)
     assert device.intrinsics == Intrinsics(WIDTH, HEIGHT, 40.0, 41.0, 23.5, 15.5)
     assert device.nominal is None
-    assert device.period_ns == pytest.approx(10_000_000, rel=0.1)
+    assert device.period_ns == 10_000_000
     assert opened(identity='bench', frame_rate=50.0).period_ns == 20_000_000
     assert opened(identity='bench').identity == 'bench'
     assert opened(low=50.0, high=100.0, step=2.0).codes == CodeRange(50, 100, 2)
 
 
-def test_frames_follow_each_other_on_the_wall_clock(play: Play, opened: Open) -> None:
+def test_frames_follow_each_other_on_the_wall_clock(
+    play: Play, opened: Open, clock: FilmTime
+) -> None:
     play(stamps='start')
     device = opened(stamps='start')
     frames = [device.frame(0) for _ in range(10)]
     starts = [frame.start_ns for frame in frames]
     assert (np.diff(starts) > 0).all()
-    assert abs(time.time_ns() - frames[-1].stamp_ns) < 0.3e9
+    assert 0 < clock.time_ns() - frames[-1].stamp_ns < 30_000_000
     for frame in frames:
         assert frame.stamp_ns == frame.start_ns + device.period_ns // 2
         assert frame.exposure_ns == device.period_ns
     later = device.now_ns() + 60_000_000
-    assert 0 <= device.frame(later).start_ns - later < 40_000_000
+    assert 0 <= device.frame(later).start_ns - later < 10_000_000
 
 
 def test_settings_are_made_and_put_back(play: Play, opened: Open) -> None:
@@ -214,7 +226,7 @@ def test_a_refused_focus_is_named_and_the_camera_goes_on(play: Play, opened: Ope
         ({'low': None}, {}, 'no range for focus_absolute: set ros_driver.low and ros_driver.high'),
         (
             {},
-            {'node': 'v4l2_cam'},
+            {'node': 'v4l2_cam', 'timeout_s': 1.2},
             'no node /v4l2_cam offers parameters: start the driver, or set',
         ),
         ({}, {'image': '/image'}, 'nobody publishes /image: set ros_driver.image; there are pict'),
@@ -231,11 +243,14 @@ def test_a_refused_focus_is_named_and_the_camera_goes_on(play: Play, opened: Ope
     ],
 )
 def test_what_keeps_it_from_opening_is_said(
-    play: Play, opened: Open, played: dict[str, Any], config: dict[str, Any], words: str
-) -> None:
+    play: Play, opened: Open, played: dict[str, Any], config: dict[str, Any], words: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     driver = play(**played)
+    # What is not there is waited for in vain, but the driver itself must be found before.
+    monkeypatch.setattr(stream, 'wait_for', lambda look, _: wait_for(look, 1.2))
     with pytest.raises(CameraError) as caught:
-        opened(**config, timeout_s=1.2)
+        opened(**config)
     assert words in str(caught.value)
     assert '\n' not in str(caught.value)
     assert driver.value('focus_automatic_continuous') is True
@@ -246,13 +261,11 @@ def test_a_driver_that_went_away_is_lost_and_can_be_opened_again(play: Play, ope
     device = opened()
     device.move(50)
     first.close()
-    began = time.monotonic()
     with pytest.raises(CameraLostError, match='/image_raw is not published any more'):
         device.frame(device.now_ns() + 10_000_000_000)
     with pytest.raises(CameraLostError, match='/v4l2_camera is gone'):
         device.move(55)
     device.close()
-    assert time.monotonic() - began < 1.0
     again = play(others={'focus_automatic_continuous': True, 'auto_exposure': 3})
     device = opened()
     assert levels(device, [60], again.played.settle_s) == [60]
