@@ -32,7 +32,7 @@ from sff_ros.files.camera_info import write_camera_info
          r'backend peak runs no model, but model is a\.onnx'),
         (['in', '--out', 'out', '--model', 'gone.onnx', '--backend', 'onnx'],
          r'gone\.onnx: cannot be read: No such file'),
-        (['in', '--out', 'in'], '--out in holds the input'),
+        (['in', '--out', 'in'], '--out in is the input folder'),
         (['in', '--out', 'twice.yaml'], r'--out twice\.yaml: twice\.yaml is a file, not a folder'),
         (['in', '--out', 'twice.yaml/out'], r'twice\.yaml is a file, not a folder'),
     ],

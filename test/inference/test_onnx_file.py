@@ -56,9 +56,9 @@ def test_a_graph_that_its_card_does_not_describe_is_refused(
         ('{"sff_ros"', 'is no JSON'),
         ('[1, 2]', 'is no JSON object of strings'),
         ('{"sff_ros": "1", "name": "fast_gru", "positions": 15}', 'is no JSON object of strings'),
-        ('{"other": "1"}', 'is no model of this package; expected fast_gru'),
+        ('{"other": "1"}', 'is not a model of this package; expected fast_gru'),
         ('{"sff_ros": "1", "name": "ddl"}', "holds 'ddl', expected fast_gru"),
-        ('{"sff_ros": "1", "name": "fast_gru"}', "has metadata that do not fit this version: 'p"),
+        ('{"sff_ros": "1", "name": "fast_gru"}', "has metadata that this version cannot read: 'p"),
     ],
 )
 def test_another_card_is_refused_by_name(tmp_path: Path, text: str, words: str) -> None:
@@ -120,7 +120,9 @@ def test_an_onnx_file_of_others_is_refused(tmp_path: Path) -> None:
     opset = onnx.helper.make_opsetid('', 17)
     model = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8)
     (tmp_path / 'foreign.onnx').write_bytes(model.SerializeToString())
-    with pytest.raises(ModelError, match=r'foreign\.onnx: is no model of this package; expected'):
+    with pytest.raises(
+        ModelError, match=r'foreign\.onnx: is not a model of this package; expected'
+    ):
         read_graph(tmp_path / 'foreign.onnx', 'fast_gru')
 
 
