@@ -17,7 +17,7 @@ from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.errors import StackError
 from sff_ros.inference.peak import PeakBackend
-from sff_ros.pipeline import ShapeFromFocus
+from sff_ros.pipeline import ShapeFromFocus, SweepSetup
 
 HEIGHT, WIDTH, SLICES = 96, 128, 15
 EDGE = 64  # first column of the surface on the right
@@ -145,7 +145,8 @@ def estimate(light: list[FloatMap], gain: float = 1.0) -> FocusEstimate:
         )
         for i, grey in enumerate(light)
     )
-    return ShapeFromFocus(PeakBackend()).estimate(FocalStack(slices)).estimate
+    setup = SweepSetup(align='none')  # the camera stands still: edges alone are tested
+    return ShapeFromFocus(PeakBackend()).estimate(FocalStack(slices), setup).estimate
 
 
 def wrong_px(estimate: FocusEstimate) -> float:
