@@ -113,7 +113,7 @@ def _values(content: dict[str, object], key: str, count: int) -> tuple[float, ..
         return None
     values = as_numbers(content[key], key, finite=key != 'focus_m')
     if len(values) != count:
-        raise ConfigError(f'{key} has {len(values)} values for {count} pictures')
+        raise ConfigError(f'{key} has {len(values)} values for {count} images')
     return values
 
 

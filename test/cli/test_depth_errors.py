@@ -16,9 +16,9 @@ from sff_ros.files.camera_info import write_camera_info
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (['gone', '--out', 'out'], r'gone: is not a folder of pictures: No such file'),
-        (['in/slice_1.png', '--out', 'out'], r'slice_1\.png: is not a folder of pictures'),
-        (['empty', '--out', 'out'], 'empty: has 0 pictures, a stack needs 3 or more'),
+        (['gone', '--out', 'out'], r'gone: is not a folder of images: No such file'),
+        (['in/slice_1.png', '--out', 'out'], r'slice_1\.png: is not a folder of images'),
+        (['empty', '--out', 'out'], 'empty: has 0 images, a stack needs 3 or more'),
         (['cut', '--out', 'out'], r'slice_2\.png: is cut off'),
         (['wrong', '--out', 'out'], r"stack\.yaml: unknown key 'focus'; did you mean focus_m"),
         (['in', '--out', 'out', '--backend', 'magic'], "backend 'magic' is unknown; one of auto"),

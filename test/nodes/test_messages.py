@@ -201,7 +201,7 @@ def test_an_uncalibrated_camera_has_a_zero_matrix() -> None:
 @pytest.mark.parametrize(
     ('change', 'words'),
     [
-        ({'width': 0}, 'picture size must be positive, not 0x48'),
+        ({'width': 0}, 'image size must be positive, not 0x48'),
         ({'binning_x': 2}, 'binning or a region of interest is not supported'),
         ({'distortion_model': 'thin_prism'}, "distortion_model 'thin_prism' is unknown"),
         ({'d': [0.1]}, 'plumb_bob takes 4 or 5 coefficients, not 1'),

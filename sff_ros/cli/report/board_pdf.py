@@ -20,7 +20,7 @@ def board_pdf(board: Board) -> bytes:
     width, height = (board.columns + 2 * MARGIN) * side, (board.rows + 3 * MARGIN) * side
     bottom = 2 * MARGIN * side
     cell = side / CELLS
-    drawn = board.picture(CELLS) < 128
+    drawn = board.draw(CELLS) < 128
     lines = ['0 g']
     for row, cells in enumerate(drawn):
         edges = np.flatnonzero(np.diff(np.concatenate(([0], cells.astype(np.int8), [0]))))

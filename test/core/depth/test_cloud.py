@@ -123,7 +123,7 @@ def test_grey_is_all_three_colours() -> None:
     assert cloud.tobytes() == in_colour.tobytes()
 
 
-def test_pictures_of_another_size_are_refused() -> None:
+def test_images_of_another_size_are_refused() -> None:
     builder = CloudBuilder(Intrinsics(8, 6, 10.0, 10.0, 4.0, 3.0))
     depth, colour = np.ones((6, 8), np.float32), np.zeros((6, 8, 3), np.uint8)
     with pytest.raises(StackError, match=r'depth is \(6, 7\), the camera \(6, 8\)'):

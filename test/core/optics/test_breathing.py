@@ -1,4 +1,4 @@
-"""Camera matrices say how a picture breathed, and back."""
+"""Camera matrices say how an image breathed, and back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sff_ros.errors import CalibrationError
 CAMERA = Intrinsics(640, 480, 500.0, 510.0, 321.5, 238.25, (-0.1, 0.01, 0.0, 0.0))
 
 
-def test_a_picture_grows_about_its_centre() -> None:
+def test_an_image_grows_about_its_centre() -> None:
     warp = breathing_warp(1.25, (100.0, 40.0))
     assert (warp @ [100, 40, 1]).tolist() == [100, 40, 1]
     assert (warp @ [104, 36, 1]).tolist() == [105, 35, 1]
@@ -34,14 +34,14 @@ def test_a_camera_matrix_says_it_and_back(scale: float, centre: tuple[float, flo
     assert own[0, 0] == pytest.approx(500 * scale)
     assert own[1, 1] == pytest.approx(510 * scale)
     assert own[0, 2] == pytest.approx(centre[0] + scale * (321.5 - centre[0]))
-    picture = replace(CAMERA, fx=own[0, 0], fy=own[1, 1], cx=own[0, 2], cy=own[1, 2])
-    reference, found = reference_of(picture, CAMERA.matrix)
+    image = replace(CAMERA, fx=own[0, 0], fy=own[1, 1], cx=own[0, 2], cy=own[1, 2])
+    reference, found = reference_of(image, CAMERA.matrix)
     assert reference == CAMERA
     assert found is not None
     np.testing.assert_allclose(found, warp, atol=1e-9)
 
 
-def test_without_breathing_nothing_is_said() -> None:
+def test_without_breathing_there_is_no_warp() -> None:
     np.testing.assert_array_equal(breathed_matrix(CAMERA, None), CAMERA.matrix)
     assert reference_of(CAMERA, CAMERA.matrix) == (CAMERA, None)
     assert reference_of(CAMERA, np.zeros((3, 3))) == (CAMERA, None)

@@ -25,7 +25,7 @@ def test_status(residual_dpt: float | None, status: str) -> None:
 
 
 @pytest.mark.parametrize(('centre', 'fixed'), [(None, (320, 240)), ((300.0, 250.0), (300, 250))])
-def test_the_picture_grows_about_its_centre(
+def test_the_image_grows_about_its_centre(
     centre: tuple[float, float] | None, fixed: tuple[int, int]
 ) -> None:
     warp = LensCalibration(TABLE, CAMERA, centre_px=centre).warp_at(2.5)

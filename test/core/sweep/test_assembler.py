@@ -144,7 +144,7 @@ def test_a_camera_may_change_between_sweeps() -> None:
 
 
 @pytest.mark.parametrize('taken', [1, 2, 4])
-def test_restart_of_the_camera_amid_a_sweep(taken: int) -> None:
+def test_restart_of_the_camera_during_a_sweep(taken: int) -> None:
     """The new driver counts from 0 again, which the old one may have just begun, too."""
     for old in (0, 6):
         assembler = Books()
