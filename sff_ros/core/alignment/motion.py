@@ -229,9 +229,9 @@ def _fit_similarity(centres: Floats, shifts: Floats, variance: Floats) -> Warp:
         normal = np.einsum('cin,cjn,n->ij', rows, rows, weight)
         normal += 1e-9 * np.trace(normal) * np.eye(4)
         found = solve(normal, np.einsum('cin,cn,n->i', rows, shifts, weight))
-        apart = ((shifts - np.einsum('cin,i->cn', rows, found)) ** 2).sum(axis=0)
-        spread = np.median(apart) + 1e-4
-        weight = 1 / (variance + 1e-4) / (1 + apart / spread) ** 2
+        squared = ((shifts - np.einsum('cin,i->cn', rows, found)) ** 2).sum(axis=0)
+        spread = np.median(squared) + 1e-4
+        weight = 1 / (variance + 1e-4) / (1 + squared / spread) ** 2
     tx, ty, scale, turn = found
     linear = np.array([[1 + scale, -turn], [turn, 1 + scale]])
     offset = np.array([tx, ty]) + centre - (linear * centre).sum(axis=1)
