@@ -237,7 +237,7 @@ def test_reset_forgets_the_sweep_under_way() -> None:
 
 
 @pytest.mark.parametrize('seed', range(10))
-def test_whatever_is_lost_each_map_is_of_its_own_slices(seed: int) -> None:
+def test_with_any_loss_each_map_is_of_its_own_slices(seed: int) -> None:
     rng = np.random.default_rng(seed)
     backend = BrightestBackend()
     pipeline = ShapeFromFocus(backend)

@@ -1,4 +1,4 @@
-"""A camera whose lens means nothing is calibrated, and then measures."""
+"""An uncalibrated camera is calibrated, and then measures depth."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def test_a_sweep_that_holds_still_is_not_resampled(
         assert len({(tmp_path / how / name).read_bytes() for how in said}) == 1
 
 
-def test_known_distortion_is_undone_in_depth_but_not_in_index(tmp_path: Path) -> None:
+def test_known_distortion_is_corrected_in_depth_but_not_in_index(tmp_path: Path) -> None:
     plain, bent = tmp_path / 'plain', tmp_path / 'bent'
     folder = write_walls(tmp_path / 'in', FOCUS + K)
     assert main(['depth', str(folder), '--out', str(plain)]) == 0

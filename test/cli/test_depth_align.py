@@ -20,7 +20,7 @@ def write(folder: Path, slices: list[Slice]) -> str:
     return str(folder)
 
 
-def test_breathing_that_is_known_is_undone_into_the_reference_focus(
+def test_known_breathing_is_removed_into_the_reference_frame(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     breathes = camera(0.05)
@@ -44,9 +44,7 @@ def test_breathing_that_is_known_is_undone_into_the_reference_focus(
     assert 'of the pixels moved; they have little confidence' in said
 
 
-def test_breathing_that_is_not_known_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unknown_breathing_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = write(tmp_path / 'in', sweep(camera(0.05), calibrated=False))
     (tmp_path / 'in' / 'truth').mkdir()
     np.save(tmp_path / 'in' / 'truth' / 'index.npy', np.zeros((240, 320), np.float32))

@@ -176,7 +176,7 @@ def test_bad_images_are_named(tmp_path: Path, spoil: Callable[[Path], None], mes
     assert '\n' not in str(caught.value)
 
 
-def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / 'file').touch()
     for name, message in (('gone', 'No such file'), ('file', 'Not a directory')):
         with pytest.raises(StackError, match=f'{name}: is not a folder of images: {message}'):

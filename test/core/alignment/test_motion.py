@@ -40,20 +40,20 @@ def test_a_sweep_that_holds_still_keeps_its_confidence(size: tuple[int, int], st
     assert motion.camera_px < 0.2
 
 
-def test_flicker_is_no_motion() -> None:
+def test_flicker_is_not_motion() -> None:
     gains = np.random.default_rng(0).uniform(0.7, 1, 15)
     images = [(p * gain).astype(np.uint8) for p, gain in zip(still(), gains, strict=True)]
     assert watch(images).moving < 0.002
 
 
-def test_breathing_that_was_undone_is_no_motion() -> None:
+def test_aligned_breathing_is_not_motion() -> None:
     slices = sweep(camera(0.05, *VGA))
     motion = watch([warped(s.image, s.lens.warp) for s in slices if s.lens.warp is not None])
     assert motion.moving < 0.002
     assert motion.camera_px < 0.3
 
 
-def test_breathing_that_was_not_undone_moves_the_corners() -> None:
+def test_unaligned_breathing_moves_the_corners() -> None:
     slices = sweep(camera(0.05, *VGA))
     scales = [s.lens.warp[0, 0] for s in slices if s.lens.warp is not None]
     corner_px = np.hypot(320, 240) * (scales[-1] / scales[0] - 1)
@@ -101,7 +101,7 @@ def test_a_drift_of_the_camera_is_measured(drift_px: float) -> None:
     assert motion.moving > 0.8
 
 
-def test_what_no_slice_shows_is_not_judged() -> None:
+def test_pixels_that_no_slice_shows_are_ignored() -> None:
     """The left half moves, but no slice shows it."""
     images = still()
     seen = np.ones(images[0].shape[:2], bool)

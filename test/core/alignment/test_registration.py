@@ -77,7 +77,7 @@ def test_a_homography_is_found() -> None:
     assert apart(register(*levels, IDENTITY, 'similarity'), warp) > 0.5
 
 
-def test_colour_and_16_bits_are_as_good() -> None:
+def test_colour_and_16_bits_are_equally_precise() -> None:
     warp = similarity(1.02, 0, 3, -2)
     first, second = pair(warp)
     deep: list[Image] = [image.astype(np.uint16) * 200 for image in (first, second)]

@@ -39,7 +39,7 @@ def sweeps(noise_px: float, seen: int = 17) -> list[Sweep]:
 
 
 @pytest.mark.parametrize(('noise_px', 'seen', 'tolerance'), [(0.0, 17, 2e-6), (0.05, 5, 3e-4)])
-def test_scale_and_centre_come_back(noise_px: float, seen: int, tolerance: float) -> None:
+def test_scale_and_centre_are_recovered(noise_px: float, seen: int, tolerance: float) -> None:
     breathing = fit_breathing(sweeps(noise_px, seen), 500, 800)
     expected = [scale(position_code) for position_code in POSITION_CODES.tolist()]
     np.testing.assert_allclose(breathing.scale_at(POSITION_CODES), expected, atol=tolerance)
@@ -63,6 +63,6 @@ def test_an_image_that_does_not_grow_has_no_centre() -> None:
     assert breathing.centre_px is None
 
 
-def test_where_nothing_is_seen_twice_nothing_is_made_up() -> None:
+def test_without_common_corners_there_is_no_breathing() -> None:
     breathing = fit_breathing([(POSITION_CODES, [None] * 17)], 500, 800)
     np.testing.assert_array_equal(breathing.scale_at(POSITION_CODES), 1)

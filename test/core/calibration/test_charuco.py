@@ -1,4 +1,4 @@
-"""The board is drawn and found alike, by any OpenCV."""
+"""The board that is drawn is found, by any OpenCV version."""
 
 from __future__ import annotations
 

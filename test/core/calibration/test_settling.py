@@ -27,14 +27,14 @@ def steps(lag_s: float, delay_s: float, noise: float) -> tuple[Floats, Floats, F
 @pytest.mark.parametrize(
     ('lag_s', 'delay_s', 'noise'), [(0.02, 0.0, 0.0), (0.02, 0.01, 3.0), (0.05, 0.0, 3.0)]
 )
-def test_settling_and_lag_come_back(lag_s: float, delay_s: float, noise: float) -> None:
+def test_settling_and_lag_are_recovered(lag_s: float, delay_s: float, noise: float) -> None:
     found = judge_steps(*steps(lag_s, delay_s, noise))
     # Of a step of first order 2 % are left after ln 50 = 3.91 lags.
     assert found.settle_s == pytest.approx(delay_s + 3.912 * lag_s, abs=0.012)
     assert found.lag_s == pytest.approx(delay_s + lag_s, abs=0.003)
 
 
-def test_a_lens_at_once_has_neither() -> None:
+def test_an_instant_lens_has_neither() -> None:
     found = judge_steps(*steps(0.0, 0.0, 1.0))
     assert (found.settle_s, found.lag_s) == (0, 0)
 

@@ -1,4 +1,4 @@
-"""A table out of points, some of them wrong."""
+"""A table is fitted to points with outliers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def worst_dpt(fit: LensFit) -> float:
 
 
 @pytest.mark.parametrize(('backlash', 'noise'), [(0.0, 0.0), (24.0, 0.0), (24.0, 4.0)])
-def test_table_and_backlash_come_back(backlash: float, noise: float) -> None:
+def test_table_and_backlash_are_recovered(backlash: float, noise: float) -> None:
     dioptres, codes, side = points(backlash, noise)
     fit = fit_lens(dioptres, codes, side, np.ones(len(codes)), NOWHERE)
     assert fit.backlash == pytest.approx(backlash, abs=0.1 + 0.4 * noise)
@@ -77,7 +77,7 @@ def test_a_line_is_distinguished_from_a_curve() -> None:
     assert straight.linear == pytest.approx((1 / 200, -0.5))
 
 
-def test_falling_codes_are_as_good() -> None:
+def test_falling_codes_are_equally_precise() -> None:
     dioptres, codes, side = points(8.0, 0.0)
     fit = fit_lens(dioptres, 1023 - codes, side, np.ones(len(codes)), NOWHERE)
     assert (np.diff(fit.position_codes) < 0).all()

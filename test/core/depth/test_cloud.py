@@ -55,7 +55,7 @@ def test_a_plane_stays_a_plane(normal: tuple[float, float, float]) -> None:
     np.testing.assert_allclose(points @ np.array(normal), 1.0, rtol=1e-5)
 
 
-def test_what_is_not_finite_is_no_point() -> None:
+def test_depth_that_is_not_finite_gives_no_point() -> None:
     points = unproject(depth_map(), CAMERA)
     assert np.isnan(points[0, :3]).all()
     assert np.isfinite(points[0, 3:]).all()

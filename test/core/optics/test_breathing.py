@@ -1,4 +1,4 @@
-"""Camera matrices say how an image breathed, and back."""
+"""The camera matrix of an image gives its breathing, and the reverse."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_an_image_grows_about_its_centre() -> None:
 
 @pytest.mark.parametrize('scale', [0.97, 1.04])
 @pytest.mark.parametrize('centre', [(321.5, 238.25), (300.0, 260.0)])
-def test_a_camera_matrix_says_it_and_back(scale: float, centre: tuple[float, float]) -> None:
+def test_camera_matrix_round_trip(scale: float, centre: tuple[float, float]) -> None:
     warp = breathing_warp(scale, centre)
     own = breathed_matrix(CAMERA, warp)
     assert own[0, 0] == pytest.approx(500 * scale)
@@ -57,7 +57,7 @@ def test_without_breathing_there_is_no_warp() -> None:
         np.diag([-1.0, -1.0, 1.0]),
     ],
 )
-def test_what_no_camera_matrix_says_is_refused(warp: np.ndarray) -> None:
+def test_a_warp_that_is_not_scale_and_shift_is_refused(warp: np.ndarray) -> None:
     with pytest.raises(CalibrationError, match='breathing must be a scale and a shift'):
         breathed_matrix(CAMERA, warp)
 
@@ -65,7 +65,7 @@ def test_what_no_camera_matrix_says_is_refused(warp: np.ndarray) -> None:
 @pytest.mark.parametrize(
     'at_value', [((0, 1), 3.0), ((1, 1), 0.0), ((0, 0), -1.0), ((0, 2), np.nan), ((2, 2), 2.0)]
 )
-def test_a_senseless_reference_is_refused(at_value: tuple[tuple[int, int], float]) -> None:
+def test_an_invalid_reference_is_refused(at_value: tuple[tuple[int, int], float]) -> None:
     matrix = 1.01 * CAMERA.matrix
     matrix[2, 2] = 1
     matrix[at_value[0]] = at_value[1]

@@ -41,7 +41,7 @@ def test_images_that_are_slices(shape: tuple[int, ...], dtype: type) -> None:
         ((480, 15, 3), np.uint8, 'at least 16 px a side, not 15x480'),
     ],
 )
-def test_what_is_no_image_is_refused(shape: tuple[int, ...], dtype: type, message: str) -> None:
+def test_invalid_images_are_refused(shape: tuple[int, ...], dtype: type, message: str) -> None:
     with pytest.raises(StackError, match=message):
         Slice(an_image(shape, dtype), LensState(1.0), 0)
 
@@ -86,7 +86,7 @@ def test_focus_that_no_sweep_has(focus: list[float], message: str) -> None:
         check_focus(np.array(focus, float))
 
 
-def test_what_a_stack_says_of_itself() -> None:
+def test_properties_of_a_stack() -> None:
     stack = FocalStack(tuple(slice_at(i, 4.0 - i, count=6) for i in (0, 1, 3, 4)))
     assert stack.focus_dpt.tolist() == [4.0, 3.0, 1.0, 0.0]
     assert stack.has_focus
