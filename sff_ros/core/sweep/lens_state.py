@@ -15,7 +15,7 @@ class LensState:
 
     Attributes:
         focus_dpt: focus distance, dioptres (0 = infinity); NaN where the lens is not calibrated.
-        code: last command to the lens; NaN where unknown, or where it has no codes.
+        code: commanded code; NaN where unknown, or where it has no codes.
         position_code: where the lens was, as the code that would reach it without backlash; NaN
             where the backlash is unknown.
         warp: (3, 3) from px of the image at the reference focus to px of this one, where
