@@ -1,6 +1,6 @@
 """The package as a library: the depth of a recorded stack, without ROS.
 
-This is all that stands between `import sff_ros` and the rooms: what `sff depth` writes, as arrays.
+The public API of `import sff_ros`: the results of `sff depth`, as arrays.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from sff_ros.pipeline import ShapeFromFocus, SweepSetup
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StackDepth:
-    """What a stack says.
+    """Result of a stack.
 
     Attributes:
-        position: (H, W) float32 slice of best focus, 0 is the first; as the images lie.
+        position: (H, W) float32 slice of best focus, 0 is the first; geometry of the images.
         confidence: (H, W) float32 of position, 0 .. 1.
         all_in_focus: (H, W) or (H, W, 3) RGB, the image that is sharp everywhere, of the stack's
             type; rectified where the camera is distorted.

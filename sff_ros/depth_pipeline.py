@@ -1,8 +1,8 @@
 """From focus maps to metres: the only place that makes metres.
 
-A focus map is rectified, what is not sure is cut, speckles are removed, sweeps are averaged,
-dioptres become metres, and metres points. It is always this order, so that depth_node, `sff depth`
-and `sff evaluate` give the same metres.
+A focus map is rectified, uncertain pixels are removed, then speckles, sweeps are averaged,
+dioptres become metres, and metres points. The order is fixed, so that depth_node, `sff depth` and
+`sff evaluate` give the same metres.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sff_ros.pipeline import FocusMap
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RectifiedFocus:
-    """What metres are made of.
+    """Input of the conversion to metres.
 
     Attributes:
         dioptres: (H, W) of the surfaces, corrected for field curvature; +Inf nearer and -Inf
@@ -40,10 +40,10 @@ class RectifiedFocus:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RectifiedMap:
-    """A focus map without lens distortion; computed when asked for.
+    """A focus map without lens distortion; computed on demand.
 
     Attributes:
-        focus_map: as it is.
+        focus_map: not rectified.
         rectifier: of its camera.
     """
 
@@ -69,7 +69,7 @@ class RectifiedMap:
         return None if dioptres is None else self.map(dioptres)
 
     def focus(self) -> RectifiedFocus | None:
-        """Return what metres are made of; None where focus distances are unknown."""
+        """Return the input of `DepthPipeline.depth`; None if focus distances are unknown."""
         dioptres = self.dioptres()
         if dioptres is None:
             return None
@@ -98,7 +98,7 @@ class Depth:
 
     @property
     def valid(self) -> npt.NDArray[np.bool_]:
-        """(H, W), where there is a depth."""
+        """(H, W), where depth is known."""
         return np.isfinite(self.depth_m)
 
     @property
@@ -107,7 +107,7 @@ class Depth:
         return to_millimetres(self.depth_m)
 
     def points(self) -> FloatMap:
-        """Return (H, W, 3) m in the optical frame, NaN where there is no depth.
+        """Return (H, W, 3) m in the optical frame, NaN where depth is unknown.
 
         Raises:
             CalibrationError: the camera is not calibrated.
@@ -118,7 +118,7 @@ class Depth:
 class DepthPipeline:
     """Turns focus maps into metres, one sweep after another.
 
-    What it remembers: the past of the temporal filter, and tables of the last camera.
+    Keeps the state of the temporal filter, and tables of the last camera.
     """
 
     def __init__(self) -> None:
@@ -128,7 +128,7 @@ class DepthPipeline:
         self._builder: CloudBuilder | None = None
 
     def reset(self) -> None:
-        """Forget the past, as after a pause."""
+        """Reset the temporal filter, as after a pause."""
         self._temporal.reset()
 
     def rectify(self, focus_map: FocusMap) -> RectifiedMap:
@@ -142,7 +142,7 @@ class DepthPipeline:
     def depth(self, focus: RectifiedFocus, config: DepthConfig) -> Depth:
         """Return the metric depth of one sweep."""
         if focus.camera != self._camera:
-            # Pixels of another camera look elsewhere: their past is not that of these.
+            # Pixels of another camera see other points: their history does not apply.
             self._temporal.reset()
             self._camera = focus.camera
         sure = is_sure(focus.confidence, config)
@@ -174,6 +174,6 @@ class DepthPipeline:
 
 
 def is_sure(confidence: FloatMap, config: DepthConfig) -> npt.NDArray[np.bool_]:
-    """Return (H, W), where the confidence is enough for a depth; a confidence of NaN never is."""
+    """Return (H, W), where confidence suffices for a depth; a confidence of NaN never does."""
     sure: npt.NDArray[np.bool_] = confidence >= config.min_confidence
     return sure

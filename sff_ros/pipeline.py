@@ -1,9 +1,9 @@
 """The whole method on one screen: slices in, a focus map out.
 
-A lens sweeps; each slice is brought into the frame of the sweep (core/alignment), measured (by a
-depth backend) and watched for what moves (motion) as it arrives, so that after the last one only
-the estimate is left to do (the backend again), in slice positions; these become dioptres on the
-sweep's own spacing (core/focus/estimate) and pick the sharp image (all_in_focus).
+As it arrives, each slice of a sweep is brought into the frame of the sweep (core/alignment),
+measured (by a depth backend) and checked for motion, so that after the last one only the estimate
+remains (the backend again), in slice positions; these become dioptres on the sweep's own spacing
+(core/focus/estimate) and select the sharp image (all_in_focus).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sff_ros.core.alignment.aligner import (
     Alignment,
     AlignmentReport,
     Method,
-    Place,
+    SlicePose,
     method_for,
     moved,
 )
@@ -47,7 +47,7 @@ from sff_ros.inference.backend import DepthBackend
 
 @dataclass(frozen=True, slots=True)
 class SweepSetup:
-    """What a sweep is taken and handled with; that of its first slice holds for all of it.
+    """How a sweep was taken and is to be processed; the setup of its first slice applies.
 
     Attributes:
         camera: of the slices, at the reference focus; None: unknown.
@@ -67,18 +67,18 @@ DEFAULT = SweepSetup()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FocusMap:
-    """What one sweep says.
+    """Result of one sweep.
 
     Attributes:
         stack: the slices it was computed from, in one frame.
-        setup: what the sweep was taken with.
+        setup: of the sweep.
         estimate: slice position and confidence of each pixel, in the frame of mid-sweep.
         position: (H, W) slice position in the frame of the slices.
         frame: (3, 3) from px of `estimate` to px of the slices.
         alignment: how the slices were brought into that frame.
-        camera_px: how far the corners of the image went during the sweep, px: RMS of the four.
-            What a calibration says of breathing is not part of it, what it does not say is.
-        moving: share of pixels that moved beside that, or along with it where nothing undid it.
+        camera_px: largest displacement of the image's corners during the sweep, px: RMS of the
+            four. Calibrated breathing is not part of it, uncalibrated breathing is.
+        moving: share of pixels that moved otherwise, or with the camera if it was not aligned.
     """
 
     stack: FocalStack
@@ -113,7 +113,7 @@ class FocusMap:
 class ShapeFromFocus:
     """Turns slices into focus maps, one sweep after another.
 
-    Whoever aligns slices does it through this class, so that one stack gives one map everywhere.
+    All code aligns slices through this class, so that one stack gives one map everywhere.
 
     Args:
         backend: estimates positions.
@@ -125,16 +125,16 @@ class ShapeFromFocus:
 
     @property
     def counts(self) -> Counter[str]:
-        """What became of the sweeps and slices so far, by StackAssembler's names."""
+        """Counts of sweeps and slices so far, as in StackAssembler."""
         return self._assembler.counts
 
     def use(self, backend: DepthBackend) -> None:
-        """Go on with another backend; a sweep measured half by each would make no sense."""
+        """Switch to another backend; drops the current sweep, measured by the previous one."""
         self.reset()
         self.backend = backend
 
     def reset(self) -> None:
-        """Forget the sweep under way."""
+        """Drop the current sweep."""
         self._assembler.reset()
 
     def add(self, slice_: Slice, setup: SweepSetup = DEFAULT) -> FocusMap | None:
@@ -142,22 +142,22 @@ class ShapeFromFocus:
 
         Args:
             slice_: the slice.
-            setup: what it was taken with; counts where it is the first of its sweep.
+            setup: used if the slice is the first of its sweep.
 
         Raises:
-            StackError: the slice was refused; the sweep goes on without it.
+            StackError: the slice was refused; the sweep continues without it.
             ModelError: the backend could not measure the slice, which then counts as missing, or
                 could not take the sweep, which is lost.
         """
         accepted = self._assembler.check(slice_)
-        # Measured first: a slice that fails here must not join its sweep.
+        # Measured first: a slice that fails here must not be added to its sweep.
         measured = self._measure(slice_, accepted.before, setup)
         sweep = self._assembler.add(accepted, measured, setup.max_missing)
-        # Where the sweep before lost its end, this slice both closes it and starts the next.
+        # If the previous sweep lost its end, this slice both closes it and starts the next.
         return None if sweep is None else self._infer(sweep.payloads)
 
     def estimate(self, stack: FocalStack, setup: SweepSetup = DEFAULT) -> FocusMap:
-        """Compute the focus map of a whole stack at once; a sweep under way is not touched.
+        """Compute the focus map of a whole stack at once; the current sweep is not affected.
 
         Raises:
             StackError: the camera is for another image size.
@@ -169,12 +169,12 @@ class ShapeFromFocus:
         return self._infer(sweep)
 
     def _measure(self, slice_: Slice, before: _Measured | None, setup: SweepSetup) -> _Measured:
-        """Align and measure a slice; only once nothing can fail any more is its sweep changed."""
+        """Align and measure a slice; its sweep is changed only once nothing can fail any more."""
         trail = _Trail.of_first(slice_, setup) if before is None else before.trail
-        place = trail.aligner.find(slice_)
-        aligned = moved(slice_, place.warp)
+        pose = trail.aligner.find(slice_)
+        aligned = moved(slice_, pose.warp)
         responses = self.backend.measure(aligned.image)
-        trail.take(place, aligned, responses)
+        trail.take(pose, aligned, responses)
         return _Measured(aligned, responses, trail)
 
     def _infer(self, sweep: Sequence[_Measured]) -> FocusMap:
@@ -208,7 +208,7 @@ class ShapeFromFocus:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Measured:
-    """What was measured of one slice; travels with it through the assembler.
+    """Measurements of one slice; passed through the assembler with it.
 
     Attributes:
         aligned: the slice in the frame of its sweep.
@@ -222,11 +222,11 @@ class _Measured:
 
 
 class _Trail:
-    """What is followed from slice to slice through one sweep.
+    """State that is accumulated from slice to slice through one sweep.
 
     Attributes:
-        setup: what the sweep was taken with.
-        aligner, motion, context: have seen the slices so far.
+        setup: of the sweep.
+        aligner, motion, context: updated by each slice.
         covered: (H, W), where all slices so far have an image; None: everywhere.
     """
 
@@ -252,12 +252,12 @@ class _Trail:
             )
         return cls(setup, method_for(setup.align, slice_))
 
-    def take(self, place: Place, aligned: Slice, responses: Responses) -> None:
-        """Go on to the next slice."""
-        self.aligner.take(place)
+    def take(self, pose: SlicePose, aligned: Slice, responses: Responses) -> None:
+        """Add a slice."""
+        self.aligner.take(pose)
         self.context.add(aligned.image, responses)
-        if not is_still(place.warp):
+        if not is_still(pose.warp):
             height, width = aligned.image.shape[:2]
-            seen = covered((place.warp,), (height, width))
+            seen = covered((pose.warp,), (height, width))
             self.covered = seen if self.covered is None else self.covered & seen
         self.motion.add(aligned.image, self.covered)

@@ -160,6 +160,6 @@ def test_stack_to_depth_refuses_a_folder_in_one_line(tmp_path: Path) -> None:
     done = run_python(EXAMPLE, str(tmp_path), '--out', str(tmp_path / 'out'))
     assert done.returncode == 1
     assert done.stderr == (
-        f'stack_to_depth.py: {tmp_path}: has 0 pictures, a stack needs 3 or more\n'
+        f'stack_to_depth.py: {tmp_path}: has 0 images, a stack needs 3 or more\n'
     )
     assert not (tmp_path / 'out').exists()

@@ -103,7 +103,7 @@ def test_a_refused_slice_is_neither_in_volume_nor_in_context() -> None:
     slices = sweep(0, gain=0.3)
     feed(pipeline, slices[:3])
     with pytest.raises(StackError, match='came twice or too late'):
-        pipeline.add(sweep(0)[1])  # the same place, brighter
+        pipeline.add(sweep(0)[1])  # the same index, brighter
     with pytest.raises(StackError, match='slice 3 is'):
         pipeline.add(Slice(np.full((H, W), 255, np.uint8), LensState(4.0), 3_500_000, 3, COUNT, 0))
     (result,) = feed(pipeline, slices[3:])
@@ -203,7 +203,7 @@ def test_unknown_focus_gives_positions_only() -> None:
     blind = [replace(s, lens=LensState()) for s in sweep(0)]
     (result,) = feed(pipeline, without(blind, 2), setup)
     assert result.dioptres is None
-    # Even steps of the lens are all one may take for granted, and one of them is missing.
+    # Only even steps of the lens can be assumed, and one of them is missing.
     assert backend.volumes[0].axis.tolist() == [0.0, 1.0, 3.0, 4.0]
     assert np.unique(result.estimate.position).tolist() == [0.0, 1.0, 2.0]
 
@@ -219,10 +219,10 @@ def test_all_in_focus_takes_each_pixel_from_its_slice(
         image = np.stack([grey] * 3, axis=-1) if channels else grey
         slices.append(replace(s, image=image))
     (result,) = feed(ShapeFromFocus(BrightestBackend()), slices)
-    picture = result.all_in_focus()
-    assert picture.shape == (H, W, *channels)
-    assert picture.dtype == dtype
-    assert (picture == 250).all()  # where a slice is sharp it shows 250, elsewhere less
+    image = result.all_in_focus()
+    assert image.shape == (H, W, *channels)
+    assert image.dtype == dtype
+    assert (image == 250).all()  # where a slice is sharp it shows 250, elsewhere less
 
 
 def test_reset_forgets_the_sweep_under_way() -> None:
@@ -237,7 +237,7 @@ def test_reset_forgets_the_sweep_under_way() -> None:
 
 
 @pytest.mark.parametrize('seed', range(10))
-def test_whatever_is_lost_each_map_is_of_its_own_slices(seed: int) -> None:
+def test_with_any_loss_each_map_is_of_its_own_slices(seed: int) -> None:
     rng = np.random.default_rng(seed)
     backend = BrightestBackend()
     pipeline = ShapeFromFocus(backend)

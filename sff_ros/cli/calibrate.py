@@ -1,4 +1,4 @@
-"""`sff calibrate`: from lens codes to metres, in ten minutes."""
+"""`sff calibrate`: calibrate a lens, from codes to metres."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ HELP = 'Calibrate a lens: print a board, sweep over it, get dioptres for lens co
 EPILOG = """\
 1. sff calibrate board --out board.pdf            print it at 100 %, glue it onto something flat
 2. sff calibrate lens --params-file my.yaml --out lens.yaml
-     hold or mount the board at several distances and tilts; follow what it says
+     hold or mount the board at several distances and tilts; follow the prompts
 3. set lens.file of capture_node to lens.yaml
 
 my.yaml holds the parameters of capture_node, as `ros2 launch` takes them. `sff calibrate show
-lens.yaml` prints what is in it. `sff calibrate settle` measures settling, lag and backlash alone,
-over any still scene with texture, and puts them into lens.yaml if that is given by --into.
+lens.yaml` prints it. `sff calibrate settle` measures settling, lag and backlash alone, over any
+still scene with texture, and writes them to lens.yaml if given by --into.
 """
 
 
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     settle = verbs.add_parser('settle', help='Measure settling, lag and backlash of the lens.')
     add_camera_arguments(settle)
-    settle.add_argument('--into', metavar='YAML', type=Path, help='calibration to put them into')
+    settle.add_argument('--into', metavar='YAML', type=Path, help='calibration to write them to')
     _add_patience(settle)
 
     show = verbs.add_parser('show', help='Print a calibration.')
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     """Run `sff calibrate`.
 
     Raises:
-        SffError: the camera, the board or a file is not as it must be; says what to do.
+        SffError: the camera, the board or a file is unsuitable; the message says what to do.
         OSError: a file cannot be written.
     """
     actions: dict[str, Callable[[argparse.Namespace], None]] = {
@@ -82,14 +82,14 @@ def run(args: argparse.Namespace) -> int:
     plot = getattr(args, 'plot', None)
     if plot is not None and plot.suffix.lower() != '.png':
         raise ConfigError(f'--plot {plot}: only .png is written')
-    with _ended_alike():
+    with _interrupted_by_sigterm():
         actions[args.action](args)
     return 0
 
 
 @contextmanager
-def _ended_alike() -> Iterator[None]:
-    """Have SIGTERM end the command as Ctrl-C does, so that the lens is put back."""
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Make SIGTERM interrupt the command as Ctrl-C does, so that the lens is reset."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -101,8 +101,8 @@ def parse_board(text: str) -> Board:
     """Return the board of 'COLUMNSxROWSxMM', e.g. 11x7x25.
 
     Raises:
-        ConfigError: the text is none.
-        CalibrationError: there is no such board.
+        ConfigError: the text is malformed.
+        CalibrationError: the board is invalid.
     """
     parts = text.lower().split('x')
     try:
@@ -135,13 +135,13 @@ def _add_board(parser: argparse.ArgumentParser) -> None:
 def _add_patience(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--patience', metavar='S', type=float, default=PATIENT_S,
-        help='after which the lens is at rest for sure (default: %(default)s)',
+        help='after which the lens is certainly at rest (default: %(default)s)',
     )  # fmt: skip
 
 
 def _board(args: argparse.Namespace) -> None:
     args.out.write_bytes(board_pdf(parse_board(args.board)))
-    print(f'{args.out}: print it at 100 %, measure its line, and give --board what you measure')
+    print(f'{args.out}: print it at 100 %, check its line, and give --board the measured side')
 
 
 def _settle(args: argparse.Namespace) -> None:
@@ -159,11 +159,11 @@ def _settle(args: argparse.Namespace) -> None:
             known, settle_s=settling.settle_s, lag_s=settling.lag_s, backlash=dynamics.backlash
         )
         write_lens(args.into, known)
-        print(f'{args.into}: settle_s, lag_s and backlash are new')
+        print(f'{args.into}: settle_s, lag_s and backlash updated')
 
 
 def _check_lens(args: argparse.Namespace) -> None:
-    """Refuse before the sweeps what would fail after them."""
+    """Check before the sweeps what would fail after them."""
     for option, given, least in (('places', args.places, 3), ('slices', args.slices, 5)):
         if given < least:
             raise ConfigError(f'--{option} is {given}; allowed: {least} or more')

@@ -1,4 +1,4 @@
-"""Where the sweeps of a lens calibration come from: a live camera, or folders."""
+"""Sweeps for a lens calibration, from a live camera or from folders."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CalibrationError
 from sff_ros.files.stack import read_stack, write_stack
 
-FEWEST_VIEWS = 1  # slices that show the board, of a sweep that is worth something
+FEWEST_VIEWS = 1  # slices that show the board, of a usable sweep
 
 
 @runtime_checkable
 class HoldsBoard(Protocol):
-    """A device that puts the board elsewhere by itself, as a simulated one does."""
+    """A device that moves the board by itself, as a simulated one does."""
 
     def next_board(self) -> str:
-        """Hold the board elsewhere; return where, for people."""
+        """Move the board to its next position; return a description."""
         ...
 
 
@@ -41,13 +41,13 @@ def recorded_sweeps(folders: Sequence[Path], board: Board) -> list[BoardViews]:
 
     Raises:
         StackError: a folder holds no sweep.
-        CalibrationError: it does not say the lens codes.
+        CalibrationError: a stack.yaml has no lens codes.
     """
     sweeps = []
     for folder in folders:
         stack = read_stack(folder)
         if any(math.isnan(lens.code) for lens in stack.lens):
-            raise CalibrationError(f'{folder}: stack.yaml must give lens_codes, one a picture')
+            raise CalibrationError(f'{folder}: stack.yaml must give lens_codes, one an image')
         kept = from_one_side(stack.lens)
         codes = np.array([stack.lens[i].code for i in kept])
         images = tuple(stack.image(i) for i in kept)
@@ -56,10 +56,10 @@ def recorded_sweeps(folders: Sequence[Path], board: Board) -> list[BoardViews]:
 
 
 def from_one_side(states: Sequence[LensState]) -> list[int]:
-    """Return the slices to which the lens came in the direction of the sweep.
+    """Return the slices that the lens approached in the direction of the sweep.
 
-    Where a sweep begins, the lens may have come from the other side of its backlash: the position
-    codes show it. Without them that is not known of the first slice, which is left out.
+    At the start of a sweep, the lens may still be on the other side of its backlash: the position
+    codes show it. Without them this is unknown for the first slice, which is left out.
     """
     side = 1 if states[-1].code > states[0].code else -1
     if any(math.isnan(lens.position_code) for lens in states):
@@ -76,7 +76,7 @@ def live_sweeps(
         The sweeps with the board found, the dynamics of the lens, and the camera's identity.
 
     Raises:
-        SffError: the camera cannot be opened or gives no pictures, or the user gave up.
+        SffError: the camera cannot be opened or delivers no images, or input ended.
     """
     device = open_device(read_capture_config(args))
     try:
@@ -104,11 +104,11 @@ def live_sweeps(
 
 
 def _ask(device: LensDevice, number: int, places: int) -> str:
-    """Have the board put elsewhere; return the name of that place."""
+    """Have the board moved to its next position; return the name of that."""
     if isinstance(device, HoldsBoard):
         return f'place {number + 1}, {device.next_board()}'
     how = 'far, near and in between; tilted by 20 to 40 degrees every other time'
-    print(f'place {number + 1} of {places}: put the board elsewhere ({how}), hold it still; Enter')
+    print(f'place {number + 1} of {places}: move the board ({how}), hold it still, press Enter')
     if not sys.stdin.readline():
         raise CalibrationError('no more input: Enter was not pressed')
     return f'place {number + 1}'
@@ -118,7 +118,7 @@ def _pair(
     device: LensDevice, where: str, slices: int, dynamics: MeasuredDynamics
 ) -> list[CodeSweep]:
     """Take a sweep up and a sweep down."""
-    # A frame more than measured: calibration has time.
+    # A frame more than measured, for safety.
     settle_s = dynamics.settling.settle_s + device.period_ns * 1e-9
     return [
         take_sweep(

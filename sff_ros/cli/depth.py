@@ -1,4 +1,4 @@
-"""`sff depth`: a folder of pictures in; slice positions, depth and points out."""
+"""`sff depth`: a folder of images in; slice positions, depth and points out."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.choice import AUTO, choose_backend
 from sff_ros.pipeline import FocusMap, ShapeFromFocus, SweepSetup
 
-HELP = 'Compute depth from a folder of pictures of one sweep of the lens.'
+HELP = 'Compute depth from a folder of images of one sweep of the lens.'
 EPILOG = """\
-FOLDER holds the pictures of one sweep (png, jpg, tif, bmp, webp, pgm, ppm; 8 or 16 bits) in
+FOLDER holds the images of one sweep (png, jpg, tif, bmp, webp, pgm, ppm; 8 or 16 bits) in
 natural order, slice_2 before slice_10. An optional stack.yaml beside them may give
-  focus_dpt or focus_m   focus distance of each picture, dioptres or metres (.inf allowed)
+  focus_dpt or focus_m   focus distance of each image, dioptres or metres (.inf allowed)
   lens_codes and lens    control codes, and the table {codes, dioptres} that turns them into focus
-  scales, centre_px      size of each picture over that at the reference focus, and about which px
+  scales, centre_px      scale of each image relative to the reference focus, and its fixed point
   camera_matrix          3x3, px; zero: not calibrated
   distortion             4, 5 or 8 coefficients in OpenCV's order; distortion_model as in ROS
 
 DIR receives
-  index.tiff         float32 slice position, 0 is the first picture; geometry of the pictures,
-                     after an alignment of the one that it names
+  index.tiff         float32 slice position, 0 is the first image; geometry of the images, after
+                     an alignment that of the frame it prints
   confidence.tiff    float32, 0 .. 1, of index.tiff; confidence.png shows it
-  all_in_focus.png   the sharp picture, bits as in FOLDER; rectified where distortion is known
+  all_in_focus.png   the sharp image, bits as in FOLDER; rectified where distortion is known
   depth.tiff         float32 metres along Z: NaN unknown, -Inf too near, +Inf too far; rectified;
                      only where focus distances are known
   depth.png          depth.tiff in colour, grey where there is none; else index.tiff in colour,
-                     pale where it is not sure
+                     pale where confidence is low
   cloud.ply          coloured points in metres; only where focus and camera_matrix are known
-Everything is written, or nothing. Files of these names from an earlier run are replaced.
+All files are written, or none. Files of these names from an earlier run are replaced.
 """
 
 OUTPUTS = (
@@ -59,7 +59,7 @@ OUTPUTS = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `sff depth`."""
-    parser.add_argument('folder', metavar='FOLDER', type=Path, help='pictures of one sweep')
+    parser.add_argument('folder', metavar='FOLDER', type=Path, help='images of one sweep')
     parser.add_argument(
         '--out', metavar='DIR', type=Path, required=True, help='folder to write to'
     )
@@ -79,14 +79,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='C',
         type=float,
         default=DepthConfig().min_confidence,
-        help='less is not sure and gives no depth; 0: keep all (default: %(default)s)',
+        help='pixels below it get no depth; 0: keep all (default: %(default)s)',
     )
     parser.add_argument(
         '--align',
         choices=ALIGNMENTS,
         default='auto',
         help='how slices are brought into one frame; breathing: by the scales of stack.yaml; '
-        'similarity, homography: these, and what the pictures show beside; auto: breathing where '
+        'similarity, homography: these, and motion estimated from the images; auto: breathing if '
         'stack.yaml gives focus distances or scales, else similarity (default: %(default)s)',
     )
     parser.add_argument(
@@ -96,7 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='a network of `sff export`, .onnx or .safetensors (default: the one that comes with '
         'the package)',
     )
-    # Not an option any more, but named in the error.
+    # No longer an option, but named in the error.
     parser.add_argument('--iterations', help=argparse.SUPPRESS)
 
 
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
     """
     out = checked_out(args.out, args.folder)
     if args.iterations is not None:
-        raise ConfigError("--iterations is of the paper's network, which `sff predict` runs")
+        raise ConfigError("--iterations is for the paper's network: use `sff predict`")
     config = DepthConfig(min_confidence=args.min_confidence)
     stack = _open(args.folder, args.camera_info)
     align = checked_alignment(args.align, stack)
@@ -129,7 +129,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _estimate(backend: DepthBackend, stack: RecordedStack, how: Alignment) -> FocusMap:
-    """Estimate, and say what came of the alignment."""
+    """Estimate, and report alignment and motion."""
     setup = SweepSetup(stack.intrinsics, align=how)
     focus_map = ShapeFromFocus(backend).estimate(stack.focal_stack(), setup)
     alignment = focus_map.alignment
@@ -137,31 +137,31 @@ def _estimate(backend: DepthBackend, stack: RecordedStack, how: Alignment) -> Fo
         print(f'alignment: {alignment}', file=sys.stderr)
     if focus_map.moving > MUCH_MOVING:
         searched = MODELS[alignment.method] is not None
-        hint = '' if searched else '; --align similarity follows an unsteady camera'
+        hint = '' if searched else '; --align similarity compensates camera motion'
         print(
             f'motion: {focus_map.moving:.0%} of the pixels moved; they have little confidence'
-            f'{hint}',
+            + hint,
             file=sys.stderr,
         )
     return focus_map
 
 
 def _open(folder: Path, camera_info: Path | None) -> RecordedStack:
-    """Read the stack, with the intrinsics of another file where one is given."""
+    """Read the stack, with the intrinsics of camera_info if given."""
     stack = read_stack(folder)
     if camera_info is None:
         return stack
     intrinsics, own = read_camera_info(camera_info), stack.intrinsics
     if (intrinsics.width, intrinsics.height) != (own.width, own.height):
         raise CalibrationError(
-            f'{camera_info} is for {intrinsics.width}x{intrinsics.height}, the pictures of '
+            f'{camera_info} is for {intrinsics.width}x{intrinsics.height}, the images of '
             f'{folder} are {own.width}x{own.height}'
         )
     return replace(stack, intrinsics=intrinsics)
 
 
 def _write(stage: Path, stack: RecordedStack, focus_map: FocusMap, config: DepthConfig) -> str:
-    """Write every output that can be; say which cannot, and why."""
+    """Write all possible outputs; return which are not, and why."""
     pipeline, estimate = DepthPipeline(), focus_map.estimate
     rectified = pipeline.rectify(focus_map)
     sharp = rectified.all_in_focus()

@@ -1,4 +1,4 @@
-"""`sff evaluate`: stacks with truth in; a table of errors out."""
+"""`sff evaluate`: stacks with ground truth in; a table of errors out."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.choice import open_backend
 from sff_ros.pipeline import FocusMap
 
-HELP = 'Measure how wrong backends are on stacks whose truth is known.'
+HELP = 'Measure the errors of backends on stacks with ground truth.'
 EPILOG = """\
-FOLDER is a stack as for `sff depth`, with its truth: one of truth/index.npy (0-based slice
+FOLDER is a stack as for `sff depth`, with its ground truth: one of truth/index.npy (0-based slice
 position), truth/dioptres.npy and truth/depth.npy (metres), or as .tiff, of the size of the
-pictures; NaN is unknown. The last two need focus distances in stack.yaml. Slices are aligned as by
-`sff depth`; the truth is in the same frame: that of the reference focus, or of the slice half way
-through the sweep where nothing says how the lens breathes.
+images; NaN is unknown. The last two need focus distances in stack.yaml. Slices are aligned as by
+`sff depth`; the ground truth is in the same frame: that of the reference focus, or of the slice
+half way through the sweep if breathing is unknown.
 
-Columns: MAE, RMSE in slices; bad-1: pixels that are wrong by more than a slice; AbsRel: of the
+Columns: MAE, RMSE in slices; bad-1: pixels whose error is above a slice; AbsRel: of the
 depth in metres, where focus distances are known; bumpiness: 100 x curvature of the error; MAE
 50, 70, 90 %: of the most confident pixels; valid: pixels that keep their depth at the default
 min_confidence; time: from the last slice to the map.
 
-DIR receives evaluation.md, evaluation.json and STACK_BACKEND.png: all in focus, truth, estimate
-and error.
+DIR receives evaluation.md, evaluation.json and STACK_BACKEND.png: all in focus, ground truth,
+estimate and error.
 """
 
 
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default='auto',
         help='how slices are brought into one frame, as in `sff depth` (default: %(default)s)',
     )
-    parser.add_argument('--out', metavar='DIR', type=Path, help='folder for tables and pictures')
+    parser.add_argument('--out', metavar='DIR', type=Path, help='folder for tables and images')
     parser.add_argument('--json', action='store_true', help='print JSON instead of Markdown')
 
 
@@ -78,17 +78,21 @@ def run(args: argparse.Namespace) -> int:
         OSError: DIR cannot be written.
     """
     names = stack_names(args.folders)
-    truths = [ground_truth_path(folder) for folder in args.folders]
+    ground_truths = [ground_truth_path(folder) for folder in args.folders]
     backends = _open(args.backends, args.model)
     if args.out is None:
-        rows = list(evaluate(dict(zip(names, truths, strict=True)), backends, None, args.align))
+        rows = list(
+            evaluate(dict(zip(names, ground_truths, strict=True)), backends, None, args.align)
+        )
         print(_json(rows) if args.json else markdown(with_means(rows)))
         return 0
     out = checked_out(args.out, None)
     if any(out.resolve() == folder.resolve() for folder in args.folders):
-        raise ConfigError(f'--out {out} holds a stack: pictures would count as its slices')
+        raise ConfigError(f'--out {out} holds a stack: images would count as its slices')
     with staged_folder(out) as stage:
-        rows = list(evaluate(dict(zip(names, truths, strict=True)), backends, stage, args.align))
+        rows = list(
+            evaluate(dict(zip(names, ground_truths, strict=True)), backends, stage, args.align)
+        )
         table = markdown(with_means(rows))
         (stage / 'evaluation.md').write_text(table + '\n', encoding='utf-8')
         (stage / 'evaluation.json').write_text(_json(rows) + '\n', encoding='utf-8')
@@ -97,36 +101,36 @@ def run(args: argparse.Namespace) -> int:
 
 
 def evaluate(
-    truths: Mapping[str, Path],
+    ground_truths: Mapping[str, Path],
     backends: Mapping[str, DepthBackend],
-    pictures: Path | None,
+    plots: Path | None,
     align: str = 'auto',
 ) -> Iterator[tuple[str, str, Row]]:
     """Yield (stack, backend, row) for every stack and backend; print progress on stderr.
 
     Args:
-        truths: truth file of each stack, by the name of the stack.
+        ground_truths: file of each stack, by the name of the stack.
         backends: by name.
-        pictures: existing folder to draw into, or None.
+        plots: existing folder to write plots to, or None.
         align: how slices are brought into one frame, one of ALIGNMENTS.
 
     Raises:
-        SffError: a stack or its truth is wrong, or a backend cannot take it.
+        SffError: a stack or its ground truth is invalid, or a backend cannot take it.
     """
-    for name, path in truths.items():
+    for name, path in ground_truths.items():
         stack = read_stack(path.parents[1])
         how = checked_alignment(align, stack)
-        truth = read_ground_truth(path, _shape(stack), stack.focus_dpt, _field(stack))
+        ground_truth = read_ground_truth(path, _shape(stack), stack.focus_dpt, _field(stack))
         for backend_name, backend in backends.items():
             try:
                 focus_map, seconds = measure(stack, backend, how)
             except SffError as err:
                 raise type(err)(f'{name}, {backend_name}: {err}') from err
-            row = judge(focus_map, truth, seconds)
+            row = judge(focus_map, ground_truth, seconds)
             print(f'{name}, {backend_name}: MAE {row.mae:.3f}', file=sys.stderr, flush=True)
-            if pictures is not None:
+            if plots is not None:
                 file = re.sub(r'[^\w.-]+', '_', f'{name}_{backend_name}')
-                _draw(pictures / f'{file}.png', stack, focus_map, truth)
+                _draw(plots / f'{file}.png', stack, focus_map, ground_truth)
             yield name, backend_name, row
 
 
@@ -141,10 +145,10 @@ def with_means(rows: Sequence[tuple[str, str, Row]]) -> list[tuple[str, str, Row
 
 
 def stack_names(folders: Sequence[Path]) -> list[str]:
-    """Name stacks after their folders, and after those above where that is not enough.
+    """Name stacks after their folders, with parent folders where these are not unique.
 
     Raises:
-        ConfigError: two folders are one.
+        ConfigError: a folder is given twice.
     """
     paths = [folder.expanduser().resolve() for folder in folders]
     for path in paths:
@@ -158,7 +162,7 @@ def stack_names(folders: Sequence[Path]) -> list[str]:
 
 
 def _open(names: str, model: str) -> dict[str, DepthBackend]:
-    """Open backends by name; 'auto' takes the name of what it is, unless that is open already."""
+    """Open backends by name; 'auto' is named after what it opens, unless that is open already."""
     opened: dict[str, DepthBackend] = {}
     for name in dict.fromkeys(names.split(',')):
         backend = open_backend(name, '' if name == 'peak' else model)
@@ -181,9 +185,11 @@ def _field(stack: RecordedStack) -> FloatMap | None:
     return field_map(stack.intrinsics, field_dpt)
 
 
-def _draw(path: Path, stack: RecordedStack, focus_map: FocusMap, truth: GroundTruth) -> None:
+def _draw(
+    path: Path, stack: RecordedStack, focus_map: FocusMap, ground_truth: GroundTruth
+) -> None:
     sharp = stack.as_8_bit(focus_map.all_in_focus())
-    write_png(path, evaluation_plot(sharp, truth.index, focus_map.estimate.position))
+    write_png(path, evaluation_plot(sharp, ground_truth.index, focus_map.estimate.position))
 
 
 def _json(rows: Sequence[tuple[str, str, Row]]) -> str:

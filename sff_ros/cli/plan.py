@@ -1,4 +1,4 @@
-"""`sff plan`: what a lens can measure, before it is bought."""
+"""`sff plan`: slices, sweep time and depth error of a lens, without hardware."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ pitch p makes A v / p pixels of blur of a dioptre, with the aperture A = f / N a
 v = f / (1 - f / d) from lens to sensor; depth z is then off by z^2 times the error in dioptres.
 The sharpest focus is found to 0.03 px of blur on flat, textured surfaces and to 0.2 px in everyday
 scenes, edges and weak texture included: benchmarks/depth_error.py and models/MODEL_CARD.md measure
-this. What the calibration is off by comes on top.
+this. Calibration errors add to it.
 """
 
 # Error of the sharpest focus, px of blur diameter.
 TEXTURED_PX, EVERYDAY_PX = 0.03, 0.2
 ROWS = 5
-EXPOSURE = 0.5  # of the frame period, where --exposure is not given
+EXPOSURE = 0.5  # of the frame period, if --exposure is not given
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, text in (
         ('--focal-mm', 'focal length, mm'),
         ('--fnumber', 'f-number'),
-        ('--pitch-um', 'pixel pitch at the picture size in use, um'),
+        ('--pitch-um', 'pixel pitch at the image size in use, um'),
         ('--near', 'nearest surface, m'),
         ('--far', 'farthest surface, m; inf allowed'),
     ):
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--settle', metavar='S', type=float, default=0.045,
-        help='of the lens after a step (default: %(default)s, two frames of 30 Hz but for the '
+        help='of the lens after a step (default: %(default)s, two frames of 30 Hz minus the '
         'exposure)',
     )  # fmt: skip
     parser.add_argument(
@@ -101,7 +101,7 @@ def sweep_times(
 
 
 def _checked(args: argparse.Namespace) -> ThinLens:
-    """Return the lens; refuse what there is not."""
+    """Return the lens; reject invalid values."""
     names = ('focal_mm', 'fnumber', 'pitch_um', 'near', 'far', 'frame_rate')
     for name in names:
         value = getattr(args, name)

@@ -25,7 +25,7 @@ authors of the paper published it. It runs in PyTorch (pip install torch). DIR r
                      (ckpt_FT.pth: disparity, px; ckpt_FoD.pth: metres of its scenes); geometry
                      of the images
   prediction.png     prediction.tiff in colour
-These units are no metres of your lens: so there is no depth.tiff, cloud.ply or all_in_focus.png,
+These units are not metres of your lens: so there is no depth.tiff, cloud.ply or all_in_focus.png,
 and stack.yaml is read for its errors only. `sff depth` computes metres.
 """
 TIFF, PNG = 'prediction.tiff', 'prediction.png'

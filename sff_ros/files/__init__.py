@@ -1,1 +1,1 @@
-"""Every file format that is read or written."""
+"""All file formats that are read or written."""

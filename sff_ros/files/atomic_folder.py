@@ -14,7 +14,7 @@ from pathlib import Path
 def staged_folder(target: Path) -> Iterator[Path]:
     """Yield an empty folder whose files are moved to `target` when the block succeeds.
 
-    An existing target keeps its other files. If the block raises, nothing is left behind.
+    An existing target keeps its other files. If the block raises, nothing is written.
 
     Raises:
         OSError: the folder cannot be created or moved.

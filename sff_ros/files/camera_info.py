@@ -1,4 +1,4 @@
-"""Intrinsics as ROS writes them down: camera_info YAML (camera_calibration) and messages."""
+"""Intrinsics in ROS formats: camera_info YAML (camera_calibration) and messages."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def from_message(info: Any) -> Intrinsics:
     """Return the intrinsics of a sensor_msgs/CameraInfo; K[0] == 0 means not calibrated.
 
     Raises:
-        CalibrationError: size, matrix or distortion make no camera.
+        CalibrationError: size, matrix or distortion are invalid.
     """
     if info.k[0] == 0:
         return Intrinsics(info.width, info.height)

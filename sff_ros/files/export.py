@@ -22,9 +22,9 @@ def checked_out(out: Path, images: Path | None) -> Path:
         ConfigError: out is a file, or the input folder.
     """
     out = out.expanduser()
-    there = next(path for path in (out, *out.absolute().parents) if path.exists())
-    if not there.is_dir():
-        raise ConfigError(f'--out {out}: {there} is a file, not a folder')
+    existing = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise ConfigError(f'--out {out}: {existing} is a file, not a folder')
     if images is not None and out.resolve() == images.expanduser().resolve():
         raise ConfigError(f'--out {out} is the input folder: outputs would be read as images')
     return out

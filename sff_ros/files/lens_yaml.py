@@ -69,7 +69,7 @@ def read_lens(file: str | Path) -> LensCalibration:
 
 
 def write_lens(path: Path, calibration: LensCalibration) -> None:
-    """Write a calibration that `read_lens` turns into the same.
+    """Write a calibration so that `read_lens` returns the same.
 
     Raises:
         CalibrationError: the file cannot be written.

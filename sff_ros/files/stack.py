@@ -1,4 +1,4 @@
-"""A recorded sweep: a folder of pictures in natural order, with an optional stack.yaml."""
+"""A recorded sweep: a folder of images in natural order, with an optional stack.yaml."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.image import SUFFIXES, read_image, write_png
 from sff_ros.files.stack_yaml import STACK_YAML, read_settings, settings_of
 
-KEPT_BYTES = 1_000_000_000  # a larger stack is decoded again, picture by picture, when asked for
+KEPT_BYTES = 1_000_000_000  # images of a larger stack are decoded again on demand
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,8 +31,8 @@ class RecordedStack:
     Attributes:
         paths: the images, in natural order.
         lens: state of the lens for each.
-        intrinsics: of the images as recorded, where they breathe at the reference focus; not
-            calibrated where stack.yaml says nothing.
+        intrinsics: of the images as recorded; of a lens that breathes, at the reference focus;
+            not calibrated if stack.yaml gives none.
         white: the largest value of any pixel of any image.
         images: the images, or None where they take more than KEPT_BYTES.
     """
@@ -54,7 +54,7 @@ class RecordedStack:
         return not np.isnan(self.lens[0].focus_dpt)
 
     def image(self, index: int) -> Image:
-        """Return one picture, (H, W) or (H, W, 3) RGB, uint8 or uint16.
+        """Return one image, (H, W) or (H, W, 3) RGB, uint8 or uint16.
 
         Raises:
             StackError: the file was damaged or removed after the stack was opened.
@@ -62,17 +62,17 @@ class RecordedStack:
         return read_image(self.paths[index]) if self.images is None else self.images[index]
 
     def as_8_bit(self, image: Image) -> npt.NDArray[np.uint8]:
-        """Return a picture of this stack in 8 bits.
+        """Return an image of this stack in 8 bits.
 
-        Pictures of 16 bits all get the one gain that makes `white` 255, since cameras fill 10, 12
-        or 16 of these bits and no file says which.
+        All images of 16 bits are scaled by the gain that maps `white` to 255, since cameras use
+        10, 12 or 16 of these bits and files do not record which.
         """
         if image.dtype == np.uint8:
             return np.asarray(image, np.uint8)
         return np.asarray(cv2.convertScaleAbs(image, alpha=255 / max(self.white, 1)), np.uint8)
 
     def slice(self, index: int) -> Slice:
-        """Return one picture as a slice; its stamp is its number, ns, as no time was recorded."""
+        """Return one image as a slice; its stamp is its index, ns, as no time was recorded."""
         return Slice(
             image=self.image(index),
             lens=self.lens[index],
@@ -89,16 +89,16 @@ class RecordedStack:
 def read_stack(folder: str | Path) -> RecordedStack:
     """Open a recorded sweep and check all of it.
 
-    Pictures (png, jpg, tif, bmp, webp, pgm, ppm) are taken in natural order, slice_2 before
-    slice_10; other files, hidden files and folders inside are not looked at.
+    Images (png, jpg, tif, bmp, webp, pgm, ppm) are taken in natural order, slice_2 before
+    slice_10; other files, hidden files and subfolders are ignored.
 
     Raises:
-        StackError: there is no such folder, it has fewer than MIN_SLICES pictures, one of them is
+        StackError: there is no such folder, it has fewer than MIN_SLICES images, one of them is
             damaged, or they differ in size, depth or colour.
         ConfigError, CalibrationError: stack.yaml is wrong.
     """
     folder = Path(folder)
-    paths = list_pictures(folder)
+    paths = list_images(folder)
     first = read_image(paths[0])
     height, width = first.shape[:2]
     known = read_settings(folder / STACK_YAML, len(paths), (width, height))
@@ -122,39 +122,39 @@ def read_stack(folder: str | Path) -> RecordedStack:
     )
 
 
-def list_pictures(folder: Path) -> list[Path]:
-    """Return the pictures of a folder in natural order.
+def list_images(folder: Path) -> list[Path]:
+    """Return the images of a folder in natural order.
 
     Raises:
-        StackError: it is no folder, or has fewer than MIN_SLICES pictures.
+        StackError: it is not a folder, or has fewer than MIN_SLICES images.
     """
     try:
         entries = list(folder.iterdir())
     except OSError as err:
-        raise StackError(f'{folder}: is not a folder of pictures: {err.strerror}') from err
+        raise StackError(f'{folder}: is not a folder of images: {err.strerror}') from err
     paths = [
         path
         for path in entries
         if path.suffix.lower() in SUFFIXES and not path.name.startswith('.') and path.is_file()
     ]
     if len(paths) < MIN_SLICES:
-        found = f'{len(paths)} picture{"" if len(paths) == 1 else "s"}'
+        found = f'{len(paths)} image{"" if len(paths) == 1 else "s"}'
         raise StackError(f'{folder}: has {found}, a stack needs {MIN_SLICES} or more')
     return sorted(paths, key=lambda path: (_natural(path.name), path.name))
 
 
 def write_stack(folder: Path, slices: Sequence[Slice], intrinsics: Intrinsics) -> None:
-    """Write a sweep as PNG pictures and a stack.yaml; `read_stack` gives the same back.
+    """Write a sweep as PNG images and a stack.yaml; `read_stack` returns the same.
 
     Args:
-        folder: must not exist; it appears when everything in it is written.
+        folder: must not exist; created once everything in it is written.
         slices: in the order of time.
         intrinsics: of the slices.
 
     Raises:
-        StackError: the folder exists or cannot be written, or the slices make no stack.
-        CalibrationError: the intrinsics are for another size, or the slices breathe in a way that
-            no scale about one point is.
+        StackError: the folder exists or cannot be written, or the slices are not a valid stack.
+        CalibrationError: the intrinsics are for another size, or breathing is not a scale about
+            one point.
     """
     stack = FocalStack(tuple(slices))
     if (intrinsics.height, intrinsics.width) != stack.shape:
@@ -176,12 +176,12 @@ def write_stack(folder: Path, slices: Sequence[Slice], intrinsics: Intrinsics) -
 
 
 def _natural(name: str) -> list[str | int]:
-    """Return a sort key in which numbers count as numbers."""
+    """Return a sort key that compares numbers by value."""
     parts = re.split(r'([0-9]+)', name.casefold())
     return [int(part) if i % 2 else part for i, part in enumerate(parts)]
 
 
 def _kind(image: Image) -> str:
-    """Name what all pictures of a stack share."""
+    """Describe size, depth and colour of an image, which all images of a stack share."""
     colour = 'grey' if image.ndim == 2 else 'RGB'
     return f'{image.shape[1]}x{image.shape[0]} {8 * image.itemsize}-bit {colour}'

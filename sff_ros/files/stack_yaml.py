@@ -30,10 +30,10 @@ KEYS = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StackSettings:
-    """What is known of a recorded sweep.
+    """Contents of a stack.yaml.
 
     Attributes:
-        lens: state of the lens for each image; all know their focus, or none does.
+        lens: state of the lens for each image; focus is known for all or for none.
         intrinsics: at the reference focus; not calibrated where unknown.
     """
 
@@ -42,15 +42,15 @@ class StackSettings:
 
 
 def read_settings(path: Path, count: int, size: tuple[int, int]) -> StackSettings:
-    """Read what is known of a recorded sweep; a file that does not exist knows nothing.
+    """Read the settings of a recorded sweep; all are unknown if the file does not exist.
 
-    Keys, all optional: `focus_dpt` (dioptres) or `focus_m` (metres, .inf allowed), a value an
-    image and strictly monotonic; `lens_codes`, what the lens was commanded, and beside them
-    `position_codes`, where it then was, its backlash taken off; `lens` {codes, dioptres} or
-    {codes, dioptres, scales}, the table that turns codes into dioptres and the image's scale;
-    `scales`, a value an image, where `lens` does not give them; `centre_px`, the point that
-    images grow about; `field_dpt`, the field curvature; `camera_matrix` (3x3, zero: not
-    calibrated); `distortion` (4, 5 or 8 coefficients) and `distortion_model`.
+    Keys, all optional: `focus_dpt` (dioptres) or `focus_m` (metres, .inf allowed), one value an
+    image and strictly monotonic; `lens_codes`, the commands to the lens, and with them
+    `position_codes`, its positions, corrected for backlash; `lens` {codes, dioptres} or
+    {codes, dioptres, scales}, the table from codes to dioptres and the image's scale; `scales`,
+    one value an image, if `lens` does not give them; `centre_px`, the fixed point of breathing;
+    `field_dpt`, the field curvature; `camera_matrix` (3x3, zero: not calibrated); `distortion`
+    (4, 5 or 8 coefficients) and `distortion_model`.
 
     Args:
         path: the stack.yaml.
@@ -59,7 +59,7 @@ def read_settings(path: Path, count: int, size: tuple[int, int]) -> StackSetting
 
     Raises:
         ConfigError: a key is unknown, or a value has the wrong type, number or order.
-        CalibrationError: the lens table or the intrinsics are malformed or do not reach.
+        CalibrationError: lens table or intrinsics are malformed, or a code is outside the table.
     """
     if not path.exists():
         return StackSettings((LensState(),) * count, Intrinsics(*size))
@@ -100,11 +100,11 @@ def _check_keys(content: dict[str, object]) -> None:
     if len(given) > 1:
         raise ConfigError(f'{" and ".join(given)} exclude each other: give one')
     if 'position_codes' in content and 'lens_codes' not in content:
-        raise ConfigError('position_codes go with lens_codes, which are not given')
+        raise ConfigError('position_codes need lens_codes, which are not given')
     if 'lens' in content and 'lens_codes' not in content:
         raise ConfigError('lens is a table for lens_codes, which are not given')
     if 'lens' in content and given:
-        raise ConfigError(f'lens and {given[0]} exclude each other: both say where focus was')
+        raise ConfigError(f'lens and {given[0]} exclude each other: both give the focus')
 
 
 def _values(content: dict[str, object], key: str, count: int) -> tuple[float, ...] | None:
@@ -113,7 +113,7 @@ def _values(content: dict[str, object], key: str, count: int) -> tuple[float, ..
         return None
     values = as_numbers(content[key], key, finite=key != 'focus_m')
     if len(values) != count:
-        raise ConfigError(f'{key} has {len(values)} values for {count} pictures')
+        raise ConfigError(f'{key} has {len(values)} values for {count} images')
     return values
 
 
@@ -125,7 +125,7 @@ def _focus(content: dict[str, object], count: int, lens: LensTable | None) -> li
         return None
     _check_order(values, key)
     if key == 'lens_codes':
-        # The table is in position codes; where the backlash is unknown it is taken for none.
+        # The table is in position codes; an unknown backlash is assumed to be 0.
         codes = _values(content, 'position_codes', count) or values
         _check_order(codes, 'position_codes')
         return None if lens is None else [lens.to_dioptres(code) for code in codes]
@@ -137,7 +137,7 @@ def _focus(content: dict[str, object], count: int, lens: LensTable | None) -> li
 
 
 def _check_order(values: tuple[float, ...], key: str) -> None:
-    """Refuse values that do not all grow or all fall."""
+    """Reject values that are not strictly monotonic."""
     falls = values[0] > values[1]
     for i in range(1, len(values)):
         before, value = values[i - 1], values[i]
@@ -165,7 +165,7 @@ def _warps(
     lens: LensTable | None,
     intrinsics: Intrinsics,
 ) -> tuple[Warp, ...] | None:
-    """Return how each image breathed; None where unspecified."""
+    """Return the breathing of each image; None if unspecified."""
     scales: Sequence[float] | None = _values(content, 'scales', count)
     if lens is not None and lens.scales and focus_dpt is not None:
         if scales is not None:
@@ -191,7 +191,7 @@ def _field(content: dict[str, object], intrinsics: Intrinsics) -> float:
     if 'field_dpt' not in content:
         return 0.0
     if not intrinsics.is_calibrated:
-        raise ConfigError('field_dpt needs a camera_matrix, which says what is off the axis')
+        raise ConfigError('field_dpt needs a camera_matrix, which gives the angle off the axis')
     return as_numbers([content['field_dpt']], 'field_dpt')[0]
 
 
@@ -205,10 +205,10 @@ def _intrinsics(content: dict[str, object], size: tuple[int, int]) -> Intrinsics
 
 
 def settings_of(stack: FocalStack, intrinsics: Intrinsics) -> dict[str, object]:
-    """Return the content of a stack.yaml that `read_settings` turns into the same values.
+    """Return the content of a stack.yaml from which `read_settings` returns the same values.
 
     Raises:
-        CalibrationError: slices breathe in a way that no scale about one point is.
+        CalibrationError: breathing is not a scale about one point.
     """
     content: dict[str, object] = {}
     states = [slice_.lens for slice_ in stack.slices]

@@ -48,9 +48,9 @@ def check_keys(
     """Reject unknown keys.
 
     Args:
-        content: what was read.
-        known: all keys that there are.
-        renamed: former keys, and what they are called now.
+        content: of the file.
+        known: all valid keys.
+        renamed: former keys, and their new names.
 
     Raises:
         ConfigError: names the key, and the closest known one.
@@ -65,7 +65,7 @@ def check_keys(
 
 
 def as_number(value: object, name: str) -> float:
-    """Return a number; strings such as 1e-05, as some writers format numbers, are accepted.
+    """Return a number; strings such as 1e-05, written by some YAML writers, are accepted.
 
     Raises:
         ConfigError: not a number.

@@ -76,8 +76,8 @@ def test_codes_beside_focus_do_not_change_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ('yaml', 'message'),
     [
-        ('scales: [1, 2, 3]', 'scales has 3 values for 4 pictures'),
-        ('position_codes: [1, 2, 3, 4]', 'position_codes go with lens_codes, which are not given'),
+        ('scales: [1, 2, 3]', 'scales has 3 values for 4 images'),
+        ('position_codes: [1, 2, 3, 4]', 'position_codes need lens_codes, which are not given'),
         ('lens_codes: [1, 2, 3, 4]\nposition_codes: [1, 2, 3]',
          'position_codes has 3 values for 4'),
         ('lens_codes: [1, 2, 3, 4]\nposition_codes: [1, 3, 2, 4]',
@@ -91,7 +91,7 @@ def test_codes_beside_focus_do_not_change_it(tmp_path: Path) -> None:
         ('scales: [1, 1, 1, 1]\nlens_codes: [10, 20, 30, 40]\n' + LENS,
          'scales and lens.scales exclude each other: give one'),
         ('focus_dpt: [1, 2, 3, 4]\nlens_codes: [10, 20, 30, 40]\n' + LENS,
-         'lens and focus_dpt exclude each other: both say where focus was'),
+         'lens and focus_dpt exclude each other: both give the focus'),
         ('focus_dpt: [1, 2, 3, 4]\nlens_codes: [10, 20, 30]', 'lens_codes has 3 values for 4'),
         ('lens_codes: [0, 1, 2, 3]\nlens: {codes: [0, 9], dioptres: [0, 5], scales: [1]}',
          'a lens table of 2 codes has 1 scales'),
@@ -142,7 +142,7 @@ def test_what_no_scales_say_is_not_written(tmp_path: Path) -> None:
     slices = sweep(1.0, True, None)
     turned = np.array([[1, 0.01, 0], [-0.01, 1, 0], [0, 0, 1]])
     odd = Slice(slices[0].image, LensState(0.5, warp=turned), 999, 0, 4)
-    with pytest.raises(CalibrationError, match='a scale about one point of all pictures'):
+    with pytest.raises(CalibrationError, match='a scale about one point of all images'):
         write_stack(tmp_path / 'stack', [odd, *slices[1:]], CAMERA)
     assert not (tmp_path / 'stack').exists()
 

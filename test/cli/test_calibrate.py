@@ -1,4 +1,4 @@
-"""A camera whose lens means nothing is calibrated, and then measures."""
+"""An uncalibrated camera is calibrated, and then measures depth."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def opened(lens_yaml: Path, **scene: Any) -> Iterator[tuple[LensCamera, Simulate
 
 
 @pytest.mark.slow
-def test_dioptres_are_within_two_hundredths_of_the_truth(known: LensCalibration) -> None:
+def test_dioptres_are_within_two_hundredths_of_the_ground_truth(known: LensCalibration) -> None:
     lens = SimulatedLens(LENS)
     table = known.table
     # The table covers the boards that were shown: to 1 m at least, and nearer than 0.3 m.
@@ -90,16 +90,16 @@ def test_dioptres_are_within_two_hundredths_of_the_truth(known: LensCalibration)
 def test_breathing_is_within_a_thousandth(known: LensCalibration) -> None:
     lens = SimulatedLens(LENS)
     table, k = known.table, known.intrinsics
-    truth = lens.optical.intrinsics
+    ground_truth = lens.optical.intrinsics
     found, expected = [], []
     for code in np.linspace(table.codes[0], table.codes[-1], 50).tolist():
         dioptres = lens.true_dioptres(code)
         found.append(k.fx * table.scale_at(table.to_dioptres(code)))
-        expected.append(truth.fx * lens.optical.scale_at(dioptres))
+        expected.append(ground_truth.fx * lens.optical.scale_at(dioptres))
     ratio = np.array(found) / expected
     assert np.ptp(ratio) < 1e-3  # the scale against that at the reference
     assert np.abs(ratio - 1).max() < 3e-3  # and the focal length itself
-    assert (k.cx, k.cy) == pytest.approx((truth.cx, truth.cy), abs=8)
+    assert (k.cx, k.cy) == pytest.approx((ground_truth.cx, ground_truth.cy), abs=8)
     assert known.centre_px == pytest.approx((319.5, 239.5), abs=3)
 
 
@@ -153,7 +153,7 @@ def test_recorded_sweeps_give_the_same(
     again = read_lens(out)
     np.testing.assert_allclose(again.table.dioptres, known.table.dioptres, atol=1e-6)
     np.testing.assert_allclose(again.table.codes, known.table.codes, atol=1e-3)
-    assert again.settle_s is None  # pictures of a lens at rest do not tell
+    assert again.settle_s is None  # images of a lens at rest do not show it
     said = capsys.readouterr().out
     assert re.search(r'corners of 16 sweeps; \d+ outliers; residual 0\.00\d+ dpt rms', said)
 
@@ -167,8 +167,8 @@ def test_show_prints_and_draws(
     assert said.startswith('calibration status: CALIBRATED (0.0')
     for line in ('camera: simulated lens 0', 'breathing: ', 'backlash: 2', 'settling: '):
         assert f'\n{line}' in said
-    for picture in (tmp_path / 'p.png', lens_yaml.parent / 'lens.png'):
-        drawn = cv2.imread(str(picture))
+    for image in (tmp_path / 'p.png', lens_yaml.parent / 'lens.png'):
+        drawn = cv2.imread(str(image))
         assert drawn is not None
         # The line of the table crosses its plot from side to side.
         table = np.all(np.abs(drawn[:, :640].astype(int) - (200, 90, 30)) < 40, axis=2)
@@ -230,7 +230,7 @@ def test_the_default_board_fits_a4(tmp_path: Path) -> None:
         (['settle', '--params-file', 'nowhere.yaml'], 'nowhere.yaml: cannot be read'),
     ],
 )
-def test_wrong_use_is_told(
+def test_wrong_use_is_reported(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip

@@ -1,4 +1,4 @@
-"""However a calibration ends, the device is closed."""
+"""The device is closed however a calibration ends."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from sff_ros.files.camera_info import write_camera_info
 from sff_ros.files.image import read_image
 
 ALWAYS = {'index.tiff', 'confidence.tiff', 'confidence.png', 'all_in_focus.png', 'depth.png'}
-INNER = (slice(16, -16), slice(16, -16))  # away from the border of the picture
+INNER = (slice(16, -16), slice(16, -16))  # away from the border of the image
 
 
 def read_map(path: Path) -> npt.NDArray[np.float32]:
@@ -131,8 +131,8 @@ def test_a_sweep_that_breathes_is_aligned_unless_asked_not_to(
     for k, file in enumerate(files):
         scale = 1 + 0.02 * k  # 14 % in all, as macro lenses
         warp = np.array([[scale, 0, 80 * (1 - scale)], [0, scale, 64 * (1 - scale)]])
-        picture = np.asarray(cv2.imread(str(file)), np.uint8)
-        grown = cv2.warpAffine(picture, warp, (160, 128), borderMode=cv2.BORDER_REFLECT)
+        image = np.asarray(cv2.imread(str(file)), np.uint8)
+        grown = cv2.warpAffine(image, warp, (160, 128), borderMode=cv2.BORDER_REFLECT)
         cv2.imwrite(str(file), grown)
     said = {}
     for how in ('none', 'auto'):
@@ -162,7 +162,7 @@ def test_a_sweep_that_holds_still_is_not_resampled(
         assert len({(tmp_path / how / name).read_bytes() for how in said}) == 1
 
 
-def test_known_distortion_is_undone_in_depth_but_not_in_index(tmp_path: Path) -> None:
+def test_known_distortion_is_corrected_in_depth_but_not_in_index(tmp_path: Path) -> None:
     plain, bent = tmp_path / 'plain', tmp_path / 'bent'
     folder = write_walls(tmp_path / 'in', FOCUS + K)
     assert main(['depth', str(folder), '--out', str(plain)]) == 0
@@ -193,7 +193,7 @@ def test_camera_info_overrides_stack_yaml(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('grey', [False, True])
-def test_16_bit_pictures_stay_16_bit(tmp_path: Path, grey: bool) -> None:
+def test_16_bit_images_stay_16_bit(tmp_path: Path, grey: bool) -> None:
     out = tmp_path / 'out'
     folder = write_walls(tmp_path / 'in', FOCUS + K, np.uint16, grey)
     assert main(['depth', str(folder), '--out', str(out)]) == 0

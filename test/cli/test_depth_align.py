@@ -1,4 +1,4 @@
-"""`sff depth --align`: what stack.yaml knows of breathing is used, and what it lacks is said."""
+"""`sff depth --align`: known breathing in stack.yaml is used, missing breathing is reported."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def write(folder: Path, slices: list[Slice]) -> str:
     return str(folder)
 
 
-def test_breathing_that_is_known_is_undone_into_the_reference_focus(
+def test_known_breathing_is_removed_into_the_reference_frame(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     breathes = camera(0.05)
@@ -44,26 +44,24 @@ def test_breathing_that_is_known_is_undone_into_the_reference_focus(
     assert 'of the pixels moved; they have little confidence' in said
 
 
-def test_breathing_that_is_not_known_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unknown_breathing_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = write(tmp_path / 'in', sweep(camera(0.05), calibrated=False))
     (tmp_path / 'in' / 'truth').mkdir()
     np.save(tmp_path / 'in' / 'truth' / 'index.npy', np.zeros((240, 320), np.float32))
     for verb in ('depth', 'evaluate'):
         out = str(tmp_path / 'out')
         assert main([verb, folder, '--out', out, '--align', 'breathing']) == 1
-        words = f'sff {verb}: error: --align breathing: nothing says how the pictures breathe'
+        words = f'sff {verb}: error: --align breathing: the breathing of the images is unknown'
         assert words in capsys.readouterr().err
         assert not (tmp_path / 'out').exists()
 
 
-def test_what_moves_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_motion_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     slices = sweep(camera(0.0), calibrated=False)
     folder = tmp_path / 'in'
     folder.mkdir()
-    for k, picture in enumerate(with_mover(slices, 1.0, (100, 60, 120, 110))):
-        write_png(folder / f'{k}.png', picture)
+    for k, image in enumerate(with_mover(slices, 1.0, (100, 60, 120, 110))):
+        write_png(folder / f'{k}.png', image)
     out = str(tmp_path / 'out')
     assert main(['depth', str(folder), '--out', out, '--backend', 'peak']) == 0
     said = capsys.readouterr().err
@@ -74,13 +72,13 @@ def test_what_moves_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 def test_motion_that_auto_does_not_follow_comes_with_a_hint(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Focus distances without scales count as calibrated: the search is not for free."""
+    """Focus distances without scales count as calibrated: the estimate is not free."""
     folder = write(tmp_path / 'in', sweep(camera(0.05), calibrated=False))
     arguments = ['depth', folder, '--out', str(tmp_path / 'out'), '--backend', 'peak']
     assert main(arguments) == 0
     said = capsys.readouterr().err
     assert 'alignment' not in said
-    assert 'little confidence; --align similarity follows an unsteady camera' in said
+    assert 'little confidence; --align similarity compensates camera motion' in said
     assert main([*arguments, '--align', 'similarity']) == 0
     said = capsys.readouterr().err
     assert 'alignment: slices of scale 0.97' in said

@@ -27,11 +27,11 @@ from sff_ros.inference.backend import DepthBackend, ModelSpec
 from sff_ros.inference.choice import open_backend
 
 HEIGHT, WIDTH = 32, 40
-TRUTH = np.tile(np.linspace(0.5, 2, WIDTH, dtype=np.float32), (HEIGHT, 1))
+GROUND_TRUTH = np.tile(np.linspace(0.5, 2, WIDTH, dtype=np.float32), (HEIGHT, 1))
 
 
 class OffBackend:
-    """Answers TRUTH, wrong by 0.25 on the left and by 1.25 on the right, sure on the left."""
+    """Returns GROUND_TRUTH, off by 0.25 on the left and by 1.25 on the right, sure on the left."""
 
     spec = ModelSpec('off', slices=0, size_multiple=1, sha256='', precision='fp32', pooling=2)
 
@@ -39,9 +39,9 @@ class OffBackend:
         return measure_ddl(image, 2)
 
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
-        left = np.zeros(TRUTH.shape, bool)
+        left = np.zeros(GROUND_TRUTH.shape, bool)
         left[:, : WIDTH // 2] = True
-        position = TRUTH + np.where(left, np.float32(0.25), np.float32(-1.25))
+        position = GROUND_TRUTH + np.where(left, np.float32(0.25), np.float32(-1.25))
         return FocusEstimate(position, np.where(left, np.float32(0.9), np.float32(0.2)))
 
 
@@ -55,11 +55,13 @@ def backend_of(name: str, model: str = '') -> DepthBackend:
     return known[name]() if name in known else open_backend(name, model)
 
 
-def make_stack(folder: Path, truth: npt.NDArray[Any] | None = TRUTH, yaml: str = '') -> Path:
+def make_stack(
+    folder: Path, ground_truth: npt.NDArray[Any] | None = GROUND_TRUTH, yaml: str = ''
+) -> Path:
     make_folder(folder, 4, yaml)
-    if truth is not None:
+    if ground_truth is not None:
         (folder / 'truth').mkdir()
-        np.save(folder / 'truth' / 'index.npy', truth)
+        np.save(folder / 'truth' / 'index.npy', ground_truth)
     return folder
 
 
@@ -70,9 +72,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures('opened')
 def test_columns_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    truth = TRUTH.copy()
-    truth[:, 30:] = np.nan  # of the right half, half is known
-    folder = make_stack(tmp_path / 'a', truth, 'focus_dpt: [1, 2, 3, 4]')
+    ground_truth = GROUND_TRUTH.copy()
+    ground_truth[:, 30:] = np.nan  # of the right half, half is known
+    folder = make_stack(tmp_path / 'a', ground_truth, 'focus_dpt: [1, 2, 3, 4]')
     assert main(['evaluate', str(folder), '--backends', 'off', '--json']) == 0
     said = capsys.readouterr()
     assert said.err == 'a, off: MAE 0.583\n'
@@ -90,7 +92,7 @@ def test_columns_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     }
     for name, value in expected.items():
         assert row[name] == pytest.approx(value, abs=1e-5), name
-    dioptres = 1 + TRUTH[0, :30].astype(float)
+    dioptres = 1 + GROUND_TRUTH[0, :30].astype(float)
     estimated = dioptres + np.where(np.arange(30) < 20, 0.25, -1.25)
     # Behind the far end of the sweep there is no depth: position 0 is not reached here.
     inside = estimated > 1
@@ -103,7 +105,7 @@ def test_columns_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.usefixtures('opened')
-def test_table_and_pictures_of_two_stacks(
+def test_table_and_images_of_two_stacks(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folders = [str(make_stack(tmp_path / parent / 's')) for parent in ('x', 'y')]
@@ -120,9 +122,9 @@ def test_table_and_pictures_of_two_stacks(
     assert {path.name for path in out.glob('*.png')} == {
         f'{stack}_{name}.png' for stack in ('x_s', 'y_s') for name in ('off', 'peak')
     }
-    picture = read_image(out / 'x_s_off.png')
-    assert picture.shape[0] > 300
-    assert picture.shape[1] > 4 * picture.shape[0]
+    image = read_image(out / 'x_s_off.png')
+    assert image.shape[0] > 300
+    assert image.shape[1] > 4 * image.shape[0]
 
 
 @pytest.mark.parametrize(
@@ -188,22 +190,22 @@ def test_means_leave_out_what_does_not_apply() -> None:
     assert 'AbsRel' not in markdown([('b', 'peak', two)])
 
 
-def test_stacks_of_one_name_are_told_apart() -> None:
+def test_stacks_of_one_name_are_distinguished() -> None:
     assert stack_names([Path('/a/s'), Path('/b/t')]) == ['s', 't']
     assert stack_names([Path('/a/x/s'), Path('/b/x/s')]) == ['a_x_s', 'b_x_s']
     with pytest.raises(ConfigError, match='/a/s is given twice'):
         stack_names([Path('/a/s'), Path('/a/../a/s')])
 
 
-def test_truth_and_estimate_share_their_colours() -> None:
+def test_ground_truth_and_estimate_share_their_colours() -> None:
     sharp = np.full((300, 200), 77, np.uint8)
-    truth = np.tile(np.linspace(0, 9, 200, dtype=np.float32), (300, 1))
-    picture = evaluation_plot(sharp, truth, (truth / 2).astype(np.float32))
-    paper = (picture[100] == 255).all(axis=-1)
+    ground_truth = np.tile(np.linspace(0, 9, 200, dtype=np.float32), (300, 1))
+    image = evaluation_plot(sharp, ground_truth, (ground_truth / 2).astype(np.float32))
+    paper = (image[100] == 255).all(axis=-1)
     edges = np.flatnonzero(np.diff(np.r_[True, paper, True].astype(int)))
-    panels = [picture[-300:, a:b] for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    panels = [image[-300:, a:b] for a, b in zip(edges[::2], edges[1::2], strict=True)]
     assert (panels[0] == 77).all()
     np.testing.assert_array_equal(panels[1][:, :100], panels[2][:, ::2])
     error = next(panel for panel in panels[3:] if panel.shape[1] == 200)
-    assert (error[:, -1, 2] > error[:, -1, 0]).all()  # below the truth: blue
+    assert (error[:, -1, 2] > error[:, -1, 0]).all()  # below the ground truth: blue
     assert (error[:, 0] > 240).all()  # right: white

@@ -1,4 +1,4 @@
-"""Slices, time and error of a lens that is only thought of."""
+"""Slices, sweep time and depth error of a lens."""
 
 from __future__ import annotations
 

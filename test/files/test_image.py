@@ -137,7 +137,7 @@ def test_a_png_with_one_wrong_byte_is_refused(tmp_path: Path) -> None:
         (encode(texture(0, (15, 40))), 'at least 16 px a side, not 40x15'),
     ],
 )
-def test_what_is_no_slice_is_refused(tmp_path: Path, data: bytes, message: str) -> None:
+def test_files_that_are_not_slices_are_refused(tmp_path: Path, data: bytes, message: str) -> None:
     path = tmp_path / 'slice_7.png'
     path.write_bytes(data)
     with pytest.raises(StackError, match=message) as caught:

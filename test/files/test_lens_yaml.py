@@ -1,4 +1,4 @@
-"""A calibration that is written is read, and a wrong one is refused by name."""
+"""A written calibration reads back the same; invalid values are refused by name."""
 
 from __future__ import annotations
 
@@ -67,7 +67,9 @@ def test_unknown_stays_unknown(tmp_path: Path) -> None:
         ({'optics': {'focal_mm': 8, 'fnumber': 0, 'pitch_um': 5}}, 'optics must be positive'),
     ],
 )
-def test_nonsense_is_named(changes: dict[str, object], message: str, tmp_path: Path) -> None:
+def test_invalid_values_are_named(
+    changes: dict[str, object], message: str, tmp_path: Path
+) -> None:
     path = tmp_path / 'lens.yaml'
     write_lens(path, FULL)
     content = {**yaml.safe_load(path.read_text()), **changes}

@@ -15,23 +15,23 @@ from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CalibrationError, SffError, StackError
 from sff_ros.files import stack as stack_folder
-from sff_ros.files.stack import list_pictures, read_stack, write_stack
+from sff_ros.files.stack import list_images, read_stack, write_stack
 
 K = 'camera_matrix: [[50, 0, 19.5], [0, 51, 15.5], [0, 0, 1]]\n'
 
 
-def test_pictures_come_in_natural_order_and_other_files_do_not_count(tmp_path: Path) -> None:
+def test_images_come_in_natural_order_and_other_files_do_not_count(tmp_path: Path) -> None:
     names = ['s10.PNG', 's2.png', 'S1.png', 's02b.png', 's2a.jpeg', '10.png', '9.png']
     others = ['stack.yaml', 'notes.txt', '.s3.png', 'intrinsic.yaml', 's4.png.bak']
     for name in names + others:
         (tmp_path / name).touch()
     (tmp_path / 'truth').mkdir()
     (tmp_path / 's5.png').mkdir()
-    found = [path.name for path in list_pictures(tmp_path)]
+    found = [path.name for path in list_images(tmp_path)]
     assert found == ['9.png', '10.png', 'S1.png', 's2.png', 's2a.jpeg', 's02b.png', 's10.PNG']
 
 
-def test_a_folder_without_stack_yaml_knows_pictures_only(tmp_path: Path) -> None:
+def test_a_folder_without_stack_yaml_knows_images_only(tmp_path: Path) -> None:
     stack = read_stack(make_folder(tmp_path, 12))
     assert [path.name for path in stack.paths[-3:]] == [
         'slice_9.png',
@@ -90,7 +90,7 @@ def test_intrinsics_are_read(tmp_path: Path, yaml: str, expected: Intrinsics) ->
     [
         ('focus_mm: [1, 2, 3, 4]', "unknown key 'focus_mm'; did you mean focus_m? known: "),
         ('colour: red', "unknown key 'colour'; known: focus_dpt, focus_m, lens_codes, pos"),
-        ('focus_dpt: [1, 2, 3]', 'focus_dpt has 3 values for 4 pictures'),
+        ('focus_dpt: [1, 2, 3]', 'focus_dpt has 3 values for 4 images'),
         ('focus_dpt: [1, 2, 2, 4]', 'strictly monotonic: focus_dpt[2] is 2 after 2'),
         ('focus_m: [1, 2, 4, 3]', 'strictly monotonic: focus_m[3] is 3 after 4'),
         ('lens_codes: [9, 5, 7, 1]', 'strictly monotonic: lens_codes[2] is 7 after 5'),
@@ -156,9 +156,9 @@ def replace_slice_2(data: bytes) -> Callable[[Path], None]:
 @pytest.mark.parametrize(
     ('spoil', 'message'),
     [
-        (keep(0), 'has 0 pictures, a stack needs 3 or more'),
-        (keep(1), 'has 1 picture, a stack needs 3 or more'),
-        (keep(2), 'has 2 pictures, a stack needs 3 or more'),
+        (keep(0), 'has 0 images, a stack needs 3 or more'),
+        (keep(1), 'has 1 image, a stack needs 3 or more'),
+        (keep(2), 'has 2 images, a stack needs 3 or more'),
         (replace_slice_2(encode(texture(0, (16, 20, 3)))),
          'slice_2.png is 20x16 8-bit RGB, slice_0.png is 40x32 8-bit RGB'),
         (replace_slice_2(encode(texture(0, (32, 40)))),
@@ -169,19 +169,17 @@ def replace_slice_2(data: bytes) -> Callable[[Path], None]:
         (replace_slice_2(b''), 'slice_2.png: is empty'),
     ],
 )  # fmt: skip
-def test_bad_pictures_are_named(
-    tmp_path: Path, spoil: Callable[[Path], None], message: str
-) -> None:
+def test_bad_images_are_named(tmp_path: Path, spoil: Callable[[Path], None], message: str) -> None:
     spoil(make_folder(tmp_path))
     with pytest.raises(StackError, match=re.escape(message)) as caught:
         read_stack(tmp_path)
     assert '\n' not in str(caught.value)
 
 
-def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / 'file').touch()
     for name, message in (('gone', 'No such file'), ('file', 'Not a directory')):
-        with pytest.raises(StackError, match=f'{name}: is not a folder of pictures: {message}'):
+        with pytest.raises(StackError, match=f'{name}: is not a folder of images: {message}'):
             read_stack(tmp_path / name)
 
 

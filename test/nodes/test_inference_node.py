@@ -139,7 +139,7 @@ def senseless_camera(image: Image, info: CameraInfo, focus: JointState) -> None:
         (other_size_than_camera_info, 'stack/camera_info is for 66x48, stack/image is 64x48'),
         (wrong_encoding, "encoding 'jpeg' is not supported; one of mono8, 8UC1, rgb8"),
         (other_encoding, 'slice 3 is (48, 64) uint8, the sweep is (48, 64, 3) uint8'),
-        (wrong_step, 'step 191 does not fit a 64x48 rgb8 picture (at least 192)'),
+        (wrong_step, 'step 191 does not fit a 64x48 rgb8 image (at least 192)'),
         (short, '9215 bytes are not step 192 x height 48 = 9216'),
         (floating, 'a slice must be uint8 or uint16, not float32'),
         (not_monotonic, 'focus must be strictly monotonic: slice 3 is at 0.5 dpt after 2'),

@@ -89,11 +89,11 @@ def test_bytes_in_the_other_order(encoding: str) -> None:
     [
         ({'encoding': 'jpeg'}, "encoding 'jpeg' is not supported; one of mono8, "),
         ({'encoding': ''}, "encoding '' is not supported"),
-        ({'step': 89}, 'step 89 does not fit a 30x20 rgb8 picture (at least 90)'),
+        ({'step': 89}, 'step 89 does not fit a 30x20 rgb8 image (at least 90)'),
         ({'step': 91}, '1800 bytes are not step 91 x height 20 = 1820'),
-        ({'height': 0}, 'step 90 does not fit a 30x0 rgb8 picture'),
-        ({'width': 0}, 'does not fit a 0x20 rgb8 picture'),
-        ({'encoding': 'mono16', 'step': 91}, 'step 91 does not fit a 30x20 mono16 picture'),
+        ({'height': 0}, 'step 90 does not fit a 30x0 rgb8 image'),
+        ({'width': 0}, 'does not fit a 0x20 rgb8 image'),
+        ({'encoding': 'mono16', 'step': 91}, 'step 91 does not fit a 30x20 mono16 image'),
         ({'data': array.array('B', bytes(1799))}, '1799 bytes are not step 90 x height 20'),
         ({'data': array.array('B')}, '0 bytes are not step 90 x height 20 = 1800'),
         ({'encoding': 'bayer_rggb8', 'step': 29}, 'step 29 does not fit a 30x20 bayer_rggb8'),
@@ -201,7 +201,7 @@ def test_an_uncalibrated_camera_has_a_zero_matrix() -> None:
 @pytest.mark.parametrize(
     ('change', 'words'),
     [
-        ({'width': 0}, 'picture size must be positive, not 0x48'),
+        ({'width': 0}, 'image size must be positive, not 0x48'),
         ({'binning_x': 2}, 'binning or a region of interest is not supported'),
         ({'distortion_model': 'thin_prism'}, "distortion_model 'thin_prism' is unknown"),
         ({'d': [0.1]}, 'plumb_bob takes 4 or 5 coefficients, not 1'),

@@ -117,7 +117,7 @@ def _paper(board: Board) -> FloatMap:
     """Return the printed sheet, (h, w, 3) linear light."""
     margin = round(PAPER * SQUARE_PX)
     drawn = cv2.copyMakeBorder(
-        board.picture(SQUARE_PX), *(margin,) * 4, cv2.BORDER_CONSTANT, value=255
+        board.draw(SQUARE_PX), *(margin,) * 4, cv2.BORDER_CONSTANT, value=255
     )
     ink = np.where(drawn > 127, np.float32(WHITE), np.float32(BLACK))
     return np.asarray(np.repeat(ink[..., None], 3, axis=2), np.float32)

@@ -1,4 +1,4 @@
-"""Whether a recorded stack knows what the --align of a verb asks for."""
+"""Check that a recorded stack has the data that --align needs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ def checked_alignment(name: str, stack: RecordedStack) -> Alignment:
     """Return how to align a stack.
 
     Raises:
-        ConfigError: there is no such alignment, or the stack does not know what it needs.
+        ConfigError: there is no such alignment, or the stack lacks what it needs.
     """
     how = as_alignment(name)
     if how == 'breathing' and all(lens.warp is None for lens in stack.lens):
         raise ConfigError(
-            '--align breathing: nothing says how the pictures breathe; give scales in stack.yaml, '
-            'or take auto'
+            '--align breathing: the breathing of the images is unknown; give scales in '
+            'stack.yaml, or use auto'
         )
     return how

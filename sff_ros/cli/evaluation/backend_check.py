@@ -40,9 +40,9 @@ class Trial:
 
     Attributes:
         name: of the backend.
-        what: its own description; if it does not work, why.
+        what: its own description, or the reason if it does not work.
         loaded: whether it gave a result.
-        expected: whether it should, as what it needs is installed.
+        expected: whether it should, as its dependencies are installed.
         position: (H, W) its result; None without.
         wrong: mean distance from the ground truth, slices.
         unlike: mean distance from the reference, slices; None if there is no reference.
@@ -62,7 +62,7 @@ class Trial:
 
     @property
     def faults(self) -> list[str]:
-        """Messages about what should work and does not."""
+        """Messages about failures of a backend that is expected to work."""
         if not self.loaded:
             return [f'{self.name} does not work: {self.what}'] if self.expected else []
         found = []

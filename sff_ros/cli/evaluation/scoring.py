@@ -1,4 +1,4 @@
-"""One backend on one stack with truth: its map, its errors and its time."""
+"""Score one backend on one stack with ground truth: its map, errors and time."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ COVERAGES = (0.5, 0.7, 0.9)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """How good one map is, or the mean of several; NaN where something does not apply.
+    """Scores of one map, or the mean of several; NaN where not applicable.
 
     Attributes:
         mae, rmse: slices.
         bad_1: share of pixels whose error is above one slice.
-        abs_rel: mean of |error| / truth of the depth in metres, where both are known.
+        abs_rel: mean of |error| / depth, in metres, where both are known.
         bumpiness: of the slice position; see core/metrics.py.
         mae_50, mae_70, mae_90: mean absolute error of the most confident 50, 70, 90 %, slices.
         valid: share of the pixels that keep their depth at the default min_confidence.
@@ -56,7 +56,7 @@ def measure(
 
     Raises:
         ModelError: the backend cannot take the stack.
-        StackError: a picture was damaged meanwhile.
+        StackError: an image was damaged in the meantime.
     """
     method, setup = ShapeFromFocus(backend), SweepSetup(stack.intrinsics, align=align)
     for i in range(len(stack.paths)):
@@ -65,22 +65,24 @@ def measure(
         focus_map = method.add(slice_, setup)
         seconds = time.perf_counter() - start
     if focus_map is None:
-        raise StackError(f'{stack.paths[0].parent}: the sweep did not come to its end')
+        raise StackError(f'{stack.paths[0].parent}: the sweep did not complete')
     return focus_map, seconds
 
 
-def judge(focus_map: FocusMap, truth: GroundTruth, seconds: float) -> Row:
-    """Compare a map with the truth."""
+def judge(focus_map: FocusMap, ground_truth: GroundTruth, seconds: float) -> Row:
+    """Compare a map with the ground truth."""
     estimate = focus_map.estimate
-    scores = score(estimate.position, truth.index, BAD_SLICES)
-    covered = error_at_coverage(estimate.position, truth.index, estimate.confidence, COVERAGES)
+    scores = score(estimate.position, ground_truth.index, BAD_SLICES)
+    covered = error_at_coverage(
+        estimate.position, ground_truth.index, estimate.confidence, COVERAGES
+    )
     sure = is_sure(estimate.confidence, DepthConfig())
-    known = np.isfinite(truth.index)
+    known = np.isfinite(ground_truth.index)
     return Row(
         mae=scores.mae,
         rmse=scores.rmse,
         bad_1=scores.bad,
-        abs_rel=_abs_rel(focus_map, truth),
+        abs_rel=_abs_rel(focus_map, ground_truth),
         bumpiness=scores.bumpiness,
         mae_50=covered[0.5],
         mae_70=covered[0.7],
@@ -102,12 +104,16 @@ def to_numbers(row: Row) -> dict[str, float | None]:
     return {name: None if math.isnan(v) else round(v, 6) for name, v in asdict(row).items()}
 
 
-def _abs_rel(focus_map: FocusMap, truth: GroundTruth) -> float:
-    """Compare the depth of every pixel, sure or not, rectified as `sff depth` writes it."""
+def _abs_rel(focus_map: FocusMap, ground_truth: GroundTruth) -> float:
+    """Compare the depth at any confidence, rectified as `sff depth` writes it."""
     pipeline = DepthPipeline()
     rectified = pipeline.rectify(focus_map)
     focus = rectified.focus()
-    if focus is None or truth.depth_m is None or not np.isfinite(truth.depth_m).any():
+    if (
+        focus is None
+        or ground_truth.depth_m is None
+        or not np.isfinite(ground_truth.depth_m).any()
+    ):
         return math.nan
     depth = pipeline.depth(focus, DepthConfig(min_confidence=0.0))
-    return score(depth.depth_m, rectified.map(truth.depth_m), math.inf).abs_rel
+    return score(depth.depth_m, rectified.map(ground_truth.depth_m), math.inf).abs_rel

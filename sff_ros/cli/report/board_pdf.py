@@ -20,7 +20,7 @@ def board_pdf(board: Board) -> bytes:
     width, height = (board.columns + 2 * MARGIN) * side, (board.rows + 3 * MARGIN) * side
     bottom = 2 * MARGIN * side
     cell = side / CELLS
-    drawn = board.picture(CELLS) < 128
+    drawn = board.draw(CELLS) < 128
     lines = ['0 g']
     for row, cells in enumerate(drawn):
         edges = np.flatnonzero(np.diff(np.concatenate(([0], cells.astype(np.int8), [0]))))
@@ -51,11 +51,11 @@ def _page(content: bytes, width: float, height: float) -> bytes:
         b'<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>',
     ]
     file = b'%PDF-1.4\n'
-    places = []
+    offsets = []
     for number, body in enumerate(objects, 1):
-        places.append(len(file))
+        offsets.append(len(file))
         file += b'%d 0 obj\n%s\nendobj\n' % (number, body)
-    table = b''.join(b'%010d 00000 n \n' % place for place in places)
+    table = b''.join(b'%010d 00000 n \n' % offset for offset in offsets)
     start = len(file)
     file += b'xref\n0 %d\n0000000000 65535 f \n%s' % (len(objects) + 1, table)
     file += b'trailer\n<< /Size %d /Root 1 0 R >>\n' % (len(objects) + 1)

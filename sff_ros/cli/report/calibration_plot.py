@@ -71,8 +71,8 @@ class _Plot:
 
     def line(self, x: Floats, y: Floats) -> None:
         """Draw points joined by lines."""
-        places = np.array([self._at(*pair) for pair in zip(x.tolist(), y.tolist(), strict=True)])
-        cv2.polylines(self.canvas, [places.astype(np.int32)], False, _LINE, 2, cv2.LINE_AA)
+        points = np.array([self._at(*pair) for pair in zip(x.tolist(), y.tolist(), strict=True)])
+        cv2.polylines(self.canvas, [points.astype(np.int32)], False, _LINE, 2, cv2.LINE_AA)
 
     def dots(self, x: Floats, y: Floats, colour: tuple[int, int, int]) -> None:
         """Draw points."""

@@ -1,8 +1,8 @@
 """Slices brought into one frame: compensates breathing and camera motion.
 
-Where the lens is calibrated, how the image breathes is known (LensState.warp). What is left
-between a slice and the one before is searched for in the images, on top of that. Both together are
-one resampling, since each one blurs a little, and blur is what is measured.
+Where the lens is calibrated, its breathing is known (LensState.warp). The remaining motion between
+a slice and the previous one is estimated from the images, on top of that. Both are applied in one
+resampling, since each one blurs a little, and blur is what is measured.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from sff_ros.core.image import Warp
 from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import ConfigError
 
-# What a warp must explain of that by which two slices differ. In sweeps that hold still, blur
-# alone seems to move by up to a pixel, and explains 6 %; a step of half a pixel explains 20 %.
+# Least share of the difference of two slices that a warp must explain. In still sweeps, blur
+# alone appears to move by up to a pixel, and explains 6 %; a step of half a pixel explains 20 %.
 LEAST_EXPLAINED = 0.08
-# Share of the image in which it must match better. Steps of real sweeps have 0.52 or more,
-# mostly 0.9; what moves by itself, and wins the correlation, no more than the share it covers.
+# Least share of the image in which it must match better. Steps of real sweeps have 0.52 or more,
+# mostly 0.9; a moving object that wins the correlation has at most the share it covers.
 LEAST_BETTER = 0.5
-FARTHEST = 0.2  # of the longer side that a corner may move from slice to slice: more is a mistake
+FARTHEST = 0.2  # of the longer side: largest plausible motion of a corner between two slices
 
 Method = Literal['none', 'breathing', 'similarity', 'homography']
 Alignment = Literal['auto', 'none', 'breathing', 'similarity', 'homography']
-# What is looked for beside the calibrated breathing.
+# Motion estimated in addition to the calibrated breathing.
 MODELS: dict[Method, Model | None] = {
     'none': None,
     'breathing': None,
@@ -49,10 +49,10 @@ ALIGNMENTS: tuple[Alignment, ...] = ('auto', *MODELS)
 
 
 def as_alignment(name: str) -> Alignment:
-    """Return the name of an alignment as such.
+    """Return a string as the name of an alignment.
 
     Raises:
-        ConfigError: it is none.
+        ConfigError: there is no such alignment.
     """
     if name == 'auto':
         return 'auto'
@@ -64,9 +64,9 @@ def as_alignment(name: str) -> Alignment:
 def method_for(how: Alignment, first: Slice) -> Method:
     """Return how to align a sweep; the meaning of 'auto'.
 
-    A lens whose focus distances are known is calibrated, and a slice with a warp says how it
-    breathes: searching the images for what that covers would cost 20 ms a slice of VGA. The
-    breathing of any other lens is unknown, so that a similarity is searched for.
+    A lens whose focus distances are known is calibrated, and a slice with a warp specifies its
+    breathing: estimating it from the images as well would cost 20 ms a slice of VGA. The
+    breathing of any other lens is unknown, so a similarity is estimated.
 
     Args:
         how: as configured.
@@ -80,13 +80,13 @@ def method_for(how: Alignment, first: Slice) -> Method:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """How one slice lies to the one before.
+    """The warp from one slice to the next.
 
     Attributes:
-        warp: (3, 3) from px of the slice before to px of this one.
-        before, after: correlation of the two as the calibration has it, and warped.
-        refused: whether no warp was found that is better than what the calibration says, so that
-            `warp` is that; the identity where it says nothing.
+        warp: (3, 3) from px of the previous slice to px of this one.
+        before, after: correlation of the two with the calibrated warp, and with `warp`.
+        refused: whether no better warp than the calibrated one was found, so that `warp` is that;
+            the identity if not calibrated.
     """
 
     warp: Warp
@@ -96,16 +96,16 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Place:
-    """Where one slice of a sweep lies.
+class SlicePose:
+    """Pose of one slice in its sweep.
 
     Attributes:
         warp: (3, 3) from px of the frame to px of the slice.
-        motion: (3, 3) the same without what the calibration explains: from px of the frame to px
-            of the image that the reference focus would show.
+        motion: (3, 3) the same without the calibrated breathing: from px of the frame to px of
+            the image at the reference focus.
         stamp_ns: of the slice.
-        step: from the slice before; None for the first, and where none is looked for.
-        levels: the image, for the next one to be compared with; empty once it was.
+        step: from the previous slice; None for the first, and where none is estimated.
+        levels: image pyramid to compare the next slice with; empty once taken.
     """
 
     warp: Warp
@@ -118,16 +118,16 @@ class Place:
 class Aligner:
     """Follows the image through one sweep; its frame is the first slice's.
 
-    Where breathing is calibrated that is the image which the reference focus would have shown
-    when the first slice was taken.
+    Where breathing is calibrated, that is the image at the reference focus at the time of the
+    first slice.
 
     Args:
-        method: 'none': slices are taken as they are; 'breathing': only what the calibration says;
-            else that, and a motion of this kind in the images.
+        method: 'none': slices are not resampled; 'breathing': only the calibrated breathing is
+            removed; else also a motion of this kind, estimated from the images.
 
     Attributes:
         method: as given.
-        places: of the slices so far.
+        poses: of the slices so far.
     """
 
     def __init__(self, method: Method) -> None:
@@ -135,20 +135,20 @@ class Aligner:
         self._breathes = method != 'none'
         self._model = MODELS[method]
         self._last: Levels = ()
-        self.places: list[Place] = []
+        self.poses: list[SlicePose] = []
 
-    def find(self, slice_: Slice) -> Place:
-        """Find where the next slice lies; the sweep goes on from there once it is taken."""
+    def find(self, slice_: Slice) -> SlicePose:
+        """Estimate the pose of the next slice; `take` then adds it to the sweep."""
         breathing = slice_.lens.warp if self._breathes else None
         known: Warp = np.eye(3) if breathing is None else breathing
         if self._model is None:
-            return Place(known, np.eye(3), slice_.stamp_ns)
+            return SlicePose(known, np.eye(3), slice_.stamp_ns)
         levels = tuple(pyramid(slice_.image))
-        if not self.places:
-            return Place(known, np.eye(3), slice_.stamp_ns, levels=levels)
-        last = self.places[-1]
+        if not self.poses:
+            return SlicePose(known, np.eye(3), slice_.stamp_ns, levels=levels)
+        last = self.poses[-1]
         from_last = inverse(last.warp)
-        # What the image did beside breathing, it goes on doing: often the better start.
+        # Motion other than breathing often continues: extrapolated, it is often the better start.
         starts = [
             product(known, last.motion, from_last),
             product(known, self._pace, last.motion, from_last),
@@ -156,31 +156,31 @@ class Aligner:
         step = _look(self._model, self._last, levels, starts)
         warp = product(step.warp, last.warp)
         motion = last.motion if step.refused else product(inverse(known), warp)
-        return Place(warp / warp[2, 2], motion / motion[2, 2], slice_.stamp_ns, step, levels)
+        return SlicePose(warp / warp[2, 2], motion / motion[2, 2], slice_.stamp_ns, step, levels)
 
-    def take(self, place: Place) -> None:
-        """Go on from where a slice was found."""
-        self._last = place.levels
-        self.places.append(replace(place, levels=()))
+    def take(self, pose: SlicePose) -> None:
+        """Add a pose returned by `find` to the sweep."""
+        self._last = pose.levels
+        self.poses.append(replace(pose, levels=()))
 
     def add(self, slice_: Slice) -> Warp:
         """Take the next slice; return (3, 3) from px of the frame to px of it."""
         self.take(self.find(slice_))
-        return self.places[-1].warp
+        return self.poses[-1].warp
 
     def frame_at(self, stamp_ns: int) -> Warp:
         """Return (3, 3) from px of the frame to px of the image at a time within the sweep.
 
-        Between two slices the image is taken to move evenly. So the frame of mid-sweep is the
-        same for a sweep up and the sweep down after it, and for an even drift the same in all.
+        Motion is interpolated linearly between slices. So the frame of mid-sweep is the same for
+        a sweep up and the next sweep down, and under a constant drift for all sweeps.
         """
-        if len(self.places) < 2:
+        if len(self.poses) < 2:
             return np.eye(3)
-        stamps = [place.stamp_ns - stamp_ns for place in self.places]  # exact, unlike ns as float
+        stamps = [pose.stamp_ns - stamp_ns for pose in self.poses]  # exact, unlike ns as float
         after = int(np.clip(np.searchsorted(stamps, 0), 1, len(stamps) - 1))
         start, end = stamps[after - 1], stamps[after]
         share = float(np.clip(-start / (end - start), 0, 1)) if end > start else 0.0
-        one, other = self.places[after - 1].motion, self.places[after].motion
+        one, other = self.poses[after - 1].motion, self.poses[after].motion
         frame: Warp = (1 - share) * one + share * other
         return frame
 
@@ -192,34 +192,34 @@ class Aligner:
         """
         return AlignmentReport(
             self.method,
-            tuple(without_rounding(product(place.warp, frame)) for place in self.places),
-            tuple(place.step for place in self.places if place.step is not None),
-            not all(np.allclose(place.warp, place.motion, atol=1e-6) for place in self.places),
+            tuple(without_rounding(product(pose.warp, frame)) for pose in self.poses),
+            tuple(pose.step for pose in self.poses if pose.step is not None),
+            not all(np.allclose(pose.warp, pose.motion, atol=1e-6) for pose in self.poses),
         )
 
     def motion_px(self, shape: tuple[int, int]) -> float:
-        """Return how far the corners of an image (H, W) went: RMS of the four, at the farthest.
+        """Return the largest displacement of the corners of an image (H, W), RMS of the four.
 
-        Only what was looked for; where breathing is not calibrated it is part of this.
+        Only the estimated motion; breathing is part of it unless it is calibrated.
         """
-        shifts = [corner_shift_px(place.motion, shape) for place in self.places]
+        shifts = [corner_shift_px(pose.motion, shape) for pose in self.poses]
         return max((float(np.sqrt(np.mean(shift**2))) for shift in shifts), default=0.0)
 
     @property
     def _pace(self) -> Warp:
-        """What the image did from the last but one slice to the last, breathing apart."""
-        if len(self.places) < 2:
+        """Motion from the last but one slice to the last, without breathing."""
+        if len(self.poses) < 2:
             return np.eye(3)
-        return product(self.places[-1].motion, inverse(self.places[-2].motion))
+        return product(self.poses[-1].motion, inverse(self.poses[-2].motion))
 
 
 def _look(model: Model, last: Levels, this: Levels, starts: Sequence[Warp]) -> Step:
-    """Look for the warp between two slices; the first start is what is known without looking."""
+    """Estimate the warp between two slices; the first start is the calibrated one."""
     start = max(starts, key=lambda w: correlation(last[0], this[0], w))
     warp = register(last, this, start, model)
     before, after = (correlation(last[-1], this[-1], w) for w in (starts[0], warp))
     explained = (after - before) / max(1 - before, 1e-9)
-    # Two levels up is fine enough to judge, and a sixteenth of the work.
+    # Two levels coarser is precise enough to decide, at a sixteenth of the cost.
     rough = max(len(last) - 3, 0)
     better = share_better(last[rough], this[rough], warp, than=starts[0])
     if explained < LEAST_EXPLAINED or better < LEAST_BETTER or _reach(warp, this[0]) > FARTHEST:
@@ -234,8 +234,8 @@ class AlignmentReport:
     Attributes:
         method: how.
         warps: (3, 3) each, from px of the frame to px of a slice.
-        steps: from each slice to the next; empty where none was searched for.
-        calibrated: whether breathing that a calibration knows was undone.
+        steps: from each slice to the next; empty where none was estimated.
+        calibrated: whether calibrated breathing was removed.
     """
 
     method: Method
@@ -262,7 +262,7 @@ class AlignmentReport:
 
 
 def _scale(warp: Warp) -> float:
-    """Return by how much a warp enlarges, the root of its area."""
+    """Return the scale of a warp, the square root of its area factor."""
     return float(np.sqrt(warp[0, 0] * warp[1, 1] - warp[0, 1] * warp[1, 0]))
 
 
@@ -275,6 +275,6 @@ def moved(slice_: Slice, warp: Warp) -> Slice:
 
 
 def _reach(warp: Warp, level: Level) -> float:
-    """Return how far a warp moves the corner that it moves the most, of the longer side."""
-    height, width = (side * level.shrink for side in level.picture.shape)
+    """Return the largest displacement of a corner by a warp, relative to the longer side."""
+    height, width = (side * level.shrink for side in level.image.shape)
     return float(corner_shift_px(warp, (height, width)).max() / max(height, width))

@@ -1,14 +1,14 @@
-"""What moved during a sweep: scene or camera, told apart from what focus does to the picture.
+"""Motion of scene or camera during a sweep, separated from the effect of focus on the image.
 
-Between two aligned slices a and b, every window of a coarse picture is explained by a shift and
+Between two aligned slices a and b, every window of a coarse image is explained by a shift and
 by a change of blur, in one least squares fit (Lucas and Kanade, IJCAI 1981, with one unknown
 more):
 
     a - b = u dg/dx + v dg/dy + c Laplacian(g),   g = (a + b) / 2
 
-Blur spreads light as heat spreads, whose change with time is the Laplacian, so that c takes up
-what defocus does. What the three cannot explain says how far u and v may be trusted: only what is
-beyond chance counts.
+Blur spreads light as heat spreads, whose change with time is the Laplacian, so c absorbs the
+change of defocus. The residual of the fit gives the uncertainty of u and v: only significant
+motion counts.
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ from sff_ros.core.alignment.warp import Mask, corner_shift_px
 from sff_ros.core.homography import product, solve
 from sff_ros.core.image import FloatMap, Image, Warp, to_grey
 
-LONGER_PX = 200  # longer side of the coarse picture, at least; twice this at most
-SMOOTHING = 0.5  # of the coarse picture, its px
+LONGER_PX = 200  # longer side of the coarse image, at least; twice this at most
+SMOOTHING = 0.5  # of the coarse image, its px
 CELL = 4  # side of the cells that shifts are given for, coarse px
 WINDOW = 3  # side of a window, cells
-ALIKE = 8.0  # coarse px that count as one, since smoothing makes neighbours alike
-UNSURE = 1 / 3  # standard deviation of a shift that says nothing, coarse px
-# The next three were set on the sweeps that are quoted here. Those that hold still (simulated,
-# rendered reliefs, photographs) lose at most 1.5 % of their pixels, at depth steps and spreading
-# highlights; of an object that goes 0.3 px a slice 82 % are lost, at 1 px a slice 99 %.
-CHANCE = 6.0  # standard deviations that do not count
-HARMLESS_PX = 1.0  # shift within a sweep up to which confidence stays, px of the full picture
-RUINOUS_PX = 4.0  # from which on there is none
-ROUNDS = 4  # of the fit of the camera's motion, each with less weight for what does not fit
-MUCH_MOVING = 0.05  # share of pixels from which on a sweep deserves a warning
-FEWEST_CELLS = 12  # that a motion of the camera is told from
+ALIKE = 8.0  # coarse px that count as one sample, since smoothing correlates neighbours
+UNSURE = 1 / 3  # standard deviation above which a shift is unknown, coarse px
+# The next three were set on the following sweeps. Still ones (simulated, rendered reliefs,
+# photographs) lose at most 1.5 % of their pixels, at depth steps and spreading highlights; an
+# object that moves by 0.3 px a slice loses 82 % of its pixels, by 1 px a slice 99 %.
+CHANCE = 6.0  # standard deviations below which a shift is not significant
+HARMLESS_PX = 1.0  # shift within a sweep up to which confidence is kept, px of the full image
+RUINOUS_PX = 4.0  # shift from which on confidence is 0
+ROUNDS = 4  # of the robust fit of the camera's motion
+MUCH_MOVING = 0.05  # share of moving pixels above which a sweep deserves a warning
+FEWEST_CELLS = 12  # needed to fit the camera's motion
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Motion:
-    """What moved during a sweep, as far as it was not aligned.
+    """Motion during a sweep that the alignment did not remove.
 
     Attributes:
         trust: (H, W) factor on the confidence, 0..1: 1 where nothing moved.
         moving: share of pixels that moved, 0..1: those of a trust below 0.5.
-        camera_px: how far the corners of the picture went, px: RMS of the four, at the farthest.
+        camera_px: largest displacement of the corners of the image, px: RMS of the four.
     """
 
     trust: FloatMap
@@ -59,7 +59,7 @@ class Motion:
 
 
 class MotionMeter:
-    """Follows what moves through one sweep of aligned slices."""
+    """Tracks motion through one sweep of aligned slices."""
 
     def __init__(self) -> None:
         self._last: FloatMap | None = None
@@ -67,7 +67,7 @@ class MotionMeter:
         self._shrink = 1
         self._shift = np.zeros((2, 1, 1))  # of each cell since the first slice, px
         self._variance = np.zeros((1, 1))  # of that, px^2
-        self._farthest = np.zeros((1, 1))  # what of it was beyond chance, px
+        self._farthest = np.zeros((1, 1))  # largest significant shift so far, px
         self._camera: Warp = np.eye(3)  # from the first slice to the last
         self._camera_px = 0.0
 
@@ -75,19 +75,19 @@ class MotionMeter:
         """Take the next slice.
 
         Args:
-            image: (H, W) or (H, W, 3), aligned, as all of the sweep.
-            seen: (H, W), where slices show something; None: everywhere.
+            image: (H, W) or (H, W, 3), aligned, of the same shape throughout the sweep.
+            seen: (H, W), where all slices have an image; None: everywhere.
         """
         self._shape = (image.shape[0], image.shape[1])
         self._shrink = max(1, max(self._shape) // LONGER_PX)
-        picture = _smooth(_shrunk(to_grey(image), self._shrink))
-        last, self._last = self._last, picture
+        coarse = _smooth(_shrunk(to_grey(image), self._shrink))
+        last, self._last = self._last, coarse
         if last is None:
             return
-        weight = np.ones_like(picture)
+        weight = np.ones_like(coarse)
         if seen is not None:
             weight = (_shrunk(seen.astype(np.uint8), self._shrink) >= 1).astype(np.float32)
-        shift, variance = _shifts(last, picture, weight)
+        shift, variance = _shifts(last, coarse, weight)
         sure = variance < UNSURE**2
         self._shift = self._shift + np.where(sure, shift, 0) * self._shrink
         self._variance = self._variance + np.where(sure, variance, 0) * self._shrink**2
@@ -97,7 +97,7 @@ class MotionMeter:
 
     @property
     def motion(self) -> Motion:
-        """What was seen so far."""
+        """Motion up to the last slice."""
         trust = (RUINOUS_PX - self._farthest) / (RUINOUS_PX - HARMLESS_PX)
         full = self._to_full_size(np.clip(trust, 0, 1).astype(np.float32))
         return Motion(full, float((full < 0.5).mean()), self._camera_px)
@@ -107,18 +107,18 @@ class MotionMeter:
         if len(rows) < FEWEST_CELLS:
             return
         side = CELL * self._shrink
-        places = np.stack([columns + 0.5, rows + 0.5]) * side - 0.5
-        step = _fit_similarity(places, shift[:, sure], variance[sure])
+        centres = np.stack([columns + 0.5, rows + 0.5]) * side - 0.5
+        step = _fit_similarity(centres, shift[:, sure], variance[sure])
         self._camera = product(step, self._camera)
         moved = corner_shift_px(self._camera, self._shape)
         self._camera_px = max(self._camera_px, float(np.sqrt(np.mean(moved**2))))
 
     def _to_full_size(self, cells: FloatMap) -> FloatMap:
-        """Interpolate between the centres of the cells; beyond them is as the last one."""
+        """Interpolate between the centres of the cells; the outermost are repeated beyond them."""
         height, width = self._shape
         side = CELL * self._shrink
         size = (cells.shape[1] * side, cells.shape[0] * side)
-        if min(cells.shape) == 1:  # no two slices, or too small a picture
+        if min(cells.shape) == 1:  # no two slices, or too small an image
             return np.ones(self._shape, np.float32)
         full = cv2.resize(cells, size, interpolation=cv2.INTER_LINEAR)
         rest = (height - size[1], width - size[0])
@@ -126,29 +126,29 @@ class MotionMeter:
         return cast('FloatMap', grown)
 
 
-def _shrunk(picture: Image, by: int) -> FloatMap:
+def _shrunk(image: Image, by: int) -> FloatMap:
     """Average over whole blocks."""
-    height, width = (side // by for side in picture.shape)
-    even = picture[: height * by, : width * by].astype(np.float32)
+    height, width = (side // by for side in image.shape)
+    even = image[: height * by, : width * by].astype(np.float32)
     return cast('FloatMap', cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA))
 
 
-def _smooth(picture: FloatMap) -> FloatMap:
-    """Smooth a little, and divide by the mean, so that exposure does not matter."""
-    smooth = cast('FloatMap', cv2.GaussianBlur(picture, (0, 0), SMOOTHING))
+def _smooth(image: FloatMap) -> FloatMap:
+    """Smooth a little, and divide by the mean for invariance to exposure."""
+    smooth = cast('FloatMap', cv2.GaussianBlur(image, (0, 0), SMOOTHING))
     return smooth / np.float32(max(float(smooth.mean()), 1e-6))
 
 
 def _shifts(first: FloatMap, second: FloatMap, weight: FloatMap) -> tuple[Floats, Floats]:
-    """Return how far each cell moved from one picture to the next, and how sure that is.
+    """Return the shift of each cell from one image to the next, and its variance.
 
     Args:
-        first, second: (h, w) coarse pictures.
-        weight: (h, w), 0 where there is no picture.
+        first, second: (h, w) coarse images.
+        weight: (h, w), 0 where there is no image.
 
     Returns:
         (2, h / 4, w / 4) x and y, coarse px, and (h / 4, w / 4) their variance, infinite where
-        nothing is known.
+        unknown.
     """
     moments, count = _moments(first, second, weight)
     normal, right = moments[..., :3, :3], moments[..., :3, 3]
@@ -159,7 +159,7 @@ def _shifts(first: FloatMap, second: FloatMap, weight: FloatMap) -> tuple[Floats
     free = count / ALIKE - 3
     noise = np.maximum(unexplained, 0) / np.maximum(free, 1)
     variance = (inverse[..., 0, 0] + inverse[..., 1, 1]) * noise
-    # Half a window is the least; without texture there is nothing to tell.
+    # At least half a window must be covered, and have texture.
     known = (count > (CELL * WINDOW) ** 2 / 2) & (trace > 0)
     return np.moveaxis(solution[..., :2], -1, 0), np.where(known, variance, np.inf)
 
@@ -184,7 +184,7 @@ def _moments(first: FloatMap, second: FloatMap, weight: FloatMap) -> tuple[Float
     inside = cv2.erode(
         weight, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=(0,)
     )
-    # All four are smoothed over the 3 x 3 px that Sobel's gradients are.
+    # All four are smoothed over 3 x 3 px, as Sobel's gradients are.
     maps = [
         cv2.Sobel(mean, cv2.CV_32F, 1, 0, scale=1 / 8) * inside,
         cv2.Sobel(mean, cv2.CV_32F, 0, 1, scale=1 / 8) * inside,
@@ -211,15 +211,15 @@ def _window_sums(values: FloatMap) -> Floats:
     return np.asarray(sums, np.float64) * CELL**2
 
 
-def _fit_similarity(places: Floats, shifts: Floats, variance: Floats) -> Warp:
-    """Return the (3, 3) similarity that most cells follow.
+def _fit_similarity(centres: Floats, shifts: Floats, variance: Floats) -> Warp:
+    """Fit the (3, 3) similarity that most cells follow.
 
     Args:
-        places, shifts: (2, N) px.
+        centres, shifts: (2, N) px.
         variance: (N,) px^2.
     """
-    centre = places.mean(axis=1)
-    x, y = places - centre[:, None]
+    centre = centres.mean(axis=1)
+    x, y = centres - centre[:, None]
     one, none = np.ones_like(x), np.zeros_like(x)
     # Shift = (tx + s x - r y, ty + s y + r x).
     rows = np.stack([np.stack([one, none, x, -y]), np.stack([none, one, y, x])])  # (2, 4, N)
@@ -229,9 +229,9 @@ def _fit_similarity(places: Floats, shifts: Floats, variance: Floats) -> Warp:
         normal = np.einsum('cin,cjn,n->ij', rows, rows, weight)
         normal += 1e-9 * np.trace(normal) * np.eye(4)
         found = solve(normal, np.einsum('cin,cn,n->i', rows, shifts, weight))
-        apart = ((shifts - np.einsum('cin,i->cn', rows, found)) ** 2).sum(axis=0)
-        spread = np.median(apart) + 1e-4
-        weight = 1 / (variance + 1e-4) / (1 + apart / spread) ** 2
+        squared = ((shifts - np.einsum('cin,i->cn', rows, found)) ** 2).sum(axis=0)
+        spread = np.median(squared) + 1e-4
+        weight = 1 / (variance + 1e-4) / (1 + squared / spread) ** 2
     tx, ty, scale, turn = found
     linear = np.array([[1 + scale, -turn], [turn, 1 + scale]])
     offset = np.array([tx, ty]) + centre - (linear * centre).sum(axis=1)

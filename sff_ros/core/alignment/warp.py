@@ -1,4 +1,4 @@
-"""Pictures resampled by a warp, and what that does to their border and corners."""
+"""Resample images by a warp; coverage and corner displacement."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def warped(image: Image, warp: Warp) -> Image:
 
 
 def covered(warps: Sequence[Warp], shape: tuple[int, int]) -> Mask:
-    """Return (H, W), True where all images have something to show.
+    """Return (H, W), True where all images have pixels.
 
     Args:
         warps: from px of the result to px of each image.
@@ -50,7 +50,7 @@ def covered(warps: Sequence[Warp], shape: tuple[int, int]) -> Mask:
 
 
 def corner_shift_px(warp: Warp, shape: tuple[float, float]) -> npt.NDArray[np.float64]:
-    """Return how far a warp moves each of the four corners of an image (H, W), px."""
+    """Return the displacement of each of the four corners of an image (H, W), px."""
     height, width = shape
     corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1.0]]).T
     there = product(warp, corners)
@@ -59,7 +59,7 @@ def corner_shift_px(warp: Warp, shape: tuple[float, float]) -> npt.NDArray[np.fl
 
 
 def warped_map(values: FloatMap, warp: Warp, beyond: float | None = None) -> FloatMap:
-    """Resample a map by its nearest value, so that no depth between two surfaces is made up.
+    """Resample a map by its nearest value, so that no depth between two surfaces is invented.
 
     Args:
         values: (H, W) of any meaning.
@@ -78,10 +78,10 @@ def warped_map(values: FloatMap, warp: Warp, beyond: float | None = None) -> Flo
 
 
 def is_still(warp: Warp) -> bool:
-    """Return whether a warp leaves everything where it is."""
+    """Return whether a warp is the identity."""
     return bool(np.allclose(warp, np.eye(3), atol=1e-9))
 
 
 def without_rounding(warp: Warp) -> Warp:
-    """Return a warp, the identity where only rounding makes it differ from that."""
+    """Return a warp; the exact identity where it differs from that by rounding only."""
     return np.eye(3) if is_still(warp) else warp

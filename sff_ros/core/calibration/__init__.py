@@ -1,1 +1,1 @@
-"""From images of a printed board to a calibrated lens."""
+"""Calibrate a lens from images of a printed board."""

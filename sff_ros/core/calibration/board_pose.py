@@ -1,4 +1,4 @@
-"""Where the board was in each sweep, and the camera that sees it so."""
+"""Estimate the board's pose in each sweep, and the camera's intrinsics."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.errors import CalibrationError
 
 FEWEST_VIEWS = 3
-# Relative standard deviation of the focal length above which metres would be worth little.
+# Largest relative standard deviation of the focal length; above, metres are inaccurate.
 LARGEST_FOCAL_ERROR = 0.01
-DISTORTION_GAIN = 0.9  # distortion is believed where it brings the reprojection error below this
+DISTORTION_GAIN = 0.9  # distortion is kept if it reduces the reprojection error to less than this
 
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
@@ -27,10 +27,10 @@ Floats32 = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoardViews:
-    """What the slices of one sweep show of the board.
+    """Detections of the board in the slices of one sweep.
 
     Attributes:
-        sweep: the pictures.
+        sweep: its images.
         corners: S, None where the board was too blurred.
     """
 
@@ -45,7 +45,7 @@ class BoardViews:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Poses:
-    """The board in each sweep, as the camera sees it at the reference.
+    """The board in each sweep, as imaged at the reference focus.
 
     Attributes:
         intrinsics: at the reference, where the scale is 1.
@@ -53,7 +53,7 @@ class Poses:
         rms_px: reprojection error.
         corners: of each sweep, at the reference.
         dioptres: of each sweep, (N,) inverse depth along Z of its corners.
-        square_px: of each sweep, side of a square in the picture.
+        square_px: of each sweep, side of a square in the image.
     """
 
     intrinsics: Intrinsics
@@ -102,7 +102,7 @@ def find_poses(
     if solved.focal_error > LARGEST_FOCAL_ERROR:
         raise CalibrationError(
             f'the focal length is known to {100 * solved.focal_error:.1f} % only: tilt the board '
-            'by 20 to 40 degrees in some sweeps, and let it fill more of the picture'
+            'by 20 to 40 degrees in some sweeps, and let it fill more of the image'
         )
     dioptres, sizes = [], []
     for solid, rotation, translation in zip(
@@ -146,7 +146,7 @@ class _Solved:
 
 
 def _solve(solids: list[Floats32], flats: list[Floats32], size: tuple[int, int]) -> _Solved:
-    """Calibrate without distortion, and with; take what the corners ask for."""
+    """Calibrate without and with distortion; keep distortion if it fits clearly better."""
     plain = cv2.CALIB_FIX_K1 | cv2.CALIB_FIX_K2 | cv2.CALIB_FIX_K3 | cv2.CALIB_ZERO_TANGENT_DIST
     plain |= cv2.CALIB_FIX_ASPECT_RATIO
     straight = _calibrate(solids, flats, size, plain)

@@ -1,4 +1,4 @@
-"""How the picture grows as the lens moves, from a board that holds still."""
+"""Fit the image scale against the lens position, from a board that holds still."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sff_ros.core.calibration.charuco import FEWEST_CORNERS, Corners, Points
 
 DEGREE = 2  # of the scale's logarithm against the position code of the lens
-# A change of scale by less over the whole sweep cannot distinguish its centre from a drift.
+# With a smaller change of scale over the whole sweep, its centre is not observable.
 LEAST_FOR_CENTRE = 0.002
 
 Floats = npt.NDArray[np.float64]
@@ -26,7 +26,7 @@ class Breathing:
     Attributes:
         reference, span: codes.
         terms: (DEGREE,).
-        centre_px: the point that stays, x and y; None where too little moved to find it.
+        centre_px: the fixed point, x and y; None if the scale changed too little to find it.
     """
 
     reference: float
@@ -42,7 +42,7 @@ class Breathing:
     def to_reference(
         self, px: Points, position_code: float, middle: tuple[float, float]
     ) -> Points:
-        """Return where points of a picture are at the reference, (N, 2) px."""
+        """Return where points of an image are at the reference, (N, 2) px."""
         centre = np.array(self.centre_px or middle)
         moved: Points = centre + (px - centre) / self.scale_at(position_code)
         return moved
@@ -50,7 +50,7 @@ class Breathing:
     def from_reference(
         self, px: Points, position_code: float, middle: tuple[float, float]
     ) -> Points:
-        """Return where points at the reference are in a picture, (N, 2) px."""
+        """Return where points at the reference are in an image, (N, 2) px."""
         centre = np.array(self.centre_px or middle)
         moved: Points = centre + (px - centre) * self.scale_at(position_code)
         return moved
@@ -67,14 +67,14 @@ def powers(t: Floats) -> Floats:
 def fit_breathing(
     sweeps: Sequence[tuple[Floats, Sequence[Corners | None]]], reference: float, span: float
 ) -> Breathing:
-    """Fit scale and centre to how a board's corners move within each sweep.
+    """Fit scale and centre to the motion of a board's corners within each sweep.
 
-    Two pictures of a board that holds still differ by a growth about one point: corners p of the
-    one are at r p + (1 - r) c in the other. The growths r of all pairs give the scale, by least
-    squares of their logarithms; r and the shifts give the centre.
+    Two images of a still board differ by a scaling about one point: corners p of the one are at
+    r p + (1 - r) c in the other. The ratios r of all pairs give the scale, by least squares of
+    their logarithms; r and the shifts give the centre.
 
     Args:
-        sweeps: position codes of the lens and what is seen there, of each sweep.
+        sweeps: position codes of the lens and the corners seen there, of each sweep.
         reference: position code of scale 1.
         span: over which the scale is to be known, codes.
     """
@@ -120,7 +120,7 @@ def _growth(one: Corners | None, other: Corners | None) -> tuple[float, Floats, 
 def _centre(
     growths: Sequence[float], shifts: Sequence[Floats], weights: Sequence[float]
 ) -> tuple[float, float] | None:
-    """Return the point that stays: t = (1 - r) c for all pairs."""
+    """Return the fixed point: t = (1 - r) c for all pairs."""
     away = 1 - np.array(growths)
     if np.ptp(away) < LEAST_FOR_CENTRE:
         return None

@@ -1,4 +1,4 @@
-"""The ChArUco board: a chessboard whose white squares say which they are."""
+"""The ChArUco board: a chessboard with a marker in each white square."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sff_ros.errors import CalibrationError
 CELLS = 8  # a square; a marker is two less, with its black border
 MARKER = (CELLS - 2) / CELLS  # side of a marker, of a square's
 DICTIONARY = 'DICT_4X4_250'
-FEWEST_CORNERS = 6  # of a view that counts
+FEWEST_CORNERS = 6  # of a usable view
 
 Points = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.intp]
@@ -24,7 +24,7 @@ Ids = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Corners:
-    """The inner corners of a board that one picture shows.
+    """The inner corners of a board that were found in one image.
 
     Attributes:
         ids: (N,) which corners.
@@ -64,7 +64,7 @@ class Board:
         if not 0 < self.square_m < 10:
             raise CalibrationError(f'a square must be 0 .. 10 m, not {self.square_m:g}')
 
-    def picture(self, square_px: int) -> npt.NDArray[np.uint8]:
+    def draw(self, square_px: int) -> npt.NDArray[np.uint8]:
         """Draw the board, (rows * square_px, columns * square_px) black and white."""
         # Not by OpenCV: before 4.10 its markers are a pixel too small.
         grid = np.full((self.rows, self.columns, CELLS, CELLS), 255, np.uint8)
@@ -85,7 +85,7 @@ class Board:
         return self.square_m * np.stack((column + 1.0, row + 1.0, np.zeros(len(ids))), axis=1)
 
     def find(self, image: Image) -> Corners | None:
-        """Find the inner corners in a picture; None where fewer than FEWEST_CORNERS are seen.
+        """Find the inner corners in an image; None where fewer than FEWEST_CORNERS are seen.
 
         Args:
             image: (H, W) or (H, W, 3) RGB, uint8 or uint16.
@@ -153,12 +153,12 @@ def _find_before_4_7(grey: Image, board: Any) -> tuple[Any, Any]:
 
 @functools.cache
 def _first_pixel() -> float:
-    """Return where OpenCV has the centre of the first pixel: at 0.5 before 4.14, at 0 since.
+    """Return OpenCV's coordinate of the first pixel's centre: 0.5 before 4.14, 0 since.
 
-    Seen on a drawn board, since a version does not say what was patched.
+    Measured on a drawn board, since version numbers do not show patches.
     """
     board, side = Board(3, 3), 4 * CELLS
-    drawn = cv2.copyMakeBorder(board.picture(side), *(side,) * 4, cv2.BORDER_CONSTANT, value=255)
+    drawn = cv2.copyMakeBorder(board.draw(side), *(side,) * 4, cv2.BORDER_CONSTANT, value=255)
     px, ids = _find(np.asarray(cv2.GaussianBlur(drawn, (0, 0), 1.0), np.uint8), board._board())
     assert ids is not None
     true = side * (1 + board.points_m(ids)[:, :2] / board.square_m) - 0.5

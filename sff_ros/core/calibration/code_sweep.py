@@ -17,10 +17,10 @@ class CodeSweep:
     """Images of a still scene and what the lens was commanded for each, settled.
 
     Attributes:
-        name: what a user knows it by.
-        codes: (S,) strictly monotonic in the order of time; the lens came to the first one from
-            the same side as to the others.
-        images: S pictures of one size.
+        name: shown to the user.
+        codes: (S,) strictly monotonic in the order of time; the first one was approached from
+            the same side as the others.
+        images: S images of one size.
     """
 
     name: str
@@ -37,11 +37,11 @@ class CodeSweep:
             raise CalibrationError(f'{self.name}: lens codes must go in one direction')
         if len(self.images) != len(self.codes):
             raise CalibrationError(
-                f'{self.name}: {len(self.codes)} codes for {len(self.images)} pictures'
+                f'{self.name}: {len(self.codes)} codes for {len(self.images)} images'
             )
         sizes = {image.shape[:2] for image in self.images}
         if len(sizes) > 1:
-            raise CalibrationError(f'{self.name}: pictures differ in size: {sorted(sizes)}')
+            raise CalibrationError(f'{self.name}: images differ in size: {sorted(sizes)}')
 
     @property
     def side(self) -> int:
@@ -50,6 +50,6 @@ class CodeSweep:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of the pictures, px."""
+        """Width and height of the images, px."""
         height, width = self.images[0].shape[:2]
         return width, height

@@ -1,4 +1,4 @@
-"""Where the lens was when each corner of the board was sharpest."""
+"""Find the lens code at which each corner of the board is sharpest."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from sff_ros.core.image import Image, to_grey
 from sff_ros.core.optics.field_curvature import off_axis
 
 WINDOW = 0.7  # side of the window that a corner's sharpness is taken from, squares
-# Of the top, at which the width of a curve is looked at.
+# Of the peak height, at which chords of a focus curve are taken.
 LEVELS = np.linspace(0.985, 0.5, 40)
 FEWEST_CHORDS = 3
-SURE = 0.02  # slices: no peak is known better than that
+SURE = 0.02  # slices: smallest standard error of a peak
 
 Floats = npt.NDArray[np.float64]
 
@@ -89,10 +89,10 @@ def find_points(
 def chord_centres(curves: npt.NDArray[np.float32], axis: Floats) -> tuple[Floats, Floats]:
     """Find the middle of symmetric peaks, whatever their shape.
 
-    At several levels below the top a curve is as wide to the left as to the right, so half way
-    between its two crossings is the peak. Levels that only one side reaches are not looked at:
-    a flank that the sweep cuts off has no say. (A matched filter over the whole sweep would lean
-    towards the longer flank, by up to a tenth of a dioptre.)
+    At each level below the top a symmetric curve has its peak half way between its two
+    crossings. Levels that only one flank reaches are skipped, so that a flank cut off by the
+    sweep does no harm. (A matched filter over the whole sweep would be biased towards the longer
+    flank, by up to a tenth of a dioptre.)
 
     Args:
         curves: (S, N) responses.
@@ -100,7 +100,7 @@ def chord_centres(curves: npt.NDArray[np.float32], axis: Floats) -> tuple[Floats
 
     Returns:
         (N,) slice position, NaN where fewer than FEWEST_CHORDS levels have both sides; and (N,)
-        standard error of it, slices, from how well the levels agree, SURE at the least.
+        standard error of it, slices, from the scatter of the levels, SURE at the least.
     """
     position = np.full(curves.shape[1], np.nan)
     spread = np.full(curves.shape[1], np.nan)
@@ -149,7 +149,7 @@ def _curves(
 
 
 def _drift(view: BoardViews, ids: npt.NDArray[np.intp], expected: Sequence[Points]) -> Floats:
-    """Return (S, 2) px: how far a hand has moved the board; where it is not seen, in between."""
+    """Return (S, 2) px: drift of a hand-held board, interpolated where it is not detected."""
     seen, moved = [], []
     for k, corners in enumerate(view.corners):
         if corners is not None:
@@ -161,7 +161,7 @@ def _drift(view: BoardViews, ids: npt.NDArray[np.intp], expected: Sequence[Point
 
 
 def _sharpness(image: Image, px: Points, side: int) -> npt.NDArray[np.float32]:
-    """Return the contrast of a picture in windows around points, (N,)."""
+    """Return the contrast of an image in windows around points, (N,)."""
     contrast = cv2.blur(_contrast(image), (side, side))
     x, y = px.T.astype(np.float32)
     sampled = cv2.remap(contrast, x[None], y[None], cv2.INTER_LINEAR)
@@ -175,7 +175,7 @@ def _contrast(image: Image) -> npt.NDArray[np.float32]:
 
 
 def _axis(position_codes: Floats, before: LensFit | None) -> Floats:
-    """Return where slices lie, by the dioptres of an earlier fit, carried on beyond its table."""
+    """Return the dioptres of slices by an earlier fit, extrapolated beyond its table."""
     if before is None:
         return position_codes
     return along(position_codes, before.position_codes, before.dioptres)

@@ -1,4 +1,4 @@
-"""Linear interpolation that goes on beyond the ends."""
+"""Linear interpolation with extrapolation beyond the ends."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ Floats = npt.NDArray[np.float64]
 
 
 def along(x: Floats, xs: Floats, ys: Floats) -> Floats:
-    """Interpolate linearly between points; beyond them the first and last pieces are carried on.
+    """Interpolate linearly between points; extrapolate the first and last pieces.
 
     Args:
-        x: (N,) where.
+        x: (N,) where to evaluate.
         xs: (K,) strictly monotonic, either way.
         ys: (K,).
     """

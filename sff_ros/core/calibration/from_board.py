@@ -1,7 +1,7 @@
 """The calibration of a lens from sweeps over a board at several distances.
 
-The board's pose says how far away each of its corners is, and the sweep where the lens was when
-that corner was sharpest. What else changes with the lens is its scale, which the corners show too.
+The board's pose gives the distance of each of its corners, and the sweep the code at which that
+corner is sharpest. The image scale also changes with the lens, and is fitted to the corners too.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from sff_ros.core.optics.lens_calibration import LensCalibration
 from sff_ros.core.optics.lens_table import LensTable
 from sff_ros.errors import CalibrationError
 
-ROUNDS = 2  # the second knows the backlash, and the dioptres in which focus curves are symmetric
+ROUNDS = 2  # the second uses the backlash and the dioptres, in which focus curves are symmetric
 FEWEST_POINTS = 40
 LEAST_SPAN = 1.3  # of the nearest to the farthest corner, in dioptres
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LensReport:
-    """A calibration and what it rests on.
+    """A calibration and the data behind it.
 
     Attributes:
-        calibration: without settling and identity, which a board cannot show.
+        calibration: without settling and identity, which are not measured with a board.
         fit: the table and how well it fits.
         points: what was fitted.
         poses: the board in each sweep.
@@ -53,19 +53,19 @@ def calibrate_lens(every: Sequence[BoardViews], board: Board) -> LensReport:
 
     Args:
         every: sweeps over the board, which holds still during each; at several distances and
-            tilts, from both sides where the backlash is to be known.
+            tilts, from both sides if the backlash is to be measured.
         board: as printed.
 
     Raises:
         CalibrationError: the board was not seen, or always at one distance, or never tilted, or
-            too few corners had a peak; says what to do.
+            too few corners had a peak; the message says what to do.
     """
     views = [view for view in every if view.is_seen]
     unseen = tuple(view.sweep.name for view in every if not view.is_seen)
     if not views:
         raise CalibrationError(
             f'no sweep shows the board of {board.columns}x{board.rows} squares: is it in the '
-            'picture, flat, lit, and the one that --board names?'
+            'image, flat, lit, and the one that --board names?'
         )
     codes = np.concatenate([view.sweep.codes for view in views])
     middle, span = float(codes.min() + codes.max()) / 2, float(np.ptp(codes))

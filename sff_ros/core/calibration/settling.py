@@ -1,7 +1,7 @@
-"""How long a lens takes to settle, how far it lags, and its backlash: from sharpness against time.
+"""Settling time, lag and backlash of a lens, from sharpness against time.
 
-A still scene with texture is the ruler. Its sharpness against the lens code, taken slowly, says
-where the lens is in any later frame, on a flank where sharpness only rises or only falls.
+The reference is a still scene with texture. Its sharpness against the lens code, measured with the
+lens at rest, gives the position of the lens in any later frame, on a monotonic flank of the curve.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from sff_ros.core.calibration.extrapolate import along
 from sff_ros.core.image import Image, to_grey
 from sff_ros.errors import CalibrationError
 
-SETTLED = 0.02  # of a step: what is left of it when the lens counts as settled
+SETTLED = 0.02  # of a step: remaining distance at which the lens counts as settled
 NOISE = 3.0  # standard deviations of the last frames that count as settled as well
 STEEP = (0.1, 0.9)  # part of the flank's rise that is used
 FEWEST = 4  # slices of a flank
-LEAST_RISE = 0.15  # of the top: what sharpness must change by along the flank
-SHIFTS = 401  # tried for the backlash
+LEAST_RISE = 0.15  # of the maximum: change of sharpness needed along the flank
+SHIFTS = 401  # candidates for the backlash
 MEDIAN = 5  # frames
 
 Floats = npt.NDArray[np.float64]
@@ -41,18 +41,18 @@ class Flank:
     sharpness: Floats
 
     def position_codes(self, sharpness: Floats) -> Floats:
-        """Return the position codes that go with sharpnesses; carried on beyond the ends."""
+        """Return the position codes of sharpness values; extrapolated beyond the ends."""
         return along(sharpness, self.sharpness, self.codes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Settling:
-    """What steps of a lens show.
+    """Step response of a lens.
 
     Attributes:
-        settle_s: from the command until SETTLED of the step is left.
-        lag_s: how far a steadily moving lens is behind: the area between command and response.
-        time_s: (N,) of the frames, from their command.
+        settle_s: from the command until SETTLED of the step remains.
+        lag_s: delay of a steadily moving lens: the area between command and response.
+        time_s: (N,) of the frames, since their command.
         response: (N,) share of the step done by then.
     """
 
@@ -63,7 +63,7 @@ class Settling:
 
 
 def sharpness(image: Image) -> float:
-    """Return how sharp a picture is as a whole: energy of its Laplacian over that of its light."""
+    """Return the sharpness of an image: mean absolute Laplacian over mean grey level."""
     grey = to_grey(image).astype(np.float32)
     edges = cv2.Laplacian(grey, cv2.CV_32F, ksize=1)
     return float(np.abs(edges).mean() / max(float(grey.mean()), 1e-6))
@@ -74,10 +74,10 @@ def find_flank(codes: Floats, sharp: Floats) -> Flank:
 
     Args:
         codes: (S,) strictly increasing.
-        sharp: (S,) sharpness of the pictures, the lens at rest.
+        sharp: (S,) sharpness of the images, the lens at rest.
 
     Raises:
-        CalibrationError: sharpness hardly changes: no texture, or the lens does not move.
+        CalibrationError: sharpness hardly changes: there is no texture, or the lens does not move.
     """
     steps = np.sign(np.diff(sharp))
     best = (0.0, 0, 0)
@@ -93,7 +93,7 @@ def find_flank(codes: Floats, sharp: Floats) -> Flank:
             f'{100 * LEAST_RISE:.0f} % are needed: point the camera at something with texture '
             'that is sharp near one end of the lens, and see that the lens moves'
         )
-    # Near its foot and its top sharpness hardly changes and says little.
+    # Near its foot and its top sharpness hardly changes: it is imprecise there.
     done = (sharp[start : end + 1] - sharp[start]) / (sharp[end] - sharp[start])
     steep = start + np.flatnonzero((done >= STEEP[0]) & (done <= STEEP[1]))
     kept = steep if len(steep) >= FEWEST else np.arange(start, end + 1)
@@ -101,7 +101,7 @@ def find_flank(codes: Floats, sharp: Floats) -> Flank:
 
 
 def measure_backlash(up: CodeSweep, down: CodeSweep) -> float:
-    """Return by how many codes the sweep from above lies below that from below.
+    """Return the offset between the sweeps from below and from above, codes.
 
     Args:
         up, down: of one still scene, the same codes in either order.
@@ -164,19 +164,19 @@ def judge_steps(time_s: Floats, position_code: Floats, start: Floats, goal: Floa
     unsettled = np.flatnonzero(np.abs(response - 1) > limit)
     last = int(unsettled[-1]) + 1 if unsettled.size else 0
     settle_s = float(time_s[last]) if unsettled.size else 0.0
-    # At the command itself nothing is done yet; frames of all steps make one curve.
+    # The response is 0 at the command; frames of all steps form one curve.
     times = np.concatenate(([0.0], time_s[: last + 1]))
     left = np.concatenate(([1.0], 1 - response[: last + 1]))
     lag_s = float((np.diff(times) * (left[1:] + left[:-1]) / 2).sum()) if unsettled.size else 0.0
     lag_s = max(lag_s, 0.0)
     if settle_s:
-        # What noise hides of the rest is taken to die away as a lag of first order does.
+        # The remainder, below the noise, is assumed to decay as a first-order lag.
         settle_s += lag_s * float(np.log(limit / SETTLED))
     return Settling(settle_s, lag_s, time_s, response)
 
 
 def _smooth(response: Floats) -> Floats:
-    """Return the running median of MEDIAN frames, so that no single one decides."""
+    """Return the running median of MEDIAN frames, robust to single outliers."""
     reach = MEDIAN // 2
     padded = np.pad(response, reach, mode='edge')
     windows = np.lib.stride_tricks.sliding_window_view(padded, MEDIAN)

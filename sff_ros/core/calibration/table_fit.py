@@ -1,4 +1,4 @@
-"""Codes of sharpest focus and known distances in; a lens table out."""
+"""Fit a lens table to codes of sharpest focus at known distances."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from sff_ros.errors import CalibrationError
 
 KNOTS = 9
 ROUNDS = 12  # of reweighting
-FIELD_ROUNDS = 4  # each takes most of the curvature that is left
-OUTLIER = 4.0  # robust standard deviations beyond which a point has no say (Tukey's biweight)
+FIELD_ROUNDS = 4  # each removes most of the remaining curvature
+OUTLIER = 4.0  # robust standard deviations beyond which a point is ignored (Tukey's biweight)
 # Weight of each second difference of the table over that of a point: it bridges gaps between
-# distances and is nothing where there are points.
+# distances and is negligible where there are points.
 SMOOTHNESS = 1e-4
 
 Floats = npt.NDArray[np.float64]
@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LensFit:
-    """What the points say.
+    """A lens table fitted to points.
 
     Attributes:
         dioptres: (K,) knots, increasing.
@@ -30,9 +30,9 @@ class LensFit:
         backlash: width of the hysteresis, codes; 0 where all points came from one side.
         field_dpt: field curvature, dioptres at tan^2 = 1 off the axis.
         error_dpt: (N,) of each point: its dioptres by the table, minus those of the board.
-        inside: (N,) whether the point had a say.
+        inside: (N,) whether the point was used; outliers are not.
         linear: dioptres = linear[0] * position code + linear[1].
-        linear_rms_dpt: what is left over by that line.
+        linear_rms_dpt: RMS residual of that line.
     """
 
     dioptres: Floats
@@ -46,7 +46,7 @@ class LensFit:
 
     @property
     def rms_dpt(self) -> float:
-        """RMS of the points that had a say, dioptres."""
+        """RMS of the points that were used, dioptres."""
         return float(np.sqrt(np.mean(self.error_dpt[self.inside] ** 2)))
 
 
@@ -59,13 +59,13 @@ def fit_lens(
 ) -> LensFit:
     """Fit code = position_code(dioptres - field * off_axis) + side * backlash / 2, robustly.
 
-    Distances are known far better than the code of sharpest focus, so the codes are what is
-    fitted: position_code is linear between even knots, and smooth. The field curvature is what is
-    left over off the axis, taken off until nothing is.
+    Distances are known far better than the code of sharpest focus, so the codes are fitted:
+    position_code is linear between even knots, and smooth. The field curvature is fitted to the
+    residuals off the axis, and subtracted, in FIELD_ROUNDS rounds.
 
     Args:
         dioptres: (N,) of each point, from the board's pose.
-        codes: (N,) where it was sharpest.
+        codes: (N,) of sharpest focus.
         side: (N,) 1 where the lens came from below, -1 from above.
         weight: (N,) 1 / variance, up to a factor.
         off_axis: (N,) tan^2 of the angle to the optical axis.

@@ -1,1 +1,1 @@
-"""From dioptres to metres and points."""
+"""Convert dioptres to metres and points."""

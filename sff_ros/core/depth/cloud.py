@@ -1,4 +1,4 @@
-"""From metres and a pinhole camera to organised points."""
+"""Convert metric depth and a pinhole camera to organised points."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def unproject(depth_m: FloatMap, intrinsics: Intrinsics) -> FloatMap:
     """Turn a depth image into points in the optical frame (x right, y down, z forward).
 
     Args:
-        depth_m: (H, W) m along Z; what is not finite becomes a point of NaN.
+        depth_m: (H, W) m along Z; not finite: a point of NaN.
         intrinsics: pinhole camera of that image, without distortion.
 
     Returns:
@@ -70,7 +70,7 @@ class CloudBuilder:
         """Write one image into the buffer.
 
         Args:
-            depth_m: (H, W) m; what is not finite becomes NaN in x, y and z.
+            depth_m: (H, W) m; not finite: NaN in x, y and z.
             colour: (H, W, 3) RGB or (H, W) grey, uint8.
 
         Returns:

@@ -1,6 +1,6 @@
-"""Filters of a focus map, in dioptres; each one switched off changes nothing.
+"""Spatial and temporal filters of a focus map, in dioptres; each can be switched off.
 
-Confidence and range are limits of `metric_depth`; here are those that look at neighbours.
+Limits of confidence and range are applied by `metric_depth`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class TemporalFilter:
         self._mean: FloatMap | None = None
 
     def reset(self) -> None:
-        """Forget the past, as after a change of camera or a pause."""
+        """Discard the mean, as after a change of camera or a pause."""
         self._mean = None
 
     def apply(self, dioptres: FloatMap, weight: float, step_dpt: float) -> FloatMap:

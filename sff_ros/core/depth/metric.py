@@ -1,4 +1,4 @@
-"""From dioptres to metres, with REP 117's words for what is not known."""
+"""Convert dioptres to metres, with REP 117's values for invalid measurements."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def metric_depth(
         dioptres: (H, W) dpt; +Inf nearer and -Inf farther than the sweep reaches, NaN unknown.
         confidence: (H, W) in [0, 1].
         min_confidence: below this the depth is unknown.
-        min_depth_m, max_depth_m: range outside of which there is no measurement, m.
+        min_depth_m, max_depth_m: measurement range, m.
 
     Returns:
         (H, W) float32 m: NaN unknown, -Inf too near, +Inf too far (REP 117).

@@ -1,4 +1,4 @@
-"""Undo lens distortion: what the `rect` in image_rect promises."""
+"""Correct lens distortion, as for an image_rect topic."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Rectifier:
     """Maps images and maps of a distorted camera to the pinhole with the same matrix.
 
     Slices are measured as they come, since resampling blurs; only results are rectified. Pixels
-    whose ray left the image are unknown. A camera without distortion costs nothing.
+    whose ray leaves the image are unknown. Without distortion, inputs are returned unchanged.
     """
 
     def __init__(self, intrinsics: Intrinsics) -> None:
@@ -30,7 +30,7 @@ class Rectifier:
         return rectified  # type: ignore[no-any-return]
 
     def map(self, values: FloatMap, unknown: float) -> FloatMap:
-        """Rectify a map by its nearest value, so that no depth between two surfaces is made up.
+        """Rectify a map by its nearest value, so that no depth between two surfaces is invented.
 
         Args:
             values: (H, W) of any meaning.

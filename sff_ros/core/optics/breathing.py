@@ -1,4 +1,4 @@
-"""How an image grows with focus, by its own camera matrix and that of the reference."""
+"""Image scale against focus, as a warp or by two camera matrices."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from sff_ros.errors import CalibrationError
 
 
 def breathing_warp(scale: float, centre_px: tuple[float, float]) -> Warp:
-    """Return (3, 3) from px of the reference focus to px of a picture that grew about a point."""
+    """Return (3, 3) from px of the reference focus to px of an image scaled about a point."""
     x, y = centre_px
     return np.array([[scale, 0, (1 - scale) * x], [0, scale, (1 - scale) * y], [0, 0, 1.0]])
 
 
 def scales_of(warps: Sequence[Warp]) -> tuple[tuple[float, ...], tuple[float, float]]:
-    """Return the scale of each of the pictures of a sweep, and the point they grew about, px.
+    """Return the scale of each image of a sweep, and the point about which they scale, px.
 
     Args:
-        warps: (3, 3) each, from px of the reference focus to px of a picture.
+        warps: (3, 3) each, from px of the reference focus to px of an image.
 
     Raises:
-        CalibrationError: they do more than grow about one point.
+        CalibrationError: they do more than scale about one point.
     """
     scales = tuple(float(warp[0, 0]) for warp in warps)
     far = max(range(len(warps)), key=lambda k: abs(scales[k] - 1))
@@ -37,7 +37,7 @@ def scales_of(warps: Sequence[Warp]) -> tuple[tuple[float, ...], tuple[float, fl
     for warp, scale in zip(warps, scales, strict=True):
         if not np.allclose(warp, breathing_warp(scale, centre), atol=1e-6):
             raise CalibrationError(
-                f'breathing must be a scale about one point of all pictures, not {warp.tolist()}'
+                f'breathing must be a scale about one point of all images, not {warp.tolist()}'
             )
     return scales, centre
 
@@ -49,14 +49,14 @@ def middle(intrinsics: Intrinsics) -> tuple[float, float]:
 
 
 def breathed_matrix(intrinsics: Intrinsics, warp: Warp | None) -> Warp:
-    """Return the (3, 3) camera matrix of a picture that breathed.
+    """Return the (3, 3) camera matrix of an image with breathing.
 
     Args:
         intrinsics: at the reference focus.
-        warp: (3, 3) from px of the reference focus to px of the picture; None: it did not.
+        warp: (3, 3) from px of the reference focus to px of the image; None: the identity.
 
     Raises:
-        CalibrationError: the warp does more than scale and shift, which no camera matrix says.
+        CalibrationError: the warp does more than scale and shift, which no camera matrix can do.
     """
     if warp is None:
         return intrinsics.matrix
@@ -70,18 +70,18 @@ def breathed_matrix(intrinsics: Intrinsics, warp: Warp | None) -> Warp:
 
 
 def reference_of(own: Intrinsics, matrix: Warp) -> tuple[Intrinsics, Warp | None]:
-    """Return the camera at the reference focus, and how a picture breathed.
+    """Return the camera at the reference focus, and the breathing of an image.
 
     Args:
-        own: of the picture.
+        own: of the image.
         matrix: (3, 3) of the reference focus; [0, 0] is 0 if unspecified.
 
     Returns:
-        The reference camera, with the picture's distortion, which grows with it; and (3, 3) from
-        px of the reference focus to px of the picture, None where both are the same.
+        The reference camera, with the image's distortion, which scales with it; and (3, 3) from
+        px of the reference focus to px of the image, None where both are the same.
 
     Raises:
-        CalibrationError: the reference's matrix is none.
+        CalibrationError: the reference's matrix is no camera matrix.
     """
     if not own.is_calibrated or matrix[0, 0] == 0 or np.array_equal(matrix, own.matrix):
         return own, None

@@ -1,4 +1,4 @@
-"""The focal surface of a real lens: a bowl, where that of a thin one is a plane."""
+"""Field curvature: the focal surface of a real lens is curved, that of a thin one a plane."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sff_ros.core.optics.intrinsics import Intrinsics
 
 
 def off_axis(intrinsics: Intrinsics, px: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return tan^2 of the angle between pixels' rays and the optical axis, distortion left out.
+    """Return tan^2 of the angle between pixels' rays and the optical axis, without distortion.
 
     Args:
         intrinsics: calibrated.
@@ -23,7 +23,7 @@ def off_axis(intrinsics: Intrinsics, px: npt.NDArray[np.float64]) -> npt.NDArray
 
 
 def field_map(intrinsics: Intrinsics, field_dpt: float) -> FloatMap:
-    """Return by how many dioptres each pixel focuses nearer than the middle of the picture.
+    """Return by how many dioptres each pixel focuses nearer than the principal point.
 
     Field curvature is of the second order in the angle (Petzval): field_dpt tan^2.
 

@@ -15,10 +15,10 @@ DISTORTION_MODELS = {'plumb_bob': (4, 5), 'rational_polynomial': (8,), 'equidist
 
 @dataclass(frozen=True, slots=True)
 class Intrinsics:
-    """A pinhole camera in pixels, at the picture size it was calibrated for.
+    """A pinhole camera in pixels, at the image size it was calibrated for.
 
     Attributes:
-        width, height: picture size, px.
+        width, height: image size, px.
         fx, fy: focal lengths, px; both 0 where the camera is not calibrated (as K[0] == 0 in
             sensor_msgs/CameraInfo).
         cx, cy: principal point, px; the centre of the first pixel is (0, 0).
@@ -37,9 +37,7 @@ class Intrinsics:
 
     def __post_init__(self) -> None:
         if self.width <= 0 or self.height <= 0:
-            raise CalibrationError(
-                f'picture size must be positive, not {self.width}x{self.height}'
-            )
+            raise CalibrationError(f'image size must be positive, not {self.width}x{self.height}')
         values = (self.fx, self.fy, self.cx, self.cy, *self.distortion)
         if not all(np.isfinite(values)):
             raise CalibrationError(f'intrinsics must be finite, not {values}')
@@ -69,7 +67,7 @@ class Intrinsics:
 
     @property
     def is_distorted(self) -> bool:
-        """Whether the picture differs from that of a pinhole."""
+        """Whether the image differs from that of a pinhole."""
         return any(self.distortion)
 
     @property
@@ -82,9 +80,9 @@ class Intrinsics:
         return replace(self, distortion=(), distortion_model='plumb_bob')
 
     def scaled(self, width: int, height: int) -> Intrinsics:
-        """Return the camera of the same picture resized to width x height pixels."""
+        """Return the camera of the same image resized to width x height pixels."""
         sx, sy = width / self.width, height / self.height
-        # The centre of the first pixel is (0, 0), so the picture's corner is at -0.5.
+        # The centre of the first pixel is (0, 0), so the image's corner is at -0.5.
         return replace(
             self,
             width=width,
@@ -99,12 +97,12 @@ class Intrinsics:
         """Return the camera of the window of that size whose first pixel is (x, y).
 
         Raises:
-            CalibrationError: the window leaves the picture.
+            CalibrationError: the window leaves the image.
         """
         if x < 0 or y < 0 or x + width > self.width or y + height > self.height:
             raise CalibrationError(
                 f'window {width}x{height} at ({x}, {y}) leaves the {self.width}x{self.height} '
-                'picture'
+                'image'
             )
         if not self.is_calibrated:
             return replace(self, width=width, height=height)

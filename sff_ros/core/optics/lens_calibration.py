@@ -1,4 +1,4 @@
-"""What a calibration knows of a lens, and how far it may be trusted."""
+"""The calibration of a lens, and its status."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sff_ros.core.optics.thin_lens import ThinLens
 from sff_ros.errors import CalibrationError
 
 CalibrationStatus = Literal['calibrated', 'approximate', 'uncalibrated']
-# RMS of a calibration's points around its table above which its metres are not to be relied on:
-# at 0.5 m this is 1.25 cm.
+# Largest RMS of a calibration's points around its table for status 'calibrated': at 0.5 m this is
+# 1.25 cm.
 LARGEST_RESIDUAL_DPT = 0.05
 
 
@@ -24,7 +24,7 @@ LARGEST_RESIDUAL_DPT = 0.05
 class LensCalibration:
     """One lens on one camera.
 
-    The codes of the table are position codes: what would bring the lens there if it had no
+    The codes of the table are position codes: the commands that would reach a position without
     backlash. Coming from below, a lens with backlash stops half of it short of the commanded code;
     from above, half of it beyond.
 
@@ -33,14 +33,13 @@ class LensCalibration:
         intrinsics: at the focus where the scale is 1; not calibrated where unknown.
         backlash: width of the hysteresis, codes, >= 0.
         settle_s: from a command until the image holds still, s; None where not measured.
-        lag_s: how far a steadily moving lens is behind its commands, s; None where not measured.
-        centre_px: the point that stays where it is when the image breathes, px; None: the
-            principal point.
-        field_dpt: field curvature: how many dioptres nearer than the middle of the image it
-            focuses at tan^2 = 1 off the axis; 0 where not measured.
+        lag_s: delay of a steadily moving lens behind its commands, s; None where not measured.
+        centre_px: the fixed point of breathing, px; None: the principal point.
+        field_dpt: field curvature: how many dioptres nearer than on the axis the lens focuses at
+            tan^2 = 1 off the axis; 0 where not measured.
         residual_dpt: RMS of the measured points around the table, dioptres; None where the table
             was not measured, as one from a data sheet.
-        device: identity of the camera that it was made with; empty where it fits any.
+        device: identity of the camera that it was made with; empty: any camera.
         optics: focal length, f-number and pixel pitch; None where unknown.
     """
 
@@ -70,7 +69,7 @@ class LensCalibration:
 
     @property
     def status(self) -> CalibrationStatus:
-        """Whether metres that come from it were measured, and well."""
+        """'calibrated' if the table was measured with a small residual, else 'approximate'."""
         measured = self.residual_dpt is not None and self.residual_dpt <= LARGEST_RESIDUAL_DPT
         return 'calibrated' if measured else 'approximate'
 

@@ -1,32 +1,32 @@
-"""Where a lens is, from what it was commanded and when."""
+"""Position of a lens from its timed commands."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_right
 
-_KEPT = 256  # commands; a lens is nowhere near what it was commanded that long ago
+_KEPT = 256  # commands; older ones no longer affect the position
 
 
 class LensDynamics:
     """A lens with backlash that follows its commands with a lag of first order.
 
-    Backlash is that of a gear or the friction of a spring: within it nothing moves (the play
-    operator of Krasnosel'skii and Pokrovskii, Systems with Hysteresis, 1989). The lag is that of a
-    damped actuator: towards each command the distance falls by 1/e every `lag_s`, so that a lens
-    that is led steadily is `lag_s` behind.
+    Backlash is that of a gear or of friction: within it nothing moves (the play operator of
+    Krasnosel'skii and Pokrovskii, Systems with Hysteresis, 1989). The lag is that of a damped
+    actuator: the distance to each command falls to 1/e every `lag_s`, so that a steadily moving
+    lens is `lag_s` behind.
 
     Args:
-        position_code: where the lens is at first, codes.
+        position_code: initial position of the lens, codes.
         backlash: width of the hysteresis, codes.
-        lag_s: time constant, s; 0: at once.
+        lag_s: time constant, s; 0: no lag.
     """
 
     def __init__(self, position_code: float, backlash: float = 0.0, lag_s: float = 0.0) -> None:
         self._half = backlash / 2
         self._lag_ns = lag_s * 1e9
         self._times = [-(2**63)]
-        # The command at each time, where the lens was by then, and where it went.
+        # The command at each time, the position by then, and the final position.
         self._legs = [(math.nan, position_code, position_code)]
 
     @property
@@ -36,15 +36,15 @@ class LensDynamics:
 
     @property
     def goal(self) -> float:
-        """Position code at which the lens comes to rest."""
+        """Position code at which the lens will come to rest."""
         return self._legs[-1][2]
 
     def code_to(self, position_code: float) -> float:
-        """Return what to command so that the lens leaves for a position and rests there."""
+        """Return the command that brings the lens to a position."""
         return position_code + math.copysign(self._half, position_code - self.goal)
 
     def command(self, time_ns: int, code: float) -> None:
-        """Note a command; times must not step back."""
+        """Record a command; times must not decrease."""
         position_code = self.at(time_ns)
         goal = min(max(self.goal, code - self._half), code + self._half)
         self._times.append(time_ns)

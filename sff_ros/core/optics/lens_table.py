@@ -1,4 +1,4 @@
-"""A calibrated lens: control code <-> dioptres, and how the picture grows with focus."""
+"""A table of a calibrated lens: code <-> dioptres, and image scale against focus."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class LensTable:
 
     Attributes:
         codes: position codes of the lens, strictly increasing.
-        dioptres: where it focuses, strictly monotonic, same length.
-        scales: size of the picture relative to the reference focus, same length; empty where
+        dioptres: focus distance at each code, strictly monotonic, same length.
+        scales: size of the image relative to the reference focus, same length; empty where
             breathing was not measured.
     """
 
@@ -47,7 +47,7 @@ class LensTable:
             raise CalibrationError('the scales of a lens table must be positive')
 
     def to_dioptres(self, code: float) -> float:
-        """Return where the lens focuses at a code, dioptres.
+        """Return the focus distance at a code, dioptres.
 
         Raises:
             CalibrationError: the code lies outside the table.
@@ -63,7 +63,7 @@ class LensTable:
         return _interpolate('focus in dioptres', dioptres, self.dioptres, self.codes)
 
     def scale_at(self, dioptres: float) -> float:
-        """Return the size of the picture at a focus relative to the reference focus.
+        """Return the size of the image at a focus relative to the reference focus.
 
         Raises:
             CalibrationError: breathing was not measured, or the dioptres lie outside the table.
@@ -74,7 +74,7 @@ class LensTable:
 
 
 def _interpolate(name: str, value: float, xs: tuple[float, ...], ys: tuple[float, ...]) -> float:
-    """Interpolate linearly in a monotonic table; refuse to leave it."""
+    """Interpolate linearly in a monotonic table; raise outside of it."""
     low, high = min(xs[0], xs[-1]), max(xs[0], xs[-1])
     if not low <= value <= high:
         raise CalibrationError(f'{name} {value:g} is outside the calibrated {low:g} .. {high:g}')

@@ -1,1 +1,1 @@
-"""What a sweep is: its plan, its slices, its stack."""
+"""A sweep: its plan, its slices, its stack."""

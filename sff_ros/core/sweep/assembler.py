@@ -1,4 +1,4 @@
-"""Slices one by one in, complete sweeps out; what is dropped is counted by reason."""
+"""Assemble slices into complete sweeps; drops are counted by reason."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from sff_ros.core.sweep.stack import MIN_SLICES, Slice, check_focus, check_same_kind
 from sff_ros.errors import StackError
 
-# Nothing comes this late: the clock was set back, or a recording began anew.
+# No slice is this late: the clock was set back, or a recording restarted.
 _CLOCK_STEP_NS = 2_000_000_000
 
 Payload = TypeVar('Payload')
@@ -19,12 +19,12 @@ Payload = TypeVar('Payload')
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Accepted(Generic[Payload]):
-    """A slice that fits, and has not joined its sweep yet.
+    """A slice that fits, and has not been added to its sweep yet.
 
     Attributes:
         slice_: the slice.
-        before: payload of the slice before it in its sweep; None where it is the first.
-        ends: whether it ends the sweep under way by belonging to another one.
+        before: payload of the previous slice of its sweep; None if it is the first.
+        ends: whether it ends the current sweep by belonging to another one.
     """
 
     slice_: Slice
@@ -34,11 +34,11 @@ class Accepted(Generic[Payload]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EndedSweep(Generic[Payload]):
-    """A sweep that is over.
+    """A finished sweep.
 
     Attributes:
         slices: MIN_SLICES or more, in the order of time; they make a FocalStack.
-        payloads: what was handed in with each of them.
+        payloads: those added with each of them.
     """
 
     slices: tuple[Slice, ...]
@@ -46,16 +46,15 @@ class EndedSweep(Generic[Payload]):
 
 
 class StackAssembler(Generic[Payload]):
-    """Collects the slices of one sweep at a time, with what was measured of each.
+    """Collects the slices of one sweep at a time, with the measurements of each.
 
-    A sweep ends with its last slice, or, where that was lost, with the first slice of another
-    sweep. A sweep that lost a few slices is still used, since the volume knows where each slice
-    lies; one that lost more than it may is dropped.
+    A sweep ends with its last slice, or, if that was lost, with the first slice of another sweep.
+    A sweep that lost up to max_missing slices is still used, since the volume has the position of
+    each slice; otherwise it is dropped.
 
     Attributes:
-        counts: how often each thing happened: 'sweeps' handed out, 'incomplete' of those,
-            'dropped_sweeps', 'missing_slices', 'refused_slices', 'lost_sweeps' (of which no
-            slice came).
+        counts: number of 'sweeps' returned, 'incomplete' ones among them, 'dropped_sweeps',
+            'missing_slices', 'refused_slices', 'lost_sweeps' (of which no slice came).
     """
 
     def __init__(self) -> None:
@@ -67,10 +66,10 @@ class StackAssembler(Generic[Payload]):
         self._sweep: int | None = None
 
     def check(self, slice_: Slice) -> Accepted[Payload]:
-        """Accept a slice, or refuse and count it; the sweep under way stays as it is.
+        """Accept a slice, or refuse and count it; the current sweep is not changed.
 
         Raises:
-            StackError: the slice does not fit its sweep, came twice or came late.
+            StackError: the slice does not fit its sweep, is a duplicate or came late.
         """
         ends = self._starts_sweep(slice_)
         if not ends and not self._steps_back(slice_):
@@ -85,12 +84,12 @@ class StackAssembler(Generic[Payload]):
     def add(
         self, accepted: Accepted[Payload], payload: Payload, max_missing: int = 0
     ) -> EndedSweep[Payload] | None:
-        """Take one slice; return a sweep when its arrival ends one.
+        """Add one slice; return a sweep when its arrival ends one.
 
         Args:
             accepted: by `check`, and nothing was added since.
-            payload: what was measured of the slice; it travels with it.
-            max_missing: how many slices the sweep may lack; that of its first slice counts.
+            payload: measurements of the slice, kept with it.
+            max_missing: how many slices the sweep may lack; that of its first slice applies.
         """
         slice_ = accepted.slice_
         finished = self._close() if accepted.ends else None
@@ -111,25 +110,25 @@ class StackAssembler(Generic[Payload]):
 
     @property
     def pending(self) -> tuple[Slice, ...]:
-        """The slices of the sweep that is under way."""
+        """The slices of the current sweep."""
         return tuple(self._slices)
 
     def reset(self) -> None:
-        """Forget the sweep under way, as after a pause."""
+        """Drop the current sweep, as after a pause."""
         self._slices.clear()
         self._payloads.clear()
         self._newest_ns = -1
         self._sweep = None
 
     def _steps_back(self, slice_: Slice) -> bool:
-        """Return whether time starts anew with a slice."""
+        """Return whether the clock was set back before a slice."""
         return self._newest_ns - slice_.stamp_ns >= _CLOCK_STEP_NS
 
     def _starts_sweep(self, slice_: Slice) -> bool:
-        """Return whether a slice ends the sweep under way by belonging to another one.
+        """Return whether a slice ends the current sweep by belonging to another one.
 
-        A camera that restarts counts its sweeps from 0 again, so a step back of the index is a
-        new sweep too, and so is a step back of the clock. What is merely late is neither.
+        A camera that restarts counts its sweeps from 0 again, so a decreasing index starts a new
+        sweep too, and so does a clock that is set back. A late slice does not.
         """
         if not self._slices:
             return False
@@ -148,7 +147,7 @@ class StackAssembler(Generic[Payload]):
             check_focus(np.array([s.focus_dpt for s in (*self._slices, slice_)]))
 
     def _close(self) -> EndedSweep[Payload] | None:
-        """End the sweep under way; None where too much of it is missing."""
+        """End the current sweep; return None if too many slices are missing."""
         slices, self._slices = self._slices, []
         payloads, self._payloads = self._payloads, []
         missing = slices[0].count - len(slices)

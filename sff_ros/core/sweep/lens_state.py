@@ -1,4 +1,4 @@
-"""What is known of the lens while one image was exposed."""
+"""State of the lens during one exposure."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from sff_ros.errors import StackError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LensState:
-    """Where the lens was, and what that does to the image. The default knows nothing.
+    """Position of the lens, and its effect on the image. By default all is unknown.
 
     Attributes:
         focus_dpt: focus distance, dioptres (0 = infinity); NaN where the lens is not calibrated.
-        code: what the lens was commanded; NaN where unknown, or where it has no codes.
-        position_code: where the lens was, as the code that would bring it there if it had no
-            backlash; NaN where the backlash is unknown.
-        warp: (3, 3) from px of the image at the reference focus to px of this one, where the
-            lens breathes by a known amount; None: as it is.
+        code: commanded code; NaN where unknown, or where it has no codes.
+        position_code: where the lens was, as the code that would reach it without backlash; NaN
+            where the backlash is unknown.
+        warp: (3, 3) from px of the image at the reference focus to px of this one, where
+            breathing is known; None: unknown, or none.
         field_dpt: field curvature: how many dioptres nearer than focus_dpt the image is sharp at
             tan^2 = 1 off the optical axis; 0 where unknown.
     """

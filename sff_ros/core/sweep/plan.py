@@ -1,4 +1,4 @@
-"""Which positions a sweep visits, in which order."""
+"""Positions of a sweep, and their order."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class SweepPlan:
 
     Attributes:
         positions: focus positions, strictly increasing; dioptres, or the codes of a lens that is
-            not calibrated, or the numbers of such a recording.
-        direction: 'up' (increasing: far to near), 'down', or 'triangle' (alternately, so that the
-            lens never flies back).
+            not calibrated, or slice numbers of a recording without focus distances.
+        direction: 'up' (increasing: far to near), 'down', or 'triangle' (alternating, without a
+            return stroke).
     """
 
     positions: tuple[float, ...]

@@ -20,9 +20,9 @@ class Slice:
 
     Attributes:
         image: (H, W) grey or (H, W, 3) RGB, uint8 or uint16.
-        lens: where the lens was.
+        lens: its state during the exposure.
         stamp_ns: time at mid-exposure, ns.
-        index: 0-based place in the sweep, in the order of time.
+        index: 0-based, in the order of time.
         count: how many slices the sweep has.
         sweep: number of the sweep, growing.
     """
@@ -46,7 +46,7 @@ class Slice:
 
 
 def check_same_kind(first: Slice, other: Slice) -> None:
-    """Refuse a slice that does not fit the first of its sweep.
+    """Reject a slice that does not fit the first of its sweep.
 
     Raises:
         StackError: shape, type or slice count differ, or only one knows its focus.
@@ -69,7 +69,7 @@ def check_same_kind(first: Slice, other: Slice) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FocalStack:
-    """The pictures of one sweep, in the order of time; focus monotonic in either direction.
+    """The images of one sweep, in the order of time; focus monotonic in either direction.
 
     Slices that were lost are absent: `indices` names those present, `count` is what the sweep
     should have had. A slice position inside the package counts the slices present.
@@ -106,7 +106,7 @@ class FocalStack:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Picture size (H, W), px."""
+        """Image size (H, W), px."""
         height, width = self.slices[0].image.shape[:2]
         return height, width
 
@@ -122,7 +122,7 @@ def mid_sweep_ns(first_ns: int, last_ns: int) -> int:
 
 
 def check_focus(focus_dpt: npt.NDArray[np.float64]) -> None:
-    """Refuse focus distances that no single sweep can have; all NaN (unknown) passes.
+    """Reject focus distances that no single sweep can have; all NaN (unknown) passes.
 
     Raises:
         StackError: not strictly monotonic, negative, infinite, or known for some slices only.
@@ -137,8 +137,8 @@ def check_focus(focus_dpt: npt.NDArray[np.float64]) -> None:
     steps = np.diff(focus_dpt)
     if not ((steps > 0).all() or (steps < 0).all()):
         sign = np.sign(steps[np.flatnonzero(steps)[0]]) if steps.any() else 1.0
-        place = int(np.flatnonzero(steps * sign <= 0)[0]) + 1
+        k = int(np.flatnonzero(steps * sign <= 0)[0]) + 1
         raise StackError(
-            f'focus must be strictly monotonic: slice {place} is at {focus_dpt[place]:.4g} dpt '
-            f'after {focus_dpt[place - 1]:.4g}'
+            f'focus must be strictly monotonic: slice {k} is at {focus_dpt[k]:.4g} dpt '
+            f'after {focus_dpt[k - 1]:.4g}'
         )

@@ -26,7 +26,7 @@ DIOPTRES = np.array([[4.0, 3.5, 2.75], [2.5, 1.0, np.nan]], np.float32)
         ('depth.tif', 1 / DIOPTRES),
     ],
 )
-def test_every_kind_says_the_same(
+def test_every_kind_gives_the_same_values(
     tmp_path: Path, name: str, values: np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 ) -> None:
     (tmp_path / 'truth').mkdir()

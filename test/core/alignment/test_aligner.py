@@ -14,7 +14,7 @@ from sff_ros.core.alignment.aligner import (
     Aligner,
     AlignmentReport,
     Method,
-    Place,
+    SlicePose,
     as_alignment,
     method_for,
 )
@@ -32,7 +32,7 @@ CORNERS = np.array([[0, 0, 1], [WIDTH, 0, 1], [0, HEIGHT, 1], [WIDTH, HEIGHT, 1.
 def breathing(growth: float, drift_px: float = 0.0) -> tuple[list[Image], list[Warp]]:
     """Return 15 slices, each larger than the one before, and warps from the first to each."""
     stack = render(TRUTH)
-    pictures: list[Image] = []
+    images: list[Image] = []
     warps: list[Warp] = []
     for k, image in enumerate(stack):
         scale = (1 + growth) ** k
@@ -41,15 +41,15 @@ def breathing(growth: float, drift_px: float = 0.0) -> tuple[list[Image], list[W
         moved = cv2.warpPerspective(
             image, warp, (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
         )
-        pictures.append(np.asarray(moved, np.uint8))
+        images.append(np.asarray(moved, np.uint8))
         warps.append(warp)
-    return pictures, warps
+    return images, warps
 
 
-def stack_of(pictures: Sequence[Image]) -> FocalStack:
-    count = len(pictures)
+def stack_of(images: Sequence[Image]) -> FocalStack:
+    count = len(images)
     return FocalStack(
-        tuple(Slice(image, LensState(float(k)), k, k, count) for k, image in enumerate(pictures))
+        tuple(Slice(image, LensState(float(k)), k, k, count) for k, image in enumerate(images))
     )
 
 
@@ -60,14 +60,14 @@ def apart(one: Warp, other: Warp) -> float:
 
 @pytest.mark.parametrize(('growth', 'drift'), [(0.01, 0), (-0.01, 0), (0.006, 0.6)])
 def test_breathing_is_followed_slice_by_slice(growth: float, drift: float) -> None:
-    pictures, warps = breathing(growth, drift)
+    images, warps = breathing(growth, drift)
     aligner = Aligner('similarity')
-    found = [aligner.add(slice_) for slice_ in stack_of(pictures).slices]
+    found = [aligner.add(slice_) for slice_ in stack_of(images).slices]
     steps = aligner.report(IDENTITY).steps
     assert len(steps) == 14
     assert not any(step.refused for step in steps)
     assert all(step.after > step.before for step in steps)
-    # Small pictures, whose borders come and go: a large part of each.
+    # Small images, whose borders come and go: a large part of each.
     assert max(apart(a, b) for a, b in zip(found, warps, strict=True)) < 1.0
     assert max(apart(a, IDENTITY) for a in warps) > 5
 
@@ -82,9 +82,9 @@ def followed(stack: FocalStack, method: Method, frame: Warp = IDENTITY) -> Align
 
 @pytest.mark.parametrize('growth', [0.01, -0.01])
 def test_the_report_names_the_frame_and_the_scales_in_it(growth: float) -> None:
-    pictures, warps = breathing(growth)
+    images, warps = breathing(growth)
     aligner = Aligner('similarity')
-    for slice_ in stack_of(pictures).slices:
+    for slice_ in stack_of(images).slices:
         aligner.add(slice_)
     report = aligner.report(inverse(aligner.frame_at(7)))
     ends = sorted(((1 + growth) ** -7, (1 + growth) ** 7))
@@ -106,16 +106,16 @@ def test_a_sweep_that_holds_still_is_left_alone(method: Method) -> None:
     assert str(report) == 'none needed, or none found'
 
 
-def test_pictures_without_texture_are_left_alone() -> None:
-    pictures: list[Image] = [np.full((HEIGHT, WIDTH), 80, np.uint8)] * 5
-    assert str(followed(stack_of(pictures), 'similarity')) == 'none needed, or none found'
+def test_images_without_texture_are_left_alone() -> None:
+    images: list[Image] = [np.full((HEIGHT, WIDTH), 80, np.uint8)] * 5
+    assert str(followed(stack_of(images), 'similarity')) == 'none needed, or none found'
 
 
 def calibrated(growth: float, drift_px: float = 0.0) -> tuple[FocalStack, list[Warp]]:
     """Return a sweep that knows how it breathes, and not that it drifts; and its warps."""
-    pictures, warps = breathing(growth, drift_px)
+    images, warps = breathing(growth, drift_px)
     _, known = breathing(growth)
-    slices = stack_of(pictures).slices
+    slices = stack_of(images).slices
     return FocalStack(
         tuple(
             replace(slice_, lens=replace(slice_.lens, warp=warp))
@@ -164,11 +164,11 @@ def test_what_is_left_is_found_on_top_of_the_calibration() -> None:
     for slice_ in stack.slices:
         aligner.add(slice_)
         blind.add(slice_)
-    places = [place.warp for place in aligner.places]
-    assert max(apart(a, b) for a, b in zip(places, warps, strict=True)) < 1.0
+    poses = [pose.warp for pose in aligner.poses]
+    assert max(apart(a, b) for a, b in zip(poses, warps, strict=True)) < 1.0
     assert aligner.motion_px((HEIGHT, WIDTH)) == pytest.approx(14 * 0.8, abs=1.0)
     assert blind.motion_px((HEIGHT, WIDTH)) == 0
-    assert apart(blind.places[-1].warp, warps[-1]) == pytest.approx(14 * 0.8)
+    assert apart(blind.poses[-1].warp, warps[-1]) == pytest.approx(14 * 0.8)
 
 
 def test_a_slice_that_is_found_but_not_taken_changes_nothing() -> None:
@@ -187,7 +187,7 @@ def test_the_frame_at_a_time_lies_between_slices(stamp_ns: int, x: float) -> Non
     begin = 10**18  # a float would round it
     for at, moved in ((0, 0.0), (10, 1.0), (20, 3.0)):
         motion = np.array([[1, 0, moved], [0, 1, 0], [0, 0, 1]])
-        aligner.places.append(Place(motion, motion, begin + at))
+        aligner.poses.append(SlicePose(motion, motion, begin + at))
     frame = aligner.frame_at(begin + stamp_ns)
     assert np.abs(frame - np.array([[1, 0, x], [0, 1, 0], [0, 0, 1.0]])).max() < 1e-12
 

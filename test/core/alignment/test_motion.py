@@ -19,10 +19,10 @@ BOX = (230, 170, 180, 140)  # left, top, width, height of what moves
 VGA = (640, 480)
 
 
-def watch(pictures: Sequence[Image]) -> Motion:
+def watch(images: Sequence[Image]) -> Motion:
     meter = MotionMeter()
-    for picture in pictures:
-        meter.add(picture)
+    for image in images:
+        meter.add(image)
     return meter.motion
 
 
@@ -40,20 +40,20 @@ def test_a_sweep_that_holds_still_keeps_its_confidence(size: tuple[int, int], st
     assert motion.camera_px < 0.2
 
 
-def test_flicker_is_no_motion() -> None:
+def test_flicker_is_not_motion() -> None:
     gains = np.random.default_rng(0).uniform(0.7, 1, 15)
-    pictures = [(p * gain).astype(np.uint8) for p, gain in zip(still(), gains, strict=True)]
-    assert watch(pictures).moving < 0.002
+    images = [(p * gain).astype(np.uint8) for p, gain in zip(still(), gains, strict=True)]
+    assert watch(images).moving < 0.002
 
 
-def test_breathing_that_was_undone_is_no_motion() -> None:
+def test_aligned_breathing_is_not_motion() -> None:
     slices = sweep(camera(0.05, *VGA))
     motion = watch([warped(s.image, s.lens.warp) for s in slices if s.lens.warp is not None])
     assert motion.moving < 0.002
     assert motion.camera_px < 0.3
 
 
-def test_breathing_that_was_not_undone_moves_the_corners() -> None:
+def test_unaligned_breathing_moves_the_corners() -> None:
     slices = sweep(camera(0.05, *VGA))
     scales = [s.lens.warp[0, 0] for s in slices if s.lens.warp is not None]
     corner_px = np.hypot(320, 240) * (scales[-1] / scales[0] - 1)
@@ -95,21 +95,21 @@ def test_a_moving_object_loses_its_confidence(speed: float, lost: float, blur: f
 
 @pytest.mark.parametrize('drift_px', [1.0, 0.4])
 def test_a_drift_of_the_camera_is_measured(drift_px: float) -> None:
-    pictures = [shifted(picture, drift_px * k) for k, picture in enumerate(still())]
-    motion = watch(pictures)
+    images = [shifted(image, drift_px * k) for k, image in enumerate(still())]
+    motion = watch(images)
     assert motion.camera_px == pytest.approx(14 * drift_px, rel=0.15)
     assert motion.moving > 0.8
 
 
-def test_what_no_slice_shows_is_not_judged() -> None:
-    """The left half moves, but nobody has a picture of it."""
-    pictures = still()
-    seen = np.ones(pictures[0].shape[:2], bool)
+def test_pixels_that_no_slice_shows_are_ignored() -> None:
+    """The left half moves, but no slice shows it."""
+    images = still()
+    seen = np.ones(images[0].shape[:2], bool)
     seen[:, :320] = False
     meters = MotionMeter(), MotionMeter()
-    for k, picture in enumerate(pictures):
-        half = np.asarray(picture, np.uint8).copy()
-        half[:, :320] = shifted(picture, 1.0 * k)[:, :320]
+    for k, image in enumerate(images):
+        half = np.asarray(image, np.uint8).copy()
+        half[:, :320] = shifted(image, 1.0 * k)[:, :320]
         meters[0].add(half, seen)
         meters[1].add(half)
     assert meters[0].motion.moving < 0.01
@@ -119,8 +119,8 @@ def test_what_no_slice_shows_is_not_judged() -> None:
 @pytest.mark.parametrize('shape', [(16, 16), (48, 64, 3), (17, 400), (481, 643)])
 def test_any_size_is_taken(shape: tuple[int, ...]) -> None:
     rng = np.random.default_rng(0)
-    pictures: list[Image] = [rng.integers(0, 256, shape).astype(np.uint8) for _ in range(3)]
-    trust = watch(pictures).trust
+    images: list[Image] = [rng.integers(0, 256, shape).astype(np.uint8) for _ in range(3)]
+    trust = watch(images).trust
     assert trust.shape == shape[:2]
     assert trust.dtype == np.float32
     assert ((trust >= 0) & (trust <= 1)).all()

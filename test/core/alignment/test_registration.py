@@ -13,14 +13,14 @@ from sff_ros.core.image import Image, Warp
 HEIGHT, WIDTH, AROUND = 240, 320, 40
 IDENTITY = np.eye(3)
 CENTRE = np.array([[1, 0, (WIDTH - 1) / 2], [0, 1, (HEIGHT - 1) / 2], [0, 0, 1.0]])
-Picture = npt.NDArray[np.uint8]
+GreyImage = npt.NDArray[np.uint8]
 CORNERS = np.array(
     [[0, 0, 1], [WIDTH - 1, 0, 1], [0, HEIGHT - 1, 1], [WIDTH - 1, HEIGHT - 1, 1.0]]
 ).T
 
 
 def scenery() -> npt.NDArray[np.float32]:
-    """Return a textured picture with AROUND px more on each side, in 20..220."""
+    """Return a textured image with AROUND px more on each side, in 20..220."""
     noise = np.random.default_rng(0).standard_normal((HEIGHT + 2 * AROUND, WIDTH + 2 * AROUND))
     smooth = np.asarray(cv2.GaussianBlur(noise.astype(np.float32), (0, 0), 2.0), np.float32)
     scaled: npt.NDArray[np.float32] = 20 + 200 * (smooth - smooth.min()) / np.ptp(smooth)
@@ -33,8 +33,8 @@ def similarity(scale: float, angle: float, x: float, y: float) -> Warp:
     return moved
 
 
-def pair(warp: Warp, blur: float = 1.0) -> tuple[Picture, Picture]:
-    """Return a picture, and the same scenery seen through a warp, blurred, darker, with noise."""
+def pair(warp: Warp, blur: float = 1.0) -> tuple[GreyImage, GreyImage]:
+    """Return an image, and the same scenery seen through a warp, blurred, darker, with noise."""
     scene = scenery()
     window = np.array([[1, 0, AROUND], [0, 1, AROUND], [0, 0, 1.0]])
     other = cv2.warpPerspective(scene, warp @ np.linalg.inv(window), (WIDTH, HEIGHT))
@@ -77,7 +77,7 @@ def test_a_homography_is_found() -> None:
     assert apart(register(*levels, IDENTITY, 'similarity'), warp) > 0.5
 
 
-def test_colour_and_16_bits_are_as_good() -> None:
+def test_colour_and_16_bits_are_equally_precise() -> None:
     warp = similarity(1.02, 0, 3, -2)
     first, second = pair(warp)
     deep: list[Image] = [image.astype(np.uint16) * 200 for image in (first, second)]
@@ -107,7 +107,7 @@ def test_without_texture_the_start_stays(model: Model) -> None:
     assert correlation(pyramid(plain)[-1], pyramid(first)[-1], IDENTITY) == 0
 
 
-def test_correlation_is_highest_where_the_pictures_match() -> None:
+def test_correlation_is_highest_where_the_images_match() -> None:
     warp = similarity(1.02, 0, 3, -2)
     first, second = (pyramid(image)[-1] for image in pair(warp))
     match = correlation(first, second, warp)

@@ -1,4 +1,4 @@
-"""The board is drawn and found alike, by any OpenCV."""
+"""The board that is drawn is found, by any OpenCV version."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ TILT = np.array([[0.9, 0.08, 60], [-0.05, 0.95, 50], [0.0002, -0.0001, 1.0]])
 def photograph(warp: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
     margin = 30
     drawn = cv2.copyMakeBorder(
-        BOARD.picture(SQUARE_PX), *(margin,) * 4, cv2.BORDER_CONSTANT, value=255
+        BOARD.draw(SQUARE_PX), *(margin,) * 4, cv2.BORDER_CONSTANT, value=255
     )
     back = np.array([[1, 0, -margin], [0, 1, -margin], [0, 0, 1.0]])
-    picture = cv2.warpPerspective(
+    image = cv2.warpPerspective(
         drawn, warp @ back, (420, 330), flags=cv2.INTER_AREA, borderValue=128
     )
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.8), np.uint8)
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), 0.8), np.uint8)
 
 
 def test_every_corner_is_found_where_it_is() -> None:
@@ -41,7 +41,7 @@ def test_every_corner_is_found_where_it_is() -> None:
 
 
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
-def test_depth_and_colour_of_the_picture_do_not_matter(dtype: type) -> None:
+def test_depth_and_colour_of_the_image_do_not_matter(dtype: type) -> None:
     grey = photograph(TILT)
     deep: npt.NDArray[Any] = grey.astype(dtype) * (257 if dtype is np.uint16 else 1)
     colour = np.repeat(deep[..., None], 3, axis=2)
@@ -60,11 +60,11 @@ def test_opencv_draws_the_same_board(board: Board) -> None:
     size = (board.columns * 96, board.rows * 96)
     theirs = np.asarray(drawn.generateImage(size, marginSize=0))
     # Before 4.10 its markers are a pixel too small.
-    assert np.mean(theirs != board.picture(96)) < 0.02
+    assert np.mean(theirs != board.draw(96)) < 0.02
 
 
 def test_corners_are_counted_from_the_top_left() -> None:
-    flat = cv2.copyMakeBorder(BOARD.picture(SQUARE_PX), *(20,) * 4, cv2.BORDER_CONSTANT, value=255)
+    flat = cv2.copyMakeBorder(BOARD.draw(SQUARE_PX), *(20,) * 4, cv2.BORDER_CONSTANT, value=255)
     corners = BOARD.find(np.asarray(cv2.GaussianBlur(flat, (0, 0), 1.0), np.uint8))
     assert corners is not None
     x, y = corners.px[np.argsort(corners.ids)].reshape(4, 6, 2).transpose(2, 0, 1)
@@ -83,7 +83,7 @@ def test_no_board_is_none() -> None:
 
 
 def test_a_square_has_eight_cells() -> None:
-    small, large = BOARD.picture(8), BOARD.picture(96)
+    small, large = BOARD.draw(8), BOARD.draw(96)
     np.testing.assert_array_equal(np.kron(small, np.ones((12, 12), np.uint8)), large)
 
 

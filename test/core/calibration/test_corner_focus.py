@@ -28,7 +28,7 @@ def test_peaks_are_found_though_one_flank_is_cut_off(shape: str, peak: float) ->
     assert 0 < spread[0] < 0.1
 
 
-def test_uneven_axes_are_minded() -> None:
+def test_uneven_axes_are_corrected_for() -> None:
     axis = np.cumsum(np.linspace(0.5, 1.5, 21))
     curve = SHAPES['bell']((axis - 9.0) / 4)[:, None].astype(np.float32)
     for a, c, turned in ((axis, curve, False), (axis[::-1], curve[::-1], True)):

@@ -20,21 +20,21 @@ def steps(lag_s: float, delay_s: float, noise: float) -> tuple[Floats, Floats, F
     there = np.repeat(np.arange(12) % 2 == 0, 18)
     start, goal = np.where(there, 200.0, 800.0), np.where(there, 800.0, 200.0)
     left = np.exp(-np.maximum(time_s - delay_s, 0) / lag_s) if lag_s else time_s * 0
-    place = goal + (start - goal) * left + rng.normal(0, noise, len(time_s))
-    return time_s, place, start, goal
+    position_code = goal + (start - goal) * left + rng.normal(0, noise, len(time_s))
+    return time_s, position_code, start, goal
 
 
 @pytest.mark.parametrize(
     ('lag_s', 'delay_s', 'noise'), [(0.02, 0.0, 0.0), (0.02, 0.01, 3.0), (0.05, 0.0, 3.0)]
 )
-def test_settling_and_lag_come_back(lag_s: float, delay_s: float, noise: float) -> None:
+def test_settling_and_lag_are_recovered(lag_s: float, delay_s: float, noise: float) -> None:
     found = judge_steps(*steps(lag_s, delay_s, noise))
     # Of a step of first order 2 % are left after ln 50 = 3.91 lags.
     assert found.settle_s == pytest.approx(delay_s + 3.912 * lag_s, abs=0.012)
     assert found.lag_s == pytest.approx(delay_s + lag_s, abs=0.003)
 
 
-def test_a_lens_at_once_has_neither() -> None:
+def test_an_instant_lens_has_neither() -> None:
     found = judge_steps(*steps(0.0, 0.0, 1.0))
     assert (found.settle_s, found.lag_s) == (0, 0)
 
@@ -45,7 +45,7 @@ def test_a_lens_that_does_not_rest_is_refused() -> None:
 
 
 @pytest.mark.parametrize('peak', [100.0, 700.0])
-def test_the_longest_flank_tells_the_place(peak: float) -> None:
+def test_the_longest_flank_gives_the_position_code(peak: float) -> None:
     sharp = 0.2 + 1 / (1 + ((CODES - peak) / 200) ** 2)
     flank = find_flank(CODES, sharp)
     rising = peak == 700.0

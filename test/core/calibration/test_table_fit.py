@@ -1,4 +1,4 @@
-"""A table out of points, some of them wrong."""
+"""A table is fitted to points with outliers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def worst_dpt(fit: LensFit) -> float:
 
 
 @pytest.mark.parametrize(('backlash', 'noise'), [(0.0, 0.0), (24.0, 0.0), (24.0, 4.0)])
-def test_table_and_backlash_come_back(backlash: float, noise: float) -> None:
+def test_table_and_backlash_are_recovered(backlash: float, noise: float) -> None:
     dioptres, codes, side = points(backlash, noise)
     fit = fit_lens(dioptres, codes, side, np.ones(len(codes)), NOWHERE)
     assert fit.backlash == pytest.approx(backlash, abs=0.1 + 0.4 * noise)
@@ -49,7 +49,7 @@ def test_table_and_backlash_come_back(backlash: float, noise: float) -> None:
     assert fit.rms_dpt == pytest.approx(noise * slope, rel=0.2, abs=0.002)
 
 
-def test_outliers_have_no_say_and_are_named() -> None:
+def test_outliers_are_ignored_and_named() -> None:
     dioptres, codes, side = points(10.0, 2.0)
     clean = fit_lens(dioptres, codes, side, np.ones(len(codes)), NOWHERE)
     wrong = np.zeros(len(codes), bool)
@@ -68,7 +68,7 @@ def test_backlash_is_unknown_from_one_side() -> None:
     assert fit.backlash == 0
 
 
-def test_a_line_is_told_from_a_bend() -> None:
+def test_a_line_is_distinguished_from_a_curve() -> None:
     dioptres, codes, side = points(0.0, 0.0)
     bent = fit_lens(dioptres, codes, side, np.ones(len(codes)), NOWHERE)
     assert bent.linear_rms_dpt > 10 * bent.rms_dpt
@@ -77,7 +77,7 @@ def test_a_line_is_told_from_a_bend() -> None:
     assert straight.linear == pytest.approx((1 / 200, -0.5))
 
 
-def test_falling_codes_are_as_good() -> None:
+def test_falling_codes_are_equally_precise() -> None:
     dioptres, codes, side = points(8.0, 0.0)
     fit = fit_lens(dioptres, 1023 - codes, side, np.ones(len(codes)), NOWHERE)
     assert (np.diff(fit.position_codes) < 0).all()
@@ -89,7 +89,7 @@ def test_falling_codes_are_as_good() -> None:
 
 
 @pytest.mark.parametrize('field_dpt', [0.0, 4.0, -2.5])
-def test_field_curvature_is_told_from_the_table(field_dpt: float) -> None:
+def test_field_curvature_is_separated_from_the_table(field_dpt: float) -> None:
     dioptres, _, side = points(0.0, 0.0)
     rng = np.random.default_rng(5)
     off_axis = rng.uniform(0, 0.05, len(dioptres))
@@ -100,7 +100,7 @@ def test_field_curvature_is_told_from_the_table(field_dpt: float) -> None:
     assert fit.rms_dpt < 0.009
 
 
-def test_codes_that_tell_nothing_are_refused() -> None:
+def test_codes_without_information_are_refused() -> None:
     dioptres, _, side = points(0.0, 0.0)
     codes = np.random.default_rng(1).uniform(0, 1000, len(dioptres))
     with pytest.raises(CalibrationError, match='do not grow with the distance'):

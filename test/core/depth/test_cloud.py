@@ -55,7 +55,7 @@ def test_a_plane_stays_a_plane(normal: tuple[float, float, float]) -> None:
     np.testing.assert_allclose(points @ np.array(normal), 1.0, rtol=1e-5)
 
 
-def test_what_is_not_finite_is_no_point() -> None:
+def test_depth_that_is_not_finite_gives_no_point() -> None:
     points = unproject(depth_map(), CAMERA)
     assert np.isnan(points[0, :3]).all()
     assert np.isfinite(points[0, 3:]).all()
@@ -123,7 +123,7 @@ def test_grey_is_all_three_colours() -> None:
     assert cloud.tobytes() == in_colour.tobytes()
 
 
-def test_pictures_of_another_size_are_refused() -> None:
+def test_images_of_another_size_are_refused() -> None:
     builder = CloudBuilder(Intrinsics(8, 6, 10.0, 10.0, 4.0, 3.0))
     depth, colour = np.ones((6, 8), np.float32), np.zeros((6, 8, 3), np.uint8)
     with pytest.raises(StackError, match=r'depth is \(6, 7\), the camera \(6, 8\)'):

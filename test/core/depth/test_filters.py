@@ -130,7 +130,7 @@ def test_the_past_never_fills_a_gap(gap: float) -> None:
     assert values == pytest.approx([1.0, gap, 1.04], rel=1e-6, nan_ok=True)
 
 
-def test_noise_shrinks_as_theory_says() -> None:
+def test_noise_shrinks_as_expected_in_theory() -> None:
     """A running mean of weight w keeps (1 - w) / (1 + w) of the variance."""
     rng = np.random.default_rng(5)
     filter_ = TemporalFilter()

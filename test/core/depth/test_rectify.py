@@ -40,11 +40,11 @@ def distorted_pixel(k: Intrinsics, ray: tuple[float, float]) -> tuple[float, flo
 
 
 def blob(x: float, y: float) -> npt.NDArray[np.uint16]:
-    """Return a picture of one smooth dot."""
+    """Return an image of one smooth dot."""
     rows, columns = np.mgrid[0:H, 0:W]
     dot = 60000 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * 2.0**2))
-    picture: npt.NDArray[np.uint16] = dot.astype(np.uint16)
-    return picture
+    image: npt.NDArray[np.uint16] = dot.astype(np.uint16)
+    return image
 
 
 def centroid(image: npt.NDArray[Any]) -> tuple[float, float]:
@@ -82,19 +82,19 @@ def test_map_makes_no_new_values(name: str) -> None:
     assert set(np.unique(result).tolist()) <= {0.5, 3.0, np.inf, -np.inf, -7.0}
 
 
-def test_map_and_picture_agree_on_what_is_not_reached() -> None:
+def test_map_and_image_agree_on_what_is_not_reached() -> None:
     k = camera('pincushion')
     rectifier = Rectifier(k)
     reached = ~np.isnan(rectifier.map(np.ones((H, W), np.float32), np.nan))
     assert 0.5 < reached.mean() < 0.95
-    picture = rectifier.image(np.full((H, W, 3), 200, np.uint8))
-    assert picture.shape == (H, W, 3)
+    image = rectifier.image(np.full((H, W, 3), 200, np.uint8))
+    assert image.shape == (H, W, 3)
     inside = cv2.erode(reached.astype(np.uint8), np.ones((3, 3))).astype(bool)
     inside[[0, -1]] = inside[:, [0, -1]] = False
     outside = cv2.dilate(reached.astype(np.uint8), np.ones((3, 3))) == 0
-    assert (picture[inside] == 200).all()
-    assert (picture[outside] == 0).all()
-    # The pinhole's rays beyond the picture's edge are those that are not reached.
+    assert (image[inside] == 200).all()
+    assert (image[outside] == 0).all()
+    # The pinhole's rays beyond the image's edge are those that are not reached.
     corner = distorted_pixel(k, ((0 - 81.5) / 130, (0 - 58.25) / 128))
     assert min(corner) < 0
     assert not reached[0, 0]
@@ -102,7 +102,7 @@ def test_map_and_picture_agree_on_what_is_not_reached() -> None:
 
 
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
-def test_pictures_keep_their_type(dtype: type) -> None:
+def test_images_keep_their_type(dtype: type) -> None:
     image: Any = np.random.default_rng(1).integers(0, 256, (H, W, 3)).astype(dtype)
     result = Rectifier(camera('plumb_bob 5')).image(image)
     assert result.dtype == dtype

@@ -1,4 +1,4 @@
-"""Camera matrices say how a picture breathed, and back."""
+"""The camera matrix of an image gives its breathing, and the reverse."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sff_ros.errors import CalibrationError
 CAMERA = Intrinsics(640, 480, 500.0, 510.0, 321.5, 238.25, (-0.1, 0.01, 0.0, 0.0))
 
 
-def test_a_picture_grows_about_its_centre() -> None:
+def test_an_image_grows_about_its_centre() -> None:
     warp = breathing_warp(1.25, (100.0, 40.0))
     assert (warp @ [100, 40, 1]).tolist() == [100, 40, 1]
     assert (warp @ [104, 36, 1]).tolist() == [105, 35, 1]
@@ -28,20 +28,20 @@ def test_a_picture_grows_about_its_centre() -> None:
 
 @pytest.mark.parametrize('scale', [0.97, 1.04])
 @pytest.mark.parametrize('centre', [(321.5, 238.25), (300.0, 260.0)])
-def test_a_camera_matrix_says_it_and_back(scale: float, centre: tuple[float, float]) -> None:
+def test_camera_matrix_round_trip(scale: float, centre: tuple[float, float]) -> None:
     warp = breathing_warp(scale, centre)
     own = breathed_matrix(CAMERA, warp)
     assert own[0, 0] == pytest.approx(500 * scale)
     assert own[1, 1] == pytest.approx(510 * scale)
     assert own[0, 2] == pytest.approx(centre[0] + scale * (321.5 - centre[0]))
-    picture = replace(CAMERA, fx=own[0, 0], fy=own[1, 1], cx=own[0, 2], cy=own[1, 2])
-    reference, found = reference_of(picture, CAMERA.matrix)
+    image = replace(CAMERA, fx=own[0, 0], fy=own[1, 1], cx=own[0, 2], cy=own[1, 2])
+    reference, found = reference_of(image, CAMERA.matrix)
     assert reference == CAMERA
     assert found is not None
     np.testing.assert_allclose(found, warp, atol=1e-9)
 
 
-def test_without_breathing_nothing_is_said() -> None:
+def test_without_breathing_there_is_no_warp() -> None:
     np.testing.assert_array_equal(breathed_matrix(CAMERA, None), CAMERA.matrix)
     assert reference_of(CAMERA, CAMERA.matrix) == (CAMERA, None)
     assert reference_of(CAMERA, np.zeros((3, 3))) == (CAMERA, None)
@@ -57,7 +57,7 @@ def test_without_breathing_nothing_is_said() -> None:
         np.diag([-1.0, -1.0, 1.0]),
     ],
 )
-def test_what_no_camera_matrix_says_is_refused(warp: np.ndarray) -> None:
+def test_a_warp_that_is_not_scale_and_shift_is_refused(warp: np.ndarray) -> None:
     with pytest.raises(CalibrationError, match='breathing must be a scale and a shift'):
         breathed_matrix(CAMERA, warp)
 
@@ -65,7 +65,7 @@ def test_what_no_camera_matrix_says_is_refused(warp: np.ndarray) -> None:
 @pytest.mark.parametrize(
     'at_value', [((0, 1), 3.0), ((1, 1), 0.0), ((0, 0), -1.0), ((0, 2), np.nan), ((2, 2), 2.0)]
 )
-def test_a_senseless_reference_is_refused(at_value: tuple[tuple[int, int], float]) -> None:
+def test_an_invalid_reference_is_refused(at_value: tuple[tuple[int, int], float]) -> None:
     matrix = 1.01 * CAMERA.matrix
     matrix[2, 2] = 1
     matrix[at_value[0]] = at_value[1]

@@ -16,8 +16,8 @@ K8 = (0.1, 0.2, 0.0, 0.0, 0.1, 0.3, 0.2, 0.1)
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        ({'width': 0}, 'picture size must be positive, not 0x480'),
-        ({'height': -1}, 'picture size must be positive, not 640x-1'),
+        ({'width': 0}, 'image size must be positive, not 0x480'),
+        ({'height': -1}, 'image size must be positive, not 640x-1'),
         ({'fx': float('nan')}, 'must be finite'),
         ({'cx': float('inf')}, 'must be finite'),
         ({'distortion': (0.1, float('nan'), 0.0, 0.0)}, 'must be finite'),
@@ -103,8 +103,8 @@ def test_cropped_window_looks_along_the_same_rays() -> None:
 
 
 @pytest.mark.parametrize('window', [(-1, 0, 9, 9), (0, -1, 9, 9), (632, 0, 9, 9), (0, 472, 9, 9)])
-def test_window_outside_the_picture_is_refused(window: tuple[int, int, int, int]) -> None:
-    with pytest.raises(CalibrationError, match='leaves the 640x480 picture'):
+def test_window_outside_the_image_is_refused(window: tuple[int, int, int, int]) -> None:
+    with pytest.raises(CalibrationError, match='leaves the 640x480 image'):
         CAMERA.cropped(*window)
 
 

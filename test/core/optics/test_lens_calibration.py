@@ -1,4 +1,4 @@
-"""What a calibration promises, and refuses."""
+"""Status of a calibration, and invalid values."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_status(residual_dpt: float | None, status: str) -> None:
 
 
 @pytest.mark.parametrize(('centre', 'fixed'), [(None, (320, 240)), ((300.0, 250.0), (300, 250))])
-def test_the_picture_grows_about_its_centre(
+def test_the_image_grows_about_its_centre(
     centre: tuple[float, float] | None, fixed: tuple[int, int]
 ) -> None:
     warp = LensCalibration(TABLE, CAMERA, centre_px=centre).warp_at(2.5)
@@ -36,7 +36,7 @@ def test_the_picture_grows_about_its_centre(
         np.testing.assert_allclose(moved, (*expected, 1))
 
 
-def test_what_was_not_measured_is_not_made_up() -> None:
+def test_what_was_not_measured_stays_unknown() -> None:
     assert LensCalibration(LensTable((0, 1), (1, 2)), CAMERA).warp_at(1.5) is None
     with pytest.raises(CalibrationError, match=r'outside the calibrated 1 \.\. 3'):
         LensCalibration(TABLE, CAMERA).warp_at(3.1)
@@ -50,6 +50,6 @@ def test_what_was_not_measured_is_not_made_up() -> None:
         ({'backlash': 100.0}, 'backlash of 100 codes is more than the table has: 0 .. 100'),
     ],
 )
-def test_nonsense_is_refused(wrong: dict[str, Any], message: str) -> None:
+def test_invalid_values_are_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(CalibrationError, match=message):
         LensCalibration(TABLE, CAMERA, **wrong)

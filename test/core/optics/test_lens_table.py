@@ -32,7 +32,7 @@ def test_values(lens: LensTable, code: float, dioptres: float, scale: float) -> 
 
 
 @pytest.mark.parametrize('lens', [RISING, FALLING])
-def test_there_and_back(lens: LensTable) -> None:
+def test_round_trip(lens: LensTable) -> None:
     for code in np.linspace(lens.codes[0], lens.codes[-1], 37).tolist():
         assert lens.to_code(lens.to_dioptres(code)) == pytest.approx(code, abs=1e-9)
 
@@ -51,7 +51,7 @@ def test_dioptres_outside_the_table_are_refused(dioptres: float) -> None:
         FALLING.scale_at(dioptres)
 
 
-def test_breathing_that_was_not_measured_is_not_made_up() -> None:
+def test_breathing_that_was_not_measured_raises() -> None:
     with pytest.raises(CalibrationError, match='breathing was not measured'):
         LensTable((0.0, 1.0), (0.0, 1.0)).scale_at(0.5)
 

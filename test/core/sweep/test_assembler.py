@@ -144,7 +144,7 @@ def test_a_camera_may_change_between_sweeps() -> None:
 
 
 @pytest.mark.parametrize('taken', [1, 2, 4])
-def test_restart_of_the_camera_amid_a_sweep(taken: int) -> None:
+def test_restart_of_the_camera_during_a_sweep(taken: int) -> None:
     """The new driver counts from 0 again, which the old one may have just begun, too."""
     for old in (0, 6):
         assembler = Books()
@@ -157,7 +157,7 @@ def test_restart_of_the_camera_amid_a_sweep(taken: int) -> None:
         )
 
 
-def test_a_recording_that_begins_anew_is_taken() -> None:
+def test_a_recording_that_restarts_is_accepted() -> None:
     """Stamps go back, as in a looped bag or when the clock of the robot is set."""
     assembler = Books(max_missing=1)
     late = 100 * 10**9
@@ -227,7 +227,7 @@ def test_no_slice_is_lost_uncounted(seed: int) -> None:
     assembler = Books(max_missing=seed % 4)
     slices = lossy(rng)
     used, refused, seen = 0, 0, Counter[str]()
-    held: list[Slice] = []  # what is under way by our own books
+    held: list[Slice] = []  # expected content of the current sweep
     dropped = 0
     for slice_ in slices:
         drops_before = assembler.counts['dropped_sweeps']

@@ -13,18 +13,18 @@ from sff_ros.errors import StackError
 NAN, INF = float('nan'), float('inf')
 
 
-def picture(shape: tuple[int, ...] = (16, 20), dtype: type = np.uint8) -> npt.NDArray[Any]:
+def an_image(shape: tuple[int, ...] = (16, 20), dtype: type = np.uint8) -> npt.NDArray[Any]:
     return np.zeros(shape, dtype)
 
 
 def slice_at(index: int, focus: float, count: int = 5, **changes: Any) -> Slice:
-    return Slice(changes.get('image', picture()), LensState(focus), 10 * index, index, count)
+    return Slice(changes.get('image', an_image()), LensState(focus), 10 * index, index, count)
 
 
 @pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
 @pytest.mark.parametrize('shape', [(16, 16), (16, 17, 3), (480, 640)])
-def test_pictures_that_are_slices(shape: tuple[int, ...], dtype: type) -> None:
-    image = picture(shape, dtype)
+def test_images_that_are_slices(shape: tuple[int, ...], dtype: type) -> None:
+    image = an_image(shape, dtype)
     assert Slice(image, LensState(1.0), 0).image is image
 
 
@@ -41,21 +41,21 @@ def test_pictures_that_are_slices(shape: tuple[int, ...], dtype: type) -> None:
         ((480, 15, 3), np.uint8, 'at least 16 px a side, not 15x480'),
     ],
 )
-def test_what_is_no_picture_is_refused(shape: tuple[int, ...], dtype: type, message: str) -> None:
+def test_invalid_images_are_refused(shape: tuple[int, ...], dtype: type, message: str) -> None:
     with pytest.raises(StackError, match=message):
-        Slice(picture(shape, dtype), LensState(1.0), 0)
+        Slice(an_image(shape, dtype), LensState(1.0), 0)
 
 
 @pytest.mark.parametrize('focus', [INF, -INF, -0.1])
 def test_impossible_focus_is_refused(focus: float) -> None:
     with pytest.raises(StackError, match='finite dioptres >= 0, or NaN'):
-        Slice(picture(), LensState(focus), 0)
+        Slice(an_image(), LensState(focus), 0)
 
 
 @pytest.mark.parametrize(('index', 'count'), [(-1, 5), (5, 5), (0, 0)])
 def test_index_outside_the_sweep_is_refused(index: int, count: int) -> None:
     with pytest.raises(StackError, match=f'slice index {index} is outside 0..{count - 1}'):
-        Slice(picture(), LensState(1.0), 0, index, count)
+        Slice(an_image(), LensState(1.0), 0, index, count)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_focus_that_no_sweep_has(focus: list[float], message: str) -> None:
         check_focus(np.array(focus, float))
 
 
-def test_what_a_stack_says_of_itself() -> None:
+def test_properties_of_a_stack() -> None:
     stack = FocalStack(tuple(slice_at(i, 4.0 - i, count=6) for i in (0, 1, 3, 4)))
     assert stack.focus_dpt.tolist() == [4.0, 3.0, 1.0, 0.0]
     assert stack.has_focus
@@ -113,11 +113,11 @@ def test_focus_may_be_unknown_throughout() -> None:
         ([slice_at(0, 0), slice_at(1, 1), slice_at(2, 2, 4)], 'says 4 slices, the sweep has 5'),
         ([slice_at(0, 0), slice_at(1, NAN), slice_at(2, 2)], 'every slice knows its focus or'),
         (
-            [slice_at(0, 0), slice_at(1, 1), slice_at(2, 2, image=picture((16, 16)))],
+            [slice_at(0, 0), slice_at(1, 1), slice_at(2, 2, image=an_image((16, 16)))],
             r'slice 2 is \(16, 16\) uint8, the sweep is \(16, 20\) uint8',
         ),
         (
-            [slice_at(0, 0), slice_at(1, 1, image=picture((16, 20), np.uint16)), slice_at(2, 2)],
+            [slice_at(0, 0), slice_at(1, 1, image=an_image((16, 20), np.uint16)), slice_at(2, 2)],
             r'slice 1 is \(16, 20\) uint16, the sweep is \(16, 20\) uint8',
         ),
     ],
