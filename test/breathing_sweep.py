@@ -43,7 +43,7 @@ def sweep(
     for index, focus_dpt in enumerate((focus if number % 2 == 0 else focus[::-1]).tolist()):
         turn = number * COUNT + index
         warp = breathing_warp(of.scale_at(focus_dpt), (k.cx, k.cy)) if calibrated else None
-        image = shifted(of.picture(focus_dpt), drift_px * (turn - COUNT // 2))
+        image = shifted(of.image(focus_dpt), drift_px * (turn - COUNT // 2))
         stamp = (turn + 1) * PERIOD_NS
         slices.append(Slice(image, LensState(focus_dpt, warp=warp), stamp, index, COUNT, number))
     return slices

@@ -10,7 +10,7 @@ import pytest
 from simulated_time import SimulatedTime
 
 from sff_ros.cameras.ros_driver import device, stream
-from sff_ros.cameras.ros_driver.stream import PictureStream, Received
+from sff_ros.cameras.ros_driver.stream import ImageStream, Received
 
 LOOK_S = 0.02  # of real time, to see whether the film is still wanted
 LOST_S = 1.0  # of real time: a picture that did not arrive by then is lost
@@ -49,10 +49,10 @@ def simulate(monkeypatch: pytest.MonkeyPatch) -> FilmTime:
     clock = FilmTime()
     for module in (played_driver, device, stream):
         monkeypatch.setattr(module, 'time', clock)
-    take = PictureStream.take
+    take = ImageStream.take
 
     def taken(
-        self: PictureStream, fits: Callable[[Received], bool], wait_s: float = 0.0
+        self: ImageStream, fits: Callable[[Received], bool], wait_s: float = 0.0
     ) -> Received:
         def looked_at(received: Received) -> bool:
             is_it = fits(received)
@@ -65,5 +65,5 @@ def simulate(monkeypatch: pytest.MonkeyPatch) -> FilmTime:
         finally:
             clock.want(False)
 
-    monkeypatch.setattr(PictureStream, 'take', taken)
+    monkeypatch.setattr(ImageStream, 'take', taken)
     return clock

@@ -131,12 +131,12 @@ def test_patience_is_a_parameter(start: StartGraph, clock: SimulatedTime) -> Non
     clock.sleep(59.0)
     assert graph.status('inference_node', 'anything', lambda s: True).message == 'OK'
     assert graph.set('inference_node', 'watchdog_s', 0.2).successful
-    graph.says('inference_node', 'nobody publishes /stack/image for 59 s')
+    graph.says('inference_node', 'no publisher of /stack/image for 59 s')
 
 
 def test_nothing_is_missed_while_inactive(start: StartGraph, clock: SimulatedTime) -> None:
     graph = start(InferenceNode, inference_node=QUICK)
     clock.sleep(LONGER_S)
-    graph.says('inference_node', 'nobody publishes')
+    graph.says('inference_node', 'no publisher of')
     assert graph.change_state('inference_node', 4)
     wait(lambda: graph.status('inference_node', 'any', lambda s: True).message == 'OK', 'silence')
