@@ -219,10 +219,10 @@ def test_all_in_focus_takes_each_pixel_from_its_slice(
         image = np.stack([grey] * 3, axis=-1) if channels else grey
         slices.append(replace(s, image=image))
     (result,) = feed(ShapeFromFocus(BrightestBackend()), slices)
-    picture = result.all_in_focus()
-    assert picture.shape == (H, W, *channels)
-    assert picture.dtype == dtype
-    assert (picture == 250).all()  # where a slice is sharp it shows 250, elsewhere less
+    image = result.all_in_focus()
+    assert image.shape == (H, W, *channels)
+    assert image.dtype == dtype
+    assert (image == 250).all()  # where a slice is sharp it shows 250, elsewhere less
 
 
 def test_reset_forgets_the_sweep_under_way() -> None:

@@ -1,4 +1,4 @@
-"""Pictures, cameras and slices on the wire."""
+"""Images, cameras and slices on the wire."""
 
 from __future__ import annotations
 
@@ -89,11 +89,11 @@ def test_bytes_in_the_other_order(encoding: str) -> None:
     [
         ({'encoding': 'jpeg'}, "encoding 'jpeg' is not supported; one of mono8, "),
         ({'encoding': ''}, "encoding '' is not supported"),
-        ({'step': 89}, 'step 89 does not fit a 30x20 rgb8 picture (at least 90)'),
+        ({'step': 89}, 'step 89 does not fit a 30x20 rgb8 image (at least 90)'),
         ({'step': 91}, '1800 bytes are not step 91 x height 20 = 1820'),
-        ({'height': 0}, 'step 90 does not fit a 30x0 rgb8 picture'),
-        ({'width': 0}, 'does not fit a 0x20 rgb8 picture'),
-        ({'encoding': 'mono16', 'step': 91}, 'step 91 does not fit a 30x20 mono16 picture'),
+        ({'height': 0}, 'step 90 does not fit a 30x0 rgb8 image'),
+        ({'width': 0}, 'does not fit a 0x20 rgb8 image'),
+        ({'encoding': 'mono16', 'step': 91}, 'step 91 does not fit a 30x20 mono16 image'),
         ({'data': array.array('B', bytes(1799))}, '1799 bytes are not step 90 x height 20'),
         ({'data': array.array('B')}, '0 bytes are not step 90 x height 20 = 1800'),
         ({'encoding': 'bayer_rggb8', 'step': 29}, 'step 29 does not fit a 30x20 bayer_rggb8'),
@@ -110,7 +110,7 @@ def test_a_malformed_picture_is_refused(change: dict[str, Any], words: str) -> N
 
 
 def mosaic(colour: tuple[int, int, int], encoding: str) -> Array:
-    """A picture of one colour as a sensor with that colour filter sees it."""
+    """An image of one colour as a sensor with that colour filter sees it."""
     letters = encoding.removeprefix('bayer_')[:4]
     gain = 257 if encoding.endswith('16') else 1
     cell = [gain * colour['rgb'.index(letter)] for letter in letters]
@@ -124,9 +124,9 @@ def test_bayer_colours_end_in_the_right_channel(
     encoding: str, colour: tuple[int, int, int]
 ) -> None:
     pixels = mosaic(colour, encoding)
-    picture = to_array(message_of(pixels, encoding))
-    assert picture.dtype == pixels.dtype
-    inner = picture[4:-4, 4:-4].reshape(-1, 3) / (257 if pixels.itemsize == 2 else 1)
+    image = to_array(message_of(pixels, encoding))
+    assert image.dtype == pixels.dtype
+    inner = image[4:-4, 4:-4].reshape(-1, 3) / (257 if pixels.itemsize == 2 else 1)
     np.testing.assert_array_equal(inner, np.broadcast_to(colour, inner.shape))
 
 
@@ -142,9 +142,9 @@ YUV = {RED: (81, 90, 240), GREEN: (145, 54, 34), BLUE: (41, 240, 110), (255,) * 
 def test_yuv_colours(encoding: str, order: str, colour: tuple[int, int, int]) -> None:
     row = [YUV[colour]['YUV'.index(letter)] for letter in order] * 8
     pixels = np.tile(np.array(row, np.uint8).reshape(1, 16, 2), (20, 1, 1))
-    picture = to_array(message_of(pixels, encoding))
-    assert picture.shape == (20, 16, 3)
-    assert np.abs(picture.astype(int) - colour).max() <= 3
+    image = to_array(message_of(pixels, encoding))
+    assert image.shape == (20, 16, 3)
+    assert np.abs(image.astype(int) - colour).max() <= 3
 
 
 @pytest.mark.parametrize('encoding', FOREIGN)
@@ -201,7 +201,7 @@ def test_an_uncalibrated_camera_has_a_zero_matrix() -> None:
 @pytest.mark.parametrize(
     ('change', 'words'),
     [
-        ({'width': 0}, 'picture size must be positive, not 0x48'),
+        ({'width': 0}, 'size must be positive, not 0x48'),
         ({'binning_x': 2}, 'binning or a region of interest is not supported'),
         ({'distortion_model': 'thin_prism'}, "distortion_model 'thin_prism' is unknown"),
         ({'d': [0.1]}, 'plumb_bob takes 4 or 5 coefficients, not 1'),

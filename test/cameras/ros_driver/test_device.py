@@ -50,13 +50,13 @@ def _quick_discovery(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> FilmTime:
-    """Time, which passes from picture to picture."""
+    """Time that advances from image to image."""
     return simulate(monkeypatch)
 
 
 @pytest.fixture
 def play() -> Iterator[Play]:
-    """Play drivers until the end of the test."""
+    """Emulate drivers until the end of the test."""
     drivers: list[PlayedDriver] = []
 
     def make(played: Played = V4L2_CAMERA, **changes: Any) -> PlayedDriver:

@@ -96,9 +96,9 @@ def test_the_ball_moves_and_comes_back() -> None:
     places = []
     for _ in range(60):
         frame = device.frame(0)
-        picture = grey(frame)[40:68]
+        image = grey(frame)[40:68]
         background = grey(Frame(device.optical.image(2.0), 0, 1, 0))[40:68]
-        places.append(float(np.abs(picture - background).sum()))
+        places.append(float(np.abs(image - background).sum()))
     still = lens()
     assert np.abs(grey(still.frame(0)) - grey(still.frame(0))).max() == 0
     assert max(places) > 3 * min(places)
@@ -106,8 +106,8 @@ def test_the_ball_moves_and_comes_back() -> None:
 
 def test_vibration_shifts_the_picture() -> None:
     device = lens(vibration_px=2.0, vibration_rate=3.0)
-    pictures = [grey(device.frame(0))[20:100, 20:140] for _ in range(10)]
-    assert max(np.abs(a - pictures[0]).mean() for a in pictures) > 2
+    images = [grey(device.frame(0))[20:100, 20:140] for _ in range(10)]
+    assert max(np.abs(a - images[0]).mean() for a in images) > 2
 
 
 def test_the_board_is_seen_at_each_of_its_places() -> None:
