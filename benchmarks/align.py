@@ -65,7 +65,7 @@ def breathing_sweep(count: int) -> FocalStack:
     slices = []
     for index, focus in enumerate(np.linspace(reach.far_dpt, reach.near_dpt, count).tolist()):
         warp = breathing_warp(optical.scale_at(focus), (k.cx, k.cy))
-        image = optical.picture(focus)
+        image = optical.image(focus)
         slices.append(Slice(image, LensState(focus, warp=warp), 10**8 * index, index, count))
     return FocalStack(tuple(slices))
 

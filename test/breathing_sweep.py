@@ -22,14 +22,14 @@ Map = npt.NDArray[np.float32]
 
 @functools.lru_cache(maxsize=4)
 def camera(breathing: float = 0.0, width: int = 320, height: int = 240) -> SimulatedOptics:
-    """Return the simulated optics; the same one each time, since its pictures take long."""
+    """Return the simulated optics; the same one each time, since its images take long."""
     return SimulatedOptics(SimulatedConfig(width=width, height=height, breathing=breathing))
 
 
 def sweep(
     of: SimulatedOptics, number: int = 0, *, calibrated: bool = True, drift_px: float = 0.0
 ) -> list[Slice]:
-    """Return sweep `number` of a triangle, up first, its picture drifting to the right.
+    """Return sweep `number` of a triangle, up first, its image drifting to the right.
 
     Args:
         of: the camera.
@@ -43,14 +43,14 @@ def sweep(
     for index, focus_dpt in enumerate((focus if number % 2 == 0 else focus[::-1]).tolist()):
         turn = number * COUNT + index
         warp = breathing_warp(of.scale_at(focus_dpt), (k.cx, k.cy)) if calibrated else None
-        image = shifted(of.picture(focus_dpt), drift_px * (turn - COUNT // 2))
+        image = shifted(of.image(focus_dpt), drift_px * (turn - COUNT // 2))
         stamp = (turn + 1) * PERIOD_NS
         slices.append(Slice(image, LensState(focus_dpt, warp=warp), stamp, index, COUNT, number))
     return slices
 
 
 def shifted(image: Image, by_px: float) -> Image:
-    """Return a picture moved to the right."""
+    """Return an image moved to the right."""
     if by_px == 0:
         return image
     warp = np.array([[1, 0, by_px], [0, 1, 0]])
@@ -62,7 +62,7 @@ def shifted(image: Image, by_px: float) -> Image:
 def with_mover(
     slices: list[Slice], px_a_slice: float, box: tuple[int, int, int, int], blur: float = 1.5
 ) -> list[Image]:
-    """Return the pictures with a textured patch that moves to the right.
+    """Return the images with a textured patch that moves to the right.
 
     Args:
         slices: the scene behind.
@@ -74,12 +74,12 @@ def with_mover(
     rng = np.random.default_rng(0)
     noise = cv2.GaussianBlur(rng.standard_normal((high, wide)).astype(np.float32), (0, 0), blur)
     patch = np.clip(110 + 40 * noise / noise.std(), 0, 255)
-    pictures: list[Image] = []
+    images: list[Image] = []
     for k, slice_ in enumerate(slices):
         height, width = slice_.image.shape[:2]
         warp = np.array([[1, 0, left + px_a_slice * (k - len(slices) // 2)], [0, 1, top]])
         shown = cv2.warpAffine(patch, warp, (width, height), flags=cv2.INTER_CUBIC)
         cover = cv2.warpAffine(np.ones_like(patch), warp, (width, height))[..., None]
         mixed = slice_.image * (1 - cover) + shown[..., None] * cover
-        pictures.append(np.clip(mixed, 0, 255).astype(np.uint8))
-    return pictures
+        images.append(np.clip(mixed, 0, 255).astype(np.uint8))
+    return images

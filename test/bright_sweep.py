@@ -17,8 +17,8 @@ COUNT = len(FOCUS)
 
 def scene(focus_dpt: float) -> npt.NDArray[np.uint8]:
     """Return a slice that is brightest where it is sharp: 1, 4 and 0.5 dpt from left to right."""
-    truth = np.repeat([1.0, 4.0, 0.5], W // 3)
-    row = 250 - 20 * np.abs(truth - focus_dpt)
+    ground_truth = np.repeat([1.0, 4.0, 0.5], W // 3)
+    row = 250 - 20 * np.abs(ground_truth - focus_dpt)
     return np.tile(row.astype(np.uint8)[:, None], (H, 1, 3))
 
 

@@ -14,7 +14,7 @@ POOLING = 8
 
 
 class BrightestBackend:
-    """Takes brightness for sharpness, keeps what it was given, and fails when told to.
+    """Takes brightness for sharpness, keeps its inputs, and fails on request.
 
     Attributes:
         failing: 'measure' or 'infer', whichever should fail; empty for neither.

@@ -25,7 +25,7 @@ _held: list[IO[str]] = []
 
 
 def _is_quiet(domain: int) -> bool:
-    """Tell whether no node is on a domain: its first ports are free (DDSI-RTPS 2.5, 9.6.2.3)."""
+    """Return whether no node is on a domain: its first ports are free (DDSI-RTPS 2.5, 9.6.2.3)."""
     first = 7400 + 250 * domain  # multicast discovery; + 10: unicast, all that LOCALHOST uses
     for port in (first, first + 10):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:

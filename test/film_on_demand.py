@@ -10,16 +10,16 @@ import pytest
 from simulated_time import SimulatedTime
 
 from sff_ros.cameras.ros_driver import device, stream
-from sff_ros.cameras.ros_driver.stream import PictureStream, Received
+from sff_ros.cameras.ros_driver.stream import ImageStream, Received
 
 LOOK_S = 0.02  # of real time, to see whether the film is still wanted
-LOST_S = 1.0  # of real time: a picture that did not arrive by then is lost
+LOST_S = 1.0  # of real time: an image that did not arrive by then is lost
 
 
 class FilmTime(SimulatedTime):
-    """Stands still unless the device waits for a picture, and has looked at the last one.
+    """Stands still unless the device waits for an image, and has processed the last one.
 
-    So what happens between two pictures, as a service call over DDS, takes no time at all, however
+    So what happens between two images, as a service call over DDS, takes no time at all, however
     busy the machine is.
     """
 
@@ -29,7 +29,7 @@ class FilmTime(SimulatedTime):
         self._is_wanted = self._on_its_way = False
 
     def sleep(self, seconds: float) -> None:
-        """Pass the time if a picture is wanted; else return, none having passed."""
+        """Pass the time if an image is wanted; else return at once."""
         with self._news:
             self._news.wait_for(lambda: not self._on_its_way, LOST_S)
             if not self._news.wait_for(lambda: self._is_wanted, LOOK_S):
@@ -38,7 +38,7 @@ class FilmTime(SimulatedTime):
             super().sleep(seconds)
 
     def want(self, is_wanted: bool) -> None:
-        """Note whether a picture is wanted, those that came having been looked at."""
+        """Record whether an image is wanted, after those that arrived are processed."""
         with self._news:
             self._is_wanted, self._on_its_way = is_wanted, False
             self._news.notify_all()
@@ -49,10 +49,10 @@ def simulate(monkeypatch: pytest.MonkeyPatch) -> FilmTime:
     clock = FilmTime()
     for module in (played_driver, device, stream):
         monkeypatch.setattr(module, 'time', clock)
-    take = PictureStream.take
+    take = ImageStream.take
 
     def taken(
-        self: PictureStream, fits: Callable[[Received], bool], wait_s: float = 0.0
+        self: ImageStream, fits: Callable[[Received], bool], wait_s: float = 0.0
     ) -> Received:
         def looked_at(received: Received) -> bool:
             is_it = fits(received)
@@ -65,5 +65,5 @@ def simulate(monkeypatch: pytest.MonkeyPatch) -> FilmTime:
         finally:
             clock.want(False)
 
-    monkeypatch.setattr(PictureStream, 'take', taken)
+    monkeypatch.setattr(ImageStream, 'take', taken)
     return clock

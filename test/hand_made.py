@@ -33,7 +33,7 @@ class HandMade:
 
     Args:
         graph: where; a node that listens to stack/* must be there.
-        intrinsics: of the pictures.
+        intrinsics: of the images.
     """
 
     COUNT, SHARP = 5, 2
@@ -47,7 +47,7 @@ class HandMade:
         self._intrinsics = intrinsics or Intrinsics(
             self.WIDTH, self.HEIGHT, 80.0, 80.0, (self.WIDTH - 1) / 2, (self.HEIGHT - 1) / 2
         )
-        self.pictures = wall(self.COUNT, self.SHARP, (self.HEIGHT, self.WIDTH))
+        self.images = wall(self.COUNT, self.SHARP, (self.HEIGHT, self.WIDTH))
         self.frame = FRAME
         self.sweeps = 0
         self.last_ns = 1_000_000_000_000
@@ -55,13 +55,13 @@ class HandMade:
     def change_camera(self, intrinsics: Intrinsics, frame: str) -> None:
         """Go on with another camera, of any size."""
         self._intrinsics, self.frame = intrinsics, frame
-        self.pictures = wall(self.COUNT, self.SHARP, (intrinsics.height, intrinsics.width))
+        self.images = wall(self.COUNT, self.SHARP, (intrinsics.height, intrinsics.width))
 
     def messages(self, index: int, focus_dpt: float) -> tuple[Image, CameraInfo, JointState]:
         """Return the three messages of the next slice."""
         self.last_ns += self.STEP_NS
         slice_ = Slice(
-            self.pictures[index],
+            self.images[index],
             LensState(focus_dpt),
             self.last_ns,
             index,
@@ -80,7 +80,7 @@ class HandMade:
         self.send_image(image)
 
     def send_image(self, image: Image) -> None:
-        """Publish the picture alone."""
+        """Publish the image alone."""
         self._image(image)
 
     def sweep(
@@ -100,7 +100,7 @@ class HandMade:
 
 
 def wall(count: int, sharp: int, size: tuple[int, int]) -> list[npt.NDArray[np.uint8]]:
-    """Return pictures of a textured wall, the more blurred the farther from slice `sharp`."""
+    """Return images of a textured wall, the more blurred the farther from slice `sharp`."""
     texture = np.random.default_rng(3).integers(0, 256, (*size, 3)).astype(np.uint8)
     radii = [0.7 + 1.2 * abs(index - sharp) for index in range(count)]
     return [np.asarray(cv2.GaussianBlur(texture, (0, 0), r), np.uint8) for r in radii]

@@ -1,4 +1,4 @@
-"""Who may import whom, and how long a file or function may be (docs/design.md)."""
+"""Rules on imports and on the length of files and functions (docs/design.md)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A ROS camera driver that is played: a node with pictures, and parameters that move a lens.
+"""An emulated ROS camera driver: a node with images, and parameters that move a lens.
 
-Each picture is of one grey level, that of the lens code it was exposed at; where the lens moved
+Each image is of one grey level, that of the lens code it was exposed at; where the lens moved
 during the exposure it is MOVING. As a program it plays v4l2_camera until it is killed.
 """
 
@@ -38,14 +38,14 @@ WIDTH, HEIGHT = 48, 32
 
 @dataclass(frozen=True)
 class Played:
-    """What kind of driver to play.
+    """The driver to emulate.
 
     Attributes:
         focus: its parameter of the lens.
         low, high, step: the range that it declares; None: none.
         level: grey levels a code.
         others: its other parameters.
-        late: how much later than a period after its start every other picture arrives, periods.
+        late: how much later than a period after its start every other image arrives, periods.
         stamps: 'start', 'end' or 'arrival', 'zero' or 'boot'.
         compressed: send JPEG... as a lossless PNG.
         calibrated: None: no camera_info at all.
@@ -142,7 +142,7 @@ class PlayedDriver:
         return SetParametersResult(successful=True)
 
     def _film(self) -> None:
-        """Expose, read out and send, picture after picture, on an even grid."""
+        """Expose, read out and send, image after image, on an even grid."""
         period_ns = round(1e9 / self.played.rate)
         start_ns, is_late = time.time_ns(), False
         while not self._stopping.is_set():
@@ -157,14 +157,14 @@ class PlayedDriver:
                     return
             arrival_ns = time.time_ns()
             if arrival_ns > start_ns + 2 * period_ns:
-                continue  # a busy machine; stamped on arrival it would pass for a later picture
+                continue  # a busy machine; stamped on arrival it would pass for a later image
             self._send(self._seen(start_ns, end_ns), start_ns, end_ns, arrival_ns)
 
     def _seen(self, start_ns: int, end_ns: int) -> int:
         """Return the grey level of what was exposed; the lens jumps when it has settled."""
         moves, settle_ns = list(self._moves), round(self.played.settle_s * 1e9)
-        told, code = [m for m in moves if m[0] <= end_ns][-1]
-        return MOVING if told + settle_ns > start_ns else round(code * self.played.level)
+        commanded_ns, code = [m for m in moves if m[0] <= end_ns][-1]
+        return MOVING if commanded_ns + settle_ns > start_ns else round(code * self.played.level)
 
     def _send(self, level: int, start_ns: int, end_ns: int, arrival_ns: int) -> None:
         stamp_ns = {
@@ -175,16 +175,16 @@ class PlayedDriver:
             'boot': time.monotonic_ns(),
         }[self.played.stamps]
         header = Header(stamp=stamp_of(stamp_ns), frame_id='camera')
-        picture = np.full((HEIGHT, WIDTH), level, np.uint8)
+        image = np.full((HEIGHT, WIDTH), level, np.uint8)
         if self.played.calibrated is not None:
             known = Intrinsics(WIDTH, HEIGHT, 40.0, 41.0, 23.5, 15.5)
             info = known if self.played.calibrated else Intrinsics(WIDTH, HEIGHT)
             self._infos.publish(to_camera_info(info, header))
         if self.played.compressed:
-            data = cv2.imencode('.png', picture)[1].tobytes()
+            data = cv2.imencode('.png', image)[1].tobytes()
             self._images.publish(CompressedImage(header=header, format='png', data=data))
         else:
-            self._images.publish(to_image(picture, 'mono8', header))
+            self._images.publish(to_image(image, 'mono8', header))
 
 
 # As camera_ros names it: dioptres, 20 grey levels each.

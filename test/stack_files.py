@@ -20,13 +20,13 @@ DOME = Path(__file__).parent / 'data' / 'dome'
 
 
 def texture(seed: int, shape: tuple[int, ...] = (32, 40, 3), high: int = 255) -> npt.NDArray[Any]:
-    """Return a random picture of values up to `high`; 16-bit where these need it."""
+    """Return a random image of values up to `high`; 16-bit where these need it."""
     dtype = np.uint8 if high < 256 else np.uint16
     return np.random.default_rng(seed).integers(0, high + 1, shape).astype(dtype)
 
 
 def encode(image: npt.NDArray[Any], suffix: str = '.png', how: Sequence[int] = ()) -> bytes:
-    """Return the bytes of a picture file; RGB in."""
+    """Return the bytes of an image file; RGB in."""
     stored = image[..., ::-1] if image.ndim == 3 and image.shape[2] == 3 else image
     _, data = cv2.imencode(suffix, np.ascontiguousarray(stored), how)
     return bytes(data)

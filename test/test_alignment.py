@@ -70,10 +70,10 @@ def test_up_and_down_give_the_same_frame_where_breathing_is_not_calibrated() -> 
     assert down.frame[0, 0] == pytest.approx(1.025, abs=2e-3)
     for result in (up, down):
         assert median_error(result, breathes) < 0.025
-    pictures = [result.all_in_focus().astype(float)[INNER] for result in (up, down)]
-    assert np.abs(pictures[0] - pictures[1]).mean() < 4
-    truth = breathes.all_in_focus.astype(float)[INNER]
-    assert np.abs(pictures[0] - truth).mean() < 6
+    images = [result.all_in_focus().astype(float)[INNER] for result in (up, down)]
+    assert np.abs(images[0] - images[1]).mean() < 4
+    ground_truth = breathes.all_in_focus.astype(float)[INNER]
+    assert np.abs(images[0] - ground_truth).mean() < 6
 
 
 def test_a_drift_is_followed_and_the_frame_is_that_of_mid_sweep() -> None:

@@ -1,4 +1,4 @@
-"""What colcon and rosdep are told must be true of the code."""
+"""The manifests for colcon and rosdep match the code."""
 
 from __future__ import annotations
 

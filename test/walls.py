@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from stack_files import encode
 
-# Two walls: the left half of the picture is sharp in slice 2, the right half in slice 5.
+# Two walls: the left half of the image is sharp in slice 2, the right half in slice 5.
 SIZE, COUNT, LEFT, RIGHT = (160, 128), 8, 2, 5
 FOCUS_DPT = [0.5 * i + 1 for i in range(COUNT)]
 LEFT_M, RIGHT_M = 1 / FOCUS_DPT[LEFT], 1 / FOCUS_DPT[RIGHT]

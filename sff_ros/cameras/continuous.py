@@ -1,17 +1,17 @@
-"""Frames of a camera whose lens moves steadily: when they come, and which one each is."""
+"""Frames of a camera whose lens moves at constant speed: their times and numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 
-from sff_ros.cameras.lens_device import Frame, LensDevice, frame_that_comes
+from sff_ros.cameras.lens_device import Frame, LensDevice, first_received
 from sff_ros.cameras.ramp import Ramp
 
-LOST_IN_A_ROW = 3  # frames that a continuous sweep goes on without
+LOST_IN_A_ROW = 3  # consecutive lost frames that a continuous sweep tolerates
 
 
 class FrameTimes:
-    """Predicts the frames of a camera that runs at an even rate, from the last one taken."""
+    """Predicts the frame times of a camera of constant rate from the last frame."""
 
     def __init__(self, device: LensDevice) -> None:
         self._device = device
@@ -19,16 +19,16 @@ class FrameTimes:
 
     @property
     def are_known(self) -> bool:
-        """Whether a frame was taken yet."""
+        """Whether a frame has been received."""
         return self._last_mid_ns is not None
 
     def note(self, frame: Frame) -> int:
-        """Note a frame that came; return its mid-exposure, on the device's clock."""
+        """Record a received frame; return its mid-exposure, on the device's clock."""
         self._last_mid_ns = frame.start_ns + frame.exposure_ns // 2
         return self._last_mid_ns
 
     def next_mid_ns(self) -> int:
-        """Return the mid-exposure of the first frame after the last one that is not over yet."""
+        """Return the mid-exposure of the next frame that is not yet past."""
         assert self._last_mid_ns is not None
         period = self._device.period_ns
         mid_ns = self._last_mid_ns + period
@@ -36,37 +36,37 @@ class FrameTimes:
         return mid_ns + max(-(-late // period), 0) * period
 
 
-def frames_on_the_way(
+def frames_in_motion(
     device: LensDevice,
     times: FrameTimes,
-    lead: Callable[[float], None],
+    command: Callable[[float], None],
     ends: tuple[float, float],
     count: int,
     lag_s: float,
 ) -> Generator[tuple[int, int, Frame], None, None]:
-    """Lead a lens steadily from one focus to another; give the frames on the way.
+    """Move a lens at constant speed from one focus to another; yield the frames in between.
 
     Args:
-        device: open, its lens where the sweep begins.
-        times: of the device, known.
-        lead: commands the lens to focus somewhere.
+        device: open, its lens at the start of the sweep.
+        times: of the device; a frame has been received.
+        command: commands the lens to a focus.
         ends: first and last focus.
-        count: how many frames to take, from the next one on.
-        lag_s: how far the lens is behind its commands.
+        count: number of frames to take, from the next one on.
+        lag_s: delay of the lens behind its commands.
 
     Yields:
-        Number and mid-exposure of a frame, and the frame; numbers of lost frames are left out.
+        Number and mid-exposure of a frame, and the frame; lost frames are skipped.
 
     Raises:
-        CameraError: more than LOST_IN_A_ROW frames in a row were lost.
+        CameraError: more than LOST_IN_A_ROW consecutive frames were lost.
     """
     period = device.period_ns
     first_ns = times.next_mid_ns()
     last_ns = first_ns + (count - 1) * period
     not_before_ns = first_ns - period  # exposure is shorter than a period
-    with Ramp(lead, device.now_ns, ends, first_ns, last_ns - round(lag_s * 1e9)):
+    with Ramp(command, device.now_ns, ends, first_ns, last_ns - round(lag_s * 1e9)):
         while True:
-            frame = frame_that_comes(device, not_before_ns, LOST_IN_A_ROW)
+            frame = first_received(device, not_before_ns, LOST_IN_A_ROW)
             mid_ns = times.note(frame)
             index = round((mid_ns - first_ns) / period)
             if index >= count:

@@ -1,4 +1,4 @@
-"""The protocol that every camera with a movable lens follows."""
+"""The protocol of every camera with a movable lens."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from sff_ros.core.sweep.stack import Slice
 
 
 class FocusCamera(Protocol):
-    """A camera whose lens can move. One thread at a time may use it.
+    """A camera whose lens can move. Not thread-safe.
 
     Attributes:
-        intrinsics: pinhole model at the reference focus; `is_calibrated` false where unknown.
-        reach: what it can focus at.
-        calibration_status: how far its dioptres may be trusted.
-        optics: focal length, f-number and pixel pitch; None where unknown.
-        ground_truth_m: (H, W) metres along Z at the reference focus, as a simulated camera knows
-            it; None where nothing does.
+        intrinsics: pinhole model at the reference focus; `is_calibrated` is false if unknown.
+        reach: its focus range.
+        calibration_status: how reliable its dioptres are.
+        optics: focal length, f-number and pixel pitch; None if unknown.
+        ground_truth_m: (H, W) metres along Z at the reference focus, known to a
+            simulated camera; otherwise None.
     """
 
     @property
@@ -41,15 +41,14 @@ class FocusCamera(Protocol):
     def ground_truth_m(self) -> FloatMap | None: ...
 
     def capture(self, focus: float, index: int = 0, count: int = 1, sweep: int = 0) -> Slice:
-        """Move the lens, block until it has settled and a frame exposed after that is in.
+        """Move the lens; block until it has settled and a frame exposed afterwards has arrived.
 
         Args:
             focus: within `reach`: dioptres, a code, or one of the recorded positions.
-            index, count, sweep: of the slice that is to be taken.
+            index, count, sweep: of the slice to take.
 
         Returns:
-            The frame with the state of the lens while it was exposed, and the time of
-            mid-exposure.
+            The frame with the state of the lens during exposure, and the time of mid-exposure.
 
         Raises:
             CameraError: the position cannot be reached, the frame was lost, or the camera is
@@ -69,18 +68,16 @@ class ContinuousCamera(Protocol):
     def sweep_continuously(
         self, positions: tuple[float, ...], sweep: int = 0
     ) -> Generator[Slice, None, None]:
-        """Move steadily from the first position to the last, and give every frame on the way.
+        """Move at constant speed from the first position to the last; yield every frame.
 
         Args:
-            positions: as for `capture`, in the order of time; their number is that of the frames
-                to take.
+            positions: as for `capture`, in the order of time; as many frames are taken.
             sweep: number of the sweep.
 
         Yields:
-            Slices with the focus they had at mid-exposure; an index is left out where a frame
-            was lost.
+            Slices with their focus at mid-exposure; the index of a lost frame is skipped.
 
         Raises:
-            SffError: it cannot, or the camera is closed.
+            SffError: it is unable to, or the camera is closed.
         """
         ...

@@ -1,4 +1,4 @@
-"""Moves the lens of a device, and knows where it is and when it will be at rest."""
+"""Moves the lens of a device; models its position and when it will be at rest."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from sff_ros.core.optics.lens_dynamics import LensDynamics
 
 
 class LensActuator:
-    """Commands a lens in position codes: its backlash is compensated here.
+    """Commands a lens in position codes; compensates backlash.
 
-    One thread may lead the lens while another asks where it is.
+    One thread may move the lens while another queries its position.
 
     Args:
-        device: moved, not closed.
+        device: to move; not closed here.
         backlash: width of the hysteresis, codes.
-        lag_s: how far a steadily moving lens is behind its commands, s.
-        settle_s: from a command until the lens is at rest, s.
+        lag_s: delay of a lens at constant speed behind its commands, s.
+        settle_s: time from a command to rest, s.
     """
 
     def __init__(self, device: LensDevice, backlash: float, lag_s: float, settle_s: float) -> None:
@@ -40,30 +40,30 @@ class LensActuator:
 
     @property
     def ready_ns(self) -> int:
-        """When the lens is at rest, on the device's clock."""
+        """Time from which the lens is at rest, on the device's clock."""
         return self._ready_ns
 
-    def goes_to(self, position_code: float) -> bool:
-        """Return whether the lens was commanded to a position, up to a step of its codes."""
+    def is_commanded_to(self, position_code: float) -> bool:
+        """Return whether the lens was commanded to a position, within one code step."""
         is_known = not math.isnan(self.commanded)
         step = max(self._device.codes.step, 1e-6)
         return is_known and abs(self.goal - position_code) <= step
 
     def rest_at(self, position_code: float) -> None:
-        """Send the lens to a position, unless it is there or on its way.
+        """Move the lens to a position, unless it is there or already moving there.
 
         Raises:
             CameraError: the lens refused.
         """
         is_known = not math.isnan(self.commanded)
         if not is_known:
-            self._command(self._device.codes.low)  # from where the backlash is known
+            self._command(self._device.codes.low)  # an end stop makes the backlash known
         step = self._device.codes.step
         if not is_known or abs(position_code - self.goal) > step / 2 + 1e-9:
-            self.lead_to(position_code)
+            self.move_to(position_code)
 
-    def lead_to(self, position_code: float) -> None:
-        """Send a lens on its way to the next position.
+    def move_to(self, position_code: float) -> None:
+        """Command the lens to the next position.
 
         Raises:
             CameraError: the lens refused.
@@ -76,12 +76,12 @@ class LensActuator:
             return self._dynamics.commanded_at(time_ns), self._dynamics.at(time_ns)
 
     def _command(self, code: float) -> None:
-        """Command the nearest code that the lens takes, and note when it will be at rest."""
+        """Command the nearest valid code; record when the lens will be at rest."""
         nearest = self._device.codes.nearest(code)
         if nearest == self.commanded:
             return
         with self._lock:
-            self._device.move(nearest)  # raises where it is refused: then nothing is noted
+            self._device.move(nearest)  # if refused, raises before anything is recorded
             commanded_ns = self._device.now_ns()
             self._dynamics.command(commanded_ns, nearest)
         self._ready_ns = commanded_ns + self._settle_ns

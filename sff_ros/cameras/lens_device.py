@@ -14,7 +14,7 @@ from sff_ros.errors import CameraError, CameraLostError
 
 @dataclass(frozen=True, slots=True)
 class CodeRange:
-    """What a lens can be commanded: low .. high, in steps; a step of 0 is any number between."""
+    """The codes of a lens: low .. high, in steps; a step of 0 means continuous."""
 
     low: float
     high: float
@@ -28,12 +28,12 @@ class CodeRange:
             )
 
     def nearest(self, code: float) -> float:
-        """Return the code nearest to a number that the lens can be commanded."""
+        """Return the valid code nearest to a number."""
         inside = min(max(code, self.low), self.high)
         if self.step == 0:
             return inside
         steps = round((inside - self.low) / self.step)
-        # The last step may be short of the end.
+        # The last step may be shorter.
         return min(self.low + steps * self.step, self.high)
 
 
@@ -43,10 +43,10 @@ class Frame:
 
     Attributes:
         image: (H, W) or (H, W, 3) RGB, uint8 or uint16.
-        start_ns: when its exposure began, on the device's clock; where a camera does not say, a
+        start_ns: start of exposure, on the device's clock; if a camera does not report it, a
             time that is not later.
-        exposure_ns: how long it was exposed; half of it after start_ns is the slice's time.
-        stamp_ns: mid-exposure in the domain of time.time_ns().
+        exposure_ns: duration of exposure; start_ns plus half of it is the slice's time.
+        stamp_ns: mid-exposure on the clock of time.time_ns().
     """
 
     image: Image
@@ -59,13 +59,13 @@ class LensDevice(Protocol):
     """A camera and its lens, open and streaming; only time distinguishes its frames.
 
     Attributes:
-        identity: what distinguishes this camera from others of its kind, as a serial number; empty
-            where nothing does. A calibration is for one identity.
-        codes: what the lens can be commanded.
-        intrinsics: what the camera says of itself; size only where it says nothing.
-        period_ns: time from frame to frame.
-        nominal: what codes mean as its maker promises it, where they were not calibrated; None:
-            codes mean nothing by themselves.
+        identity: distinguishes this camera from others of its model, such as a serial number;
+            empty if unknown. A calibration is for one identity.
+        codes: of the lens.
+        intrinsics: as reported by the camera; size only if it reports none.
+        period_ns: frame period.
+        nominal: calibration by the manufacturer, used if there is no other; None: codes have no
+            physical unit.
     """
 
     @property
@@ -88,12 +88,12 @@ class LensDevice(Protocol):
         ...
 
     def move(self, code: float) -> None:
-        """Command the lens to one of `codes`; return at once, not when it is there.
+        """Command the lens to one of `codes`; return at once, before it has moved.
 
         Another thread may call this while one waits in `frame`.
 
         Raises:
-            CameraError: the lens does not take it.
+            CameraError: the code is refused.
         """
         ...
 
@@ -101,19 +101,19 @@ class LensDevice(Protocol):
         """Block until the first frame whose exposure began at that time or later.
 
         Raises:
-            CameraError: none came in time, or it was damaged.
-            CameraLostError: the device is gone; it must be opened anew.
+            CameraError: none arrived in time, or it was damaged.
+            CameraLostError: the device is gone; it must be reopened.
         """
         ...
 
     def close(self) -> None:
-        """Put everything back as it was found and release the device; idempotent."""
+        """Restore all settings and release the device; idempotent."""
         ...
 
 
 @runtime_checkable
 class KnowsDepth(Protocol):
-    """A device that knows the depth of what it sees, as a simulated one does."""
+    """A device that knows the depth of its scene, such as a simulated one."""
 
     @property
     def true_depth_m(self) -> FloatMap:
@@ -121,13 +121,13 @@ class KnowsDepth(Protocol):
         ...
 
 
-def frame_that_comes(device: LensDevice, not_before_ns: int, losses: int) -> Frame:
+def first_received(device: LensDevice, not_before_ns: int, losses: int) -> Frame:
     """Return the first frame from a time on that is not lost.
 
     Args:
         device: open.
-        not_before_ns: when its exposure may begin, on the device's clock.
-        losses: how many in a row are tolerated.
+        not_before_ns: earliest start of exposure, on the device's clock.
+        losses: number of consecutive lost frames to tolerate.
 
     Raises:
         CameraError: more were lost.

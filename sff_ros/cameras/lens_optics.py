@@ -1,4 +1,4 @@
-"""What the positions of a lens mean: dioptres, breathing and field curvature."""
+"""From lens positions to dioptres, breathing and field curvature."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class LensOptics:
     """A calibration, or none, and the codes of the lens it is for.
 
     Attributes:
-        calibration: None: codes mean nothing.
-        codes: what the lens can be commanded.
+        calibration: None: codes have no physical unit.
+        codes: of the lens.
     """
 
     calibration: LensCalibration | None
@@ -25,7 +25,7 @@ class LensOptics:
 
     @property
     def reach(self) -> Dioptres | Codes:
-        """What lens and calibration both reach, from either side of the backlash."""
+        """Range common to lens and calibration, reachable from either side of the backlash."""
         known = self.calibration
         if known is None:
             return Codes(self.codes.low, self.codes.high)
@@ -38,16 +38,16 @@ class LensOptics:
         return Dioptres(*sorted(table.to_dioptres(code) for code in ends))
 
     def position_code(self, focus: float) -> float:
-        """Return where the lens must be for a focus within `reach`.
+        """Return the position code of a focus within `reach`.
 
         Raises:
-            CameraError: it is out of reach.
+            CameraError: it is out of range.
         """
         self.reach.check(focus)
         return focus if self.calibration is None else self.calibration.table.to_code(focus)
 
     def state(self, code: float, position_code: float) -> LensState:
-        """Return all that is known of a lens that was commanded a code and is at a position."""
+        """Return the state of a lens commanded to a code and at a position."""
         known = self.calibration
         if known is None:
             return LensState(code=code)

@@ -1,4 +1,4 @@
-"""Takes the sweeps and steps that a lens is calibrated from."""
+"""Takes the sweeps and steps for the calibration of a lens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.cameras.lens_device import Frame, LensDevice, frame_that_comes
+from sff_ros.cameras.lens_device import Frame, LensDevice, first_received
 from sff_ros.core.calibration.code_sweep import CodeSweep
 from sff_ros.core.calibration.settling import (
     Flank,
@@ -23,7 +23,7 @@ from sff_ros.errors import CameraError, CameraLostError
 
 PATIENT_S = 0.4  # nearly every lens has settled by then
 STEPS = 12
-LEAD = 0.06  # of the range, kept free at both ends while the backlash is not known
+LEAD = 0.06  # share of the range left out at both ends while the backlash is unknown
 LOST_IN_A_ROW = 10
 
 Floats = npt.NDArray[np.float64]
@@ -36,7 +36,7 @@ class MeasuredDynamics:
     Attributes:
         settling: its steps.
         backlash: width of its hysteresis, codes.
-        flank: the codes between which it was made to step.
+        flank: the codes between which it stepped.
     """
 
     settling: Settling
@@ -47,17 +47,17 @@ class MeasuredDynamics:
 def take_sweep(
     device: LensDevice, name: str, codes: Floats, settle_s: float = PATIENT_S
 ) -> CodeSweep:
-    """Take a slice at each code, the lens at rest, coming to each from the same side.
+    """Take a slice at each code, the lens at rest, each code approached from the same side.
 
     Args:
         device: open.
-        name: for people.
+        name: for display.
         codes: strictly monotonic, in the order of time; the first one leaves room for the backlash
-            on the side that the lens comes from.
+            on the side of approach.
         settle_s: wait after each move.
 
     Raises:
-        CameraError: no frames come.
+        CameraError: no frames arrive.
     """
     rising = codes[-1] > codes[0]
     device.move(device.codes.low if rising else device.codes.high)
@@ -70,7 +70,7 @@ def take_sweep(
 
 
 def sweep_codes(device: LensDevice, count: int, backlash: float | None, rising: bool) -> Floats:
-    """Return codes of the whole range but the backlash at both ends; a lead where unknown."""
+    """Return codes over the range, less the backlash at both ends (LEAD if None)."""
     low, high = device.codes.low, device.codes.high
     lead = LEAD * (high - low) if backlash is None else 1.1 * backlash + device.codes.step
     ends = np.linspace(low + lead, high - lead, count)
@@ -81,16 +81,16 @@ def sweep_codes(device: LensDevice, count: int, backlash: float | None, rising: 
 def measure_dynamics(
     device: LensDevice, count: int = 31, patient_s: float = PATIENT_S
 ) -> MeasuredDynamics:
-    """Measure settling, lag and backlash over a still scene with texture.
+    """Measure settling, lag and backlash on a still scene with texture.
 
     Args:
         device: open.
-        count: slices of the two sweeps that sharpness is measured in.
-        patient_s: after which the lens is taken to be at rest.
+        count: slices of each of the two sweeps for sharpness.
+        patient_s: time after which the lens is assumed to be at rest.
 
     Raises:
         CalibrationError: the scene has no texture, moves, or the lens does not settle.
-        CameraError: no frames come.
+        CameraError: no frames arrive.
     """
     up, down = (
         take_sweep(device, name, sweep_codes(device, count, None, rising), patient_s)
@@ -114,7 +114,7 @@ def _step(
     here, there = ends if number % 2 == 0 else ends[::-1]
     device.move(here)
     before = _frame(device, device.now_ns() + round(patient_s * 1e9))
-    # At another phase of the frame clock each time, so that all steps together sample finely.
+    # Another phase of the frame clock each time: all steps together sample finely.
     time.sleep((number + 0.5) / STEPS * device.period_ns * 1e-9)
     commanded_ns = device.now_ns()
     device.move(there)
@@ -137,8 +137,8 @@ def _step(
 def _frame(device: LensDevice, not_before_ns: int) -> Frame:
     """Return the first frame that is not lost."""
     try:
-        return frame_that_comes(device, not_before_ns, LOST_IN_A_ROW)
+        return first_received(device, not_before_ns, LOST_IN_A_ROW)
     except CameraLostError:
         raise
     except CameraError as err:
-        raise CameraError(f'no picture comes: {err}') from err
+        raise CameraError(f'no image arrives: {err}') from err

@@ -1,4 +1,4 @@
-"""Cameras whose lens can move, behind one protocol."""
+"""Opens cameras by name."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Entry:
 
     Attributes:
         module, name: its class, which takes the config group of the camera's name.
-        is_device: whether it is a LensDevice, which becomes a camera behind LensCamera; else it
-            is a FocusCamera by itself.
+        is_device: whether it is a LensDevice, to be wrapped in a LensCamera; else it is a
+            FocusCamera itself.
     """
 
     module: str
@@ -41,12 +41,12 @@ def open_camera(config: CaptureConfig) -> FocusCamera:
     """Open the camera that the config names.
 
     Raises:
-        SffError: it cannot be opened; says why.
+        SffError: it cannot be opened.
     """
     if not CAMERAS[config.camera].is_device:
         camera: FocusCamera = _open(config)
         return camera
-    # Read first: a file that is wrong needs no device.
+    # First: an invalid file is reported without opening the device.
     calibration = read_lens(config.lens.file) if config.lens.file else None
     device: LensDevice = _open(config)
     try:
@@ -60,7 +60,7 @@ def open_device(config: CaptureConfig) -> LensDevice:
     """Open the hardware that the config names, to be calibrated.
 
     Raises:
-        SffError: it cannot be opened, or its lens has no codes; says why.
+        SffError: it cannot be opened, or its lens has no codes.
     """
     if not CAMERAS[config.camera].is_device:
         devices = ', '.join(name for name, entry in CAMERAS.items() if entry.is_device)
@@ -69,8 +69,8 @@ def open_device(config: CaptureConfig) -> LensDevice:
         )
     if config.camera == 'simulated' and config.simulated.codes == 0:
         raise ConfigError(
-            'simulated.codes is 0: the lens takes dioptres and needs no calibration; 1023 gives '
-            'it codes'
+            'simulated.codes is 0: the lens takes dioptres and needs no calibration; set it to '
+            '1023 for a lens with codes'
         )
     device: LensDevice = _open(config)
     return device

@@ -1,4 +1,4 @@
-"""Fit the sweep that was asked for to what a camera can do."""
+"""Plan the requested sweep for a camera."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ MOST_SLICES = 100
 def plan_sweep(config: SweepConfig, camera: FocusCamera) -> SweepPlan:
     """Plan a sweep for a camera.
 
-    A recorded sweep is replayed as it was taken: its images are its positions.
+    A recorded sweep is replayed as taken: its images are its positions.
 
     Raises:
-        ConfigError: the sweep leaves the lens's range, or a recording is asked for positions of
-            its own; says which parameter and what is allowed.
+        ConfigError: the sweep leaves the lens's range, or positions are given for a recording;
+            names the parameter and what is allowed.
     """
     match camera.reach:
         case Recorded(positions=positions):
@@ -47,7 +47,7 @@ def _of_recording(config: SweepConfig, positions: tuple[float, ...]) -> SweepPla
 
 
 def _in_codes(config: SweepConfig, codes: Codes) -> SweepPlan:
-    """Plan the sweep of a lens that is not calibrated: all of it, in even steps of its codes."""
+    """Plan the sweep of an uncalibrated lens: the whole range, in even steps of its codes."""
     if config.positions_dpt or config.near_m or config.far_m:
         raise ConfigError(
             'sweep.near_m, far_m and positions_dpt need a calibrated lens: set lens.file to a '
@@ -60,7 +60,7 @@ def _in_codes(config: SweepConfig, codes: Codes) -> SweepPlan:
 
 
 def _in_dioptres(config: SweepConfig, optics: ThinLens | None, reach: Dioptres) -> SweepPlan:
-    """Plan the sweep of a calibrated lens as asked for; it may leave the reach."""
+    """Plan the sweep of a calibrated lens as requested; it may leave the reach."""
     if config.positions_dpt and (config.near_m or config.far_m):
         raise ConfigError('sweep.positions_dpt replaces sweep.near_m and far_m: give only one')
     if config.positions_dpt:
@@ -75,7 +75,7 @@ def _in_dioptres(config: SweepConfig, optics: ThinLens | None, reach: Dioptres) 
 
 
 def _count(config: SweepConfig, optics: ThinLens | None, far_dpt: float, near_dpt: float) -> int:
-    """Return how many slices to take; from the depth of field where unspecified."""
+    """Return the number of slices; from the depth of field if unspecified."""
     if config.num_slices:
         return config.num_slices
     if optics is None:
@@ -93,13 +93,13 @@ def _count(config: SweepConfig, optics: ThinLens | None, far_dpt: float, near_dp
 
 
 def slices_needed(optics: ThinLens, far_dpt: float, near_dpt: float) -> int:
-    """Return how many slices, even in dioptres, differ by a pixel of blur at most."""
+    """Return the number of slices, even in dioptres, that differ by at most a pixel of blur."""
     blur_px = optics.blur_diameter_px(far_dpt, near_dpt)
     return math.ceil(blur_px / BLUR_STEP_PX - 1e-9) + 1
 
 
 def _within_reach(plan: SweepPlan, reach: Dioptres) -> SweepPlan:
-    """Refuse a plan that leaves the lens's range; take away what rounding put outside."""
+    """Refuse a plan that leaves the lens's range; clip rounding errors."""
     far, near = plan.positions[0], plan.positions[-1]
     if far < reach.far_dpt - _TOLERANCE_DPT or near > reach.near_dpt + _TOLERANCE_DPT:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""What a camera can focus at: one value of three kinds."""
+"""The focus range of a camera: one of three kinds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sff_ros.errors import CameraError
 
 @dataclass(frozen=True, slots=True)
 class Dioptres:
-    """A calibrated lens, free within 0 <= far_dpt < near_dpt."""
+    """A calibrated lens: any focus within 0 <= far_dpt < near_dpt."""
 
     far_dpt: float
     near_dpt: float
@@ -23,7 +23,7 @@ class Dioptres:
             )
 
     def check(self, focus: float) -> None:
-        """Raise CameraError where a focus, dioptres, is out of reach."""
+        """Raise CameraError if a focus, dioptres, is out of range."""
         if not self.far_dpt <= focus <= self.near_dpt:
             raise CameraError(
                 f'focus must be within {self.far_dpt:.4g} .. {self.near_dpt:.4g} dpt, '
@@ -33,13 +33,13 @@ class Dioptres:
 
 @dataclass(frozen=True, slots=True)
 class Codes:
-    """A lens that is not calibrated, free within the codes low .. high."""
+    """An uncalibrated lens: any code within low .. high."""
 
     low: float
     high: float
 
     def check(self, focus: float) -> None:
-        """Raise CameraError where a lens code is out of reach."""
+        """Raise CameraError if a lens code is out of range."""
         if not self.low <= focus <= self.high:
             raise CameraError(
                 f'focus must be within {self.low:.4g} .. {self.high:.4g} in lens codes, '
@@ -52,9 +52,9 @@ class Recorded:
     """A recorded sweep.
 
     Attributes:
-        positions: all that can be visited, in the order of time: dioptres where in_dioptres,
-            else the numbers of the images.
-        in_dioptres: whether the recording knows its focus distances.
+        positions: all available ones, in the order of time: dioptres if in_dioptres, else the
+            numbers of the images.
+        in_dioptres: whether the focus distances are recorded.
     """
 
     positions: tuple[float, ...]
@@ -65,7 +65,7 @@ Reach: TypeAlias = Dioptres | Codes | Recorded
 
 
 def knows_focus(reach: Reach) -> bool:
-    """Return whether slices will know their focus distance."""
+    """Return whether the focus distances of slices will be known."""
     match reach:
         case Dioptres():
             return True

@@ -1,4 +1,4 @@
-"""The folder camera: a recorded sweep, replayed."""
+"""The folder camera: replays a recorded sweep."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _SAME_POSITION = 1e-6
 class FolderCamera:
     """Replays a recorded sweep as if a lens moved through it.
 
-    Its positions are the dioptres of the pictures in file order, or 0.0, 1.0 .. where the
-    recording does not know them. Pictures of 16 bits are shown in 8, all with the one gain that
-    makes the brightest pixel of the whole sweep 255.
+    Its positions are the dioptres of the images in file order, or 0.0, 1.0 .. if these are not
+    recorded. 16-bit images are converted to 8 bits, all with the gain that makes the brightest
+    pixel of the sweep 255.
     """
 
     def __init__(self, config: FolderConfig) -> None:
         """Open and check the whole recording.
 
         Raises:
-            ConfigError: no path is given, or stack.yaml is wrong.
+            ConfigError: no path is given, or stack.yaml is invalid.
             StackError: the folder holds no sweep (see `read_stack`).
-            CalibrationError: intrinsics or lens table of stack.yaml are wrong.
+            CalibrationError: intrinsics or lens table of stack.yaml are invalid.
         """
         if not config.path:
-            raise ConfigError('folder.path is empty: name a folder of pictures')
+            raise ConfigError('folder.path is empty: set it to a folder of images')
         self._stack = read_stack(Path(config.path).expanduser())
         self._period_s = 1 / config.frame_rate if config.frame_rate else 0.0
         self._due_s = 0.0  # on the monotonic clock
@@ -51,10 +51,10 @@ class FolderCamera:
         self.ground_truth_m = None
 
     def capture(self, focus: float, index: int = 0, count: int = 1, sweep: int = 0) -> Slice:
-        """Return the picture recorded at a position, no sooner than the frame rate allows.
+        """Return the image recorded at a position, at the frame rate.
 
         Raises:
-            CameraError: no picture was recorded there, or the camera is closed.
+            CameraError: no image was recorded there, or the camera is closed.
             StackError: the file was damaged or removed after the camera was opened.
         """
         if self._closed:
@@ -63,7 +63,7 @@ class FolderCamera:
         number = int(np.argmin(distances))
         if not distances[number] <= _SAME_POSITION:
             raise CameraError(
-                f'no picture was recorded at {focus:g}; the nearest is at '
+                f'no image was recorded at {focus:g}; the nearest is at '
                 f'{self.reach.positions[number]:g} ({self._stack.paths[number].name})'
             )
         image = self._stack.as_8_bit(self._stack.image(number))
@@ -75,7 +75,7 @@ class FolderCamera:
         self._closed = True
 
     def _next_stamp_ns(self) -> int:
-        """Wait for the next frame's time and return it; stamps always grow."""
+        """Wait for the next frame's time and return it; stamps strictly increase."""
         time.sleep(max(self._due_s - time.monotonic(), 0.0))
         self._due_s = time.monotonic() + self._period_s
         self._last_ns = max(time.time_ns(), self._last_ns + 1)

@@ -1,7 +1,7 @@
 """Every parameter of the package, declared once: name, default, meaning, unit and range.
 
 A field here is the ROS parameter, the YAML key and the line in docs/parameters.md of the same
-name; a nested class adds its field's name and a dot (`sweep.num_slices`).
+name; for a nested class, prefixed with its field's name and a dot (`sweep.num_slices`).
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from sff_ros.config.cameras import (
 from sff_ros.config.schema import Checked, group, param
 from sff_ros.errors import ConfigError
 
-FEWEST_SLICES = 5  # of a sweep that is planned; a recording may have fewer
+FEWEST_SLICES = 5  # of a planned sweep; a recording may have fewer
 
 
 @dataclass(frozen=True, slots=True)
 class SweepConfig(Checked):
-    """Which dioptres a sweep visits, in which order."""
+    """The positions of a sweep, and their order."""
 
     near_m: float = param(
-        0.0, 'Near end of the sweep; 0: as near as the lens reaches.', unit='m', span=(0, 1000),
+        0.0, 'Near end of the sweep; 0: the near limit of the lens.', unit='m', span=(0, 1000),
         live=True,
     )  # fmt: skip
     far_m: float = param(
-        0.0, 'Far end of the sweep; 0: as far as the lens reaches.', unit='m', span=(0, 1000),
+        0.0, 'Far end of the sweep; 0: the far limit of the lens.', unit='m', span=(0, 1000),
         live=True,
     )  # fmt: skip
     num_slices: int = param(
-        15, 'Slices of a sweep, evenly spaced in dioptres; 0: as many as the depth of field asks '
-        'for, one pixel of blur from slice to slice. A recording has its own.',
+        15, 'Slices of a sweep, evenly spaced in dioptres; 0: from the depth of field, for one '
+        'pixel of blur between slices. Not used for a recording.',
         span=(0, 100), live=True,
     )  # fmt: skip
     positions_dpt: tuple[float, ...] = param(
@@ -49,8 +49,9 @@ class SweepConfig(Checked):
         choices=('up', 'down', 'triangle'), live=True,
     )  # fmt: skip
     mode: str = param(
-        'step', 'step: the lens stands still for every slice; continuous: it moves steadily, a '
-        'slice a frame, and where it was is computed (needs the lag of `sff calibrate settle`).',
+        'step', 'step: the lens stops for every slice; continuous: it moves at '
+        'constant speed, one slice per frame, and its position is computed (needs the lag of '
+        '`sff calibrate settle`).',
         choices=('step', 'continuous'), live=True, formerly='sweep.motion',
     )  # fmt: skip
 
@@ -67,24 +68,24 @@ class SweepConfig(Checked):
 class CaptureConfig(Checked):
     """Parameters of capture_node."""
 
-    autostart: bool = param(True, 'Configure and activate without being asked.')
+    autostart: bool = param(True, 'Configure and activate at start.')
     camera: str = param(
         'simulated',
         'Camera whose lens is swept.',
         choices=('simulated', 'folder', 'v4l2', 'ros_driver'),
     )
     mode: str = param(
-        'continuous', 'continuous: sweep after sweep; triggered: one sweep a call of ~/trigger.',
+        'continuous', 'continuous: sweep after sweep; triggered: one sweep per call of ~/trigger.',
         choices=('continuous', 'triggered'), live=True,
     )  # fmt: skip
     camera_info_url: str = param(
-        '', 'Intrinsics as a camera_info YAML, file:// or package:// URL; empty: what the camera '
-        'says of itself.',
+        '', 'Intrinsics as a camera_info YAML, file:// or package:// URL; empty: those of '
+        'the camera.',
     )  # fmt: skip
     frame_id: str = param('sff_optical_frame', 'Optical frame: x right, y down, z forward.')
-    frame_prefix: str = param('', 'Put before frame_id, for more than one camera.')
+    frame_prefix: str = param('', 'Prefix of frame_id, for more than one camera.')
     save_directory: str = param(
-        '~/.ros/sff_stacks', 'Where ~/save_stack writes, a new folder a stack.', live=True
+        '~/.ros/sff_stacks', 'Directory for ~/save_stack, one new folder per stack.', live=True
     )
     sweep: SweepConfig = group(SweepConfig)
     lens: LensConfig = group(LensConfig)
@@ -98,28 +99,28 @@ class CaptureConfig(Checked):
 class InferenceConfig(Checked):
     """Parameters of inference_node."""
 
-    autostart: bool = param(True, 'Configure and activate without being asked.')
+    autostart: bool = param(True, 'Configure and activate at start.')
     backend: str = param(
-        'auto', 'What turns the focus volume into a focus map; auto: the best that loads.',
+        'auto', 'Computes the focus map from the focus volume; auto: the best that loads.',
         choices=('auto', 'tensorrt', 'onnx', 'torch', 'peak'),
     )  # fmt: skip
     model: str = param(
         '', 'Network to run, a file of `sff export`: .onnx, or .safetensors for torch; empty: the '
-        'one of this package.',
+        'one in this package.',
     )  # fmt: skip
     max_missing: int = param(
-        3, 'A sweep that lost more slices than this is dropped.', span=(0, 50), live=True
+        3, 'A sweep with more missing slices than this is dropped.', span=(0, 50), live=True
     )
     align: str = param(
-        'auto', 'How slices are brought into one frame. none: as they are; breathing: by the '
-        'calibration of the lens; similarity, homography: that, and a motion of this kind looked '
-        'for in the images (20 ms a slice of VGA); auto: breathing where focus distances or '
-        'scales are known, similarity where the lens is not calibrated. `sff depth` and `sff '
-        'evaluate` mean the same by it.',
+        'auto', 'How slices are aligned. none: not at all; breathing: with the calibration of the '
+        'lens; similarity, homography: also with a motion of this kind estimated from the images '
+        '(20 ms per VGA slice); auto: breathing if focus distances or scales are known, '
+        'similarity if the lens is not calibrated. The same as in `sff depth` and `sff '
+        'evaluate`.',
         choices=('auto', 'none', 'breathing', 'similarity', 'homography'), live=True,
     )  # fmt: skip
     watchdog_s: float = param(
-        5.0, 'Silence of an input before diagnostics complain.', unit='s', span=(0.1, 600),
+        5.0, 'Silence of an input before diagnostics warn.', unit='s', span=(0.1, 600),
         live=True,
     )  # fmt: skip
 
@@ -128,13 +129,13 @@ class InferenceConfig(Checked):
 class DepthConfig(Checked):
     """Parameters of depth_node."""
 
-    autostart: bool = param(True, 'Configure and activate without being asked.')
+    autostart: bool = param(True, 'Configure and activate at start.')
     encoding: str = param(
         '32FC1', 'Encoding of depth/image_rect: metres, or millimetres with 0 for invalid.',
         choices=('32FC1', '16UC1'), live=True,
     )  # fmt: skip
     min_confidence: float = param(
-        0.5, 'Depth of less confidence becomes NaN; 0: keep all.', span=(0, 1), live=True
+        0.5, 'Depth of lower confidence becomes NaN; 0: keep all.', span=(0, 1), live=True
     )
     min_depth_m: float = param(
         0.0, 'Nearer depth becomes -Inf (REP 117); 0: off.', unit='m', span=(0, 1000), live=True
@@ -159,7 +160,7 @@ class DepthConfig(Checked):
         span=(0.001, 10), live=True,
     )  # fmt: skip
     watchdog_s: float = param(
-        5.0, 'Silence of an input before diagnostics complain.', unit='s', span=(0.1, 600),
+        5.0, 'Silence of an input before diagnostics warn.', unit='s', span=(0.1, 600),
         live=True,
     )  # fmt: skip
 

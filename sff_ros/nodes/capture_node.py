@@ -70,7 +70,7 @@ class CaptureNode(LifecycleNode):
 
     @transition
     def on_configure(self) -> None:
-        """Open the camera; check sweep and calibration against it."""
+        """Open the camera; check that sweep and calibration fit it."""
         camera = self._sweeper.open()
         try:
             self._intrinsics = self._find_intrinsics(camera.intrinsics)
@@ -93,7 +93,7 @@ class CaptureNode(LifecycleNode):
 
     @transition
     def on_deactivate(self) -> None:
-        """Stop after the frame at hand."""
+        """Stop after the current frame."""
         self._sweeper.stop()
 
     @transition
@@ -103,7 +103,7 @@ class CaptureNode(LifecycleNode):
 
     @transition
     def on_shutdown(self) -> None:
-        """Stop and release whatever is held, in any state."""
+        """Stop and release all resources, in any state."""
         self._sweeper.stop()
         self._release()
 
@@ -114,7 +114,7 @@ class CaptureNode(LifecycleNode):
         self._settings.locked = False
 
     def _find_intrinsics(self, own: Intrinsics) -> Intrinsics:
-        """Return the calibration file's intrinsics, or the camera's own where none is named."""
+        """Return the calibration file's intrinsics, or the camera's own if none is configured."""
         url = self._config.camera_info_url
         return load_intrinsics(url, (own.width, own.height)) if url else own
 
@@ -123,15 +123,15 @@ class CaptureNode(LifecycleNode):
         return self._config.frame_prefix + self._config.frame_id
 
     def _publish_slice(self, slice_: Slice) -> None:
-        """Publish one slice; the picture last, so that its place is known when it arrives."""
+        """Publish one slice; the image last, so that its metadata arrive first."""
         assert self._intrinsics is not None
         header = header_of(stamp_of(slice_.stamp_ns), self._frame_id)
         publishers = self._out
         publishers['stack/focus'].publish(to_focus(slice_, header))
         info = to_camera_info(self._intrinsics, header, slice_.lens.warp)
         publishers['stack/camera_info'].publish(info)
-        picture = to_image(slice_.image, slice_encoding(slice_.image), header)
-        publishers['stack/image'].publish(picture)
+        image = to_image(slice_.image, slice_encoding(slice_.image), header)
+        publishers['stack/image'].publish(image)
         age_s = (time.time_ns() - slice_.stamp_ns) * 1e-9
         self._diagnostics.statistics.latency('exposure_to_published', age_s)
 
@@ -158,7 +158,7 @@ class CaptureNode(LifecycleNode):
         return response
 
     def _on_save_stack(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        """Write the last sweep as a folder that the folder camera and `sff depth` read."""
+        """Write the last sweep to a folder for the folder camera and `sff depth`."""
         slices = self._last_sweep
         if not slices or self._intrinsics is None:
             response.message = 'no sweep has been taken yet'
@@ -177,24 +177,24 @@ class CaptureNode(LifecycleNode):
     def _on_set_camera_info(
         self, request: SetCameraInfo.Request, response: SetCameraInfo.Response
     ) -> SetCameraInfo.Response:
-        """Take a new calibration, as camera_calibration's COMMIT sends it, and keep it."""
+        """Apply and save a calibration, as sent by camera_calibration's COMMIT."""
         try:
             if self._intrinsics is None:
                 raise CalibrationError('configure the node first: the camera is not open')
-            given = to_intrinsics(request.camera_info)
+            received = to_intrinsics(request.camera_info)
             size = (self._intrinsics.width, self._intrinsics.height)
-            check_size(given, size, 'camera_info')
+            check_size(received, size, 'camera_info')
             if not self._config.camera_info_url:
-                raise CalibrationError('camera_info_url is empty: nowhere to keep a calibration')
-            save_intrinsics(self._config.camera_info_url, given, self._config.camera)
-            self._intrinsics = given
+                raise CalibrationError('camera_info_url is empty: set it to save a calibration')
+            save_intrinsics(self._config.camera_info_url, received, self._config.camera)
+            self._intrinsics = received
             response.success, response.status_message = True, self._config.camera_info_url
         except SffError as err:
             response.status_message = str(err)
         return response
 
     def _report(self, report: Report) -> None:
-        """Say what the camera does."""
+        """Report the state of the camera."""
         report.values['camera'] = self._config.camera
         report.values['calibrated'] = str(
             bool(self._intrinsics and self._intrinsics.is_calibrated)
@@ -203,9 +203,9 @@ class CaptureNode(LifecycleNode):
             report.add(ERROR, self._sweeper.problem)
         if self._intrinsics is not None and not self._intrinsics.is_calibrated:
             url = self._config.camera_info_url
-            why = f'{url} holds no calibration yet' if url else 'camera_info_url is empty'
-            report.add(WARN, f'intrinsics unknown, hence no points: {why}')
-        camera = self._sweeper.camera  # once: its thread may close it at any time
+            why = f'{url} contains no calibration yet' if url else 'camera_info_url is empty'
+            report.add(WARN, f'intrinsics unknown, so no points: {why}')
+        camera = self._sweeper.camera  # read once: its thread may close it at any time
         if camera is None:
             return
         report.values['lens'] = camera.calibration_status
@@ -214,8 +214,8 @@ class CaptureNode(LifecycleNode):
         elif camera.calibration_status != 'calibrated':
             report.add(
                 WARN,
-                'lens approximate: metres rest on what its maker promises, or on a calibration of '
-                'large residual (`sff calibrate lens` measures it)',
+                'lens approximate: metres are based on nominal values of its maker, or on a '
+                'calibration of large residual (`sff calibrate lens` measures it)',
             )
 
 

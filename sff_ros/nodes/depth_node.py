@@ -1,4 +1,4 @@
-"""Turns focus maps into metric depth images and coloured points."""
+"""Computes metric depth images and coloured points from focus maps."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MAPS = {'focus_map/image': Image, 'focus_map/confidence': Image,
 _COLOUR = 'all_in_focus/image_rect_color'
 _OUTPUTS = {'depth/image_rect': Image, 'depth/camera_info': CameraInfo,
             'depth/points': PointCloud2}  # fmt: skip
-_CAPACITY = 16  # messages that may wait
+_CAPACITY = 16  # messages in the queue
 _WARN_EVERY_S = 5.0
 
 Arrival = tuple[str, Any, float]
@@ -59,31 +59,31 @@ class DepthNode(LifecycleNode):
 
     @transition
     def on_configure(self) -> None:
-        """Offer the outputs."""
+        """Create the publishers."""
         self._out = offer(self, _OUTPUTS)
         self._settings.locked = True
         self.get_logger().info(f'{self._config}')
 
     @transition
     def on_activate(self) -> None:
-        """Start listening."""
+        """Subscribe."""
         self._worker = Worker('depth', self._process, self._on_error, _CAPACITY)
         for topic, kind in {**_MAPS, _COLOUR: Image}.items():
             self._inputs.subscribe(kind, topic, partial(self._on_message, topic))
 
     @transition
     def on_deactivate(self) -> None:
-        """Stop listening and forget the past."""
+        """Unsubscribe and clear all state."""
         self._stop()
 
     @transition
     def on_cleanup(self) -> None:
-        """Withdraw the outputs."""
+        """Destroy the publishers."""
         self._release()
 
     @transition
     def on_shutdown(self) -> None:
-        """Stop and release whatever is held, in any state."""
+        """Stop and release all resources, in any state."""
         self._stop()
         self._release()
 
@@ -106,7 +106,7 @@ class DepthNode(LifecycleNode):
                 self._statistics.count('overrun_messages')
 
     def _process(self, arrival: Arrival) -> None:
-        """Take one message; publish what it completes. Runs in the worker."""
+        """Process one message; publish what it completes. Runs in the worker."""
         topic, message, arrived = arrival
         if topic == _COLOUR:
             coloured = self._coloured.add(topic, message.header.stamp, message)
@@ -136,7 +136,7 @@ class DepthNode(LifecycleNode):
         return depth
 
     def _publish_points(self, depth: Depth, image: Image) -> None:
-        """Publish the organised cloud; none where the camera is not calibrated."""
+        """Publish the organised cloud; none if the camera is not calibrated."""
         self._calibrated = depth.camera.is_calibrated
         if not self._calibrated:
             return
@@ -156,7 +156,7 @@ class DepthNode(LifecycleNode):
         self._statistics.latency('depth_to_cloud', time.monotonic() - started)
 
     def _on_error(self, err: Exception) -> None:
-        """Count what was refused; the node goes on."""
+        """Count a rejected message; the node continues."""
         self._statistics.count('refused_maps')
         self._statistics.warn(str(err) or type(err).__name__)
         self.get_logger().warning(
@@ -164,7 +164,7 @@ class DepthNode(LifecycleNode):
         )
 
     def _report(self, report: Report) -> None:
-        """Say what arrives and what is published."""
+        """Report inputs and outputs."""
         self._inputs.report(report, self._config.watchdog_s)
         report.values['unmatched_maps'] = str(self._maps.unmatched)
         report.values['valid_fraction'] = f'{self._valid:.3f}'
@@ -178,7 +178,7 @@ def _rectified_focus(focus: Image, confidence: Image, info: CameraInfo) -> Recti
 
     Raises:
         StackError: a map is malformed, or the three differ in size.
-        CalibrationError: the camera makes no sense.
+        CalibrationError: the camera is invalid.
     """
     dioptres, sure, camera = _float_map(focus), _float_map(confidence), to_intrinsics(info)
     if not dioptres.shape == sure.shape == (camera.height, camera.width):

@@ -1,4 +1,4 @@
-"""Turns the slices of a sweep into a focus map as they arrive."""
+"""Computes a focus map from the slices of a sweep as they arrive."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _OUTPUTS = {
     'all_in_focus/camera_info': CameraInfo,
     'all_in_focus/image_rect_color': Image,
 }
-_CAPACITY = 64  # slices that may wait: a few sweeps' worth of patience while a backend starts
+_CAPACITY = 64  # slices in the queue: a few sweeps, while a backend starts
 _WARN_EVERY_S = 5.0
 
 Parts = tuple[Image, CameraInfo, JointState, float]
@@ -87,14 +87,14 @@ class InferenceNode(LifecycleNode):
 
     @transition
     def on_activate(self) -> None:
-        """Start listening."""
+        """Subscribe."""
         self._worker = Worker('inference', self._process, self._on_error, _CAPACITY)
         for topic, kind in _INPUTS.items():
             self._inputs.subscribe(kind, topic, partial(self._on_part, topic))
 
     @transition
     def on_deactivate(self) -> None:
-        """Stop listening; the sweep under way is given up."""
+        """Unsubscribe; discard the current sweep."""
         self._stop()
 
     @transition
@@ -104,12 +104,12 @@ class InferenceNode(LifecycleNode):
 
     @transition
     def on_shutdown(self) -> None:
-        """Stop and release whatever is held, in any state."""
+        """Stop and release all resources, in any state."""
         self._stop()
         self._release()
 
     def _choose(self) -> Choice:
-        """Load the backend; one whose engine must be built has a slower one serve meanwhile."""
+        """Load the backend; while its engine is built, a slower one runs."""
         config = self._config
         choice = choose_backend(config.backend, config.model)
         standby = partial(open_standby, config.model)
@@ -117,7 +117,7 @@ class InferenceNode(LifecycleNode):
         return replace(choice, backend=backend)
 
     def _use(self, choice: Choice) -> None:
-        """Take a backend into service, and say which it is and why."""
+        """Record and log the backend in use, and why."""
         self._choice = choice
         self._diagnostics.hardware_id = choice.backend.spec.name
         self.get_logger().info(f'backend: {choice}')
@@ -137,7 +137,7 @@ class InferenceNode(LifecycleNode):
         self._settings.locked = False
 
     def _on_part(self, topic: str, message: Any) -> None:
-        """Put the three messages of a slice together and hand them to the worker."""
+        """Match the three messages of a slice and queue them for the worker."""
         parts = self._matcher.add(topic, message.header.stamp, message)
         if parts is None or self._worker is None:
             return
@@ -146,7 +146,7 @@ class InferenceNode(LifecycleNode):
             self._statistics.count('overrun_slices')
 
     def _process(self, parts: Parts) -> None:
-        """Take one slice; publish when it ends a sweep. Runs in the worker."""
+        """Process one slice; publish if it ends a sweep. Runs in the worker."""
         image, info, focus, arrived = parts
         pipeline, config = self._pipeline, self._config
         assert pipeline is not None
@@ -163,7 +163,7 @@ class InferenceNode(LifecycleNode):
             self._publish(focus_map, arrived)
 
     def _publish(self, result: FocusMap, arrived: float) -> None:
-        """Publish one sweep's outputs; what depth needs goes first, the image last."""
+        """Publish one sweep's outputs; those for depth first, the image last."""
         header = header_of(stamp_of(result.stack.stamp_ns), result.setup.frame_id)
         maps = self._depth.rectify(result)
         self._out['all_in_focus/camera_info'].publish(to_camera_info(maps.camera, header))
@@ -184,14 +184,14 @@ class InferenceNode(LifecycleNode):
         self._statistics.count('sweeps')
 
     def _on_error(self, err: Exception) -> None:
-        """Count a slice that was refused, or a failure of the backend; the node goes on."""
+        """Count a rejected slice or a failure of the backend; the node continues."""
         self._statistics.count('refused_slices' if isinstance(err, StackError) else 'failures')
-        trouble = str(err) or type(err).__name__
-        self._statistics.warn(trouble)
-        self.get_logger().warning(trouble, throttle_duration_sec=_WARN_EVERY_S)
+        text = str(err) or type(err).__name__
+        self._statistics.warn(text)
+        self.get_logger().warning(text, throttle_duration_sec=_WARN_EVERY_S)
 
     def _on_reload(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
-        """Load the backend anew; the old one serves until the new one is ready."""
+        """Reload the backend; the old one runs until the new one is ready."""
         if self._pipeline is None:
             response.message = 'not configured: configure the node first'
             return response
@@ -204,7 +204,7 @@ class InferenceNode(LifecycleNode):
         return response
 
     def _report(self, report: Report) -> None:
-        """Say what arrives and what becomes of it."""
+        """Report inputs, backend and counts."""
         self._inputs.report(report, self._config.watchdog_s)
         report.values['unmatched_slices'] = str(self._matcher.unmatched)
         if self._matcher.last_gap:
@@ -230,10 +230,10 @@ class InferenceNode(LifecycleNode):
 
 
 def _camera_of(image: Image, info: CameraInfo) -> tuple[Intrinsics, Warp | None]:
-    """Return the reference camera of an image, and how the image breathed.
+    """Return the reference camera of an image, and its breathing.
 
     Raises:
-        StackError: the two messages disagree about the size, or the camera makes no sense.
+        StackError: the two messages differ in size, or the camera is invalid.
     """
     if (image.width, image.height) != (info.width, info.height):
         raise StackError(

@@ -1,7 +1,7 @@
-"""Arrays <-> messages; every check on what comes from the wire.
+"""Arrays <-> messages; validates received messages.
 
-Where they are installed, cv_bridge converts the encodings of foreign drivers (Bayer, YUV) and
-sensor_msgs_py reads clouds; a pip installation has neither, and the same is done here.
+If installed, cv_bridge converts the encodings of foreign drivers (Bayer, YUV) and sensor_msgs_py
+reads clouds; a pip installation has neither, and this module does the same.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from sff_ros.nodes.exact_sync import stamp_ns
 # Every ROS machine has both, a pip installation neither.
 try:
     import cv_bridge
-except Exception:  # not there, or built for another NumPy, which raises whatever it likes
+except Exception:  # missing, or built for another NumPy, which may raise anything
     cv_bridge = None
 try:
     from sensor_msgs_py import point_cloud2
@@ -38,65 +38,65 @@ except ImportError:
     point_cloud2 = None
 
 _JOINTS = ('focus', 'slice', 'slices', 'sweep')
-_FIELD = 'field'  # field curvature, only where the lens has one that is known
+_FIELD = 'field'  # field curvature, only if known
 
 
 def to_array(message: Image) -> npt.NDArray[Any]:
-    """Return the picture of a message: (H, W) or (H, W, 3) RGB.
+    """Return the image of a message: (H, W) or (H, W, 3) RGB.
 
     Plain encodings cost no copy unless the channels are in another order; the array is then a
     view of the message.
 
     Raises:
-        StackError: encoding, step, size or byte order are wrong; says which.
+        StackError: encoding, step, size or byte order are invalid; says which.
     """
     if cv_bridge is not None and message.encoding in FOREIGN:
-        raw(message)  # first: cv_bridge reads past the end where the step is wrong
+        raw(message)  # first: cv_bridge reads past the end if the step is wrong
         wide = 'rgb16' if message.encoding.endswith('16') else 'rgb8'
         try:
             return np.asarray(cv_bridge.CvBridge().imgmsg_to_cv2(message, wide))
-        except Exception:  # an encoding that is younger than this cv_bridge
+        except Exception:  # an encoding newer than this cv_bridge
             pass
     return decode(message)
 
 
-def to_image(picture: npt.NDArray[Any], encoding: str, header: Header) -> Image:
-    """Return a picture as a message; encoding is one of PLAIN and fits the array's type."""
-    height, width = picture.shape[:2]
+def to_image(image: npt.NDArray[Any], encoding: str, header: Header) -> Image:
+    """Return an image as a message; encoding is one of PLAIN and fits the array's type."""
+    height, width = image.shape[:2]
     message = Image(header=header, height=height, width=width, encoding=encoding)
     message.is_bigendian = int(sys.byteorder == 'big')
-    message.step = width * picture.itemsize * (picture.shape[2] if picture.ndim == 3 else 1)
-    message.data = to_bytes(picture)
+    message.step = width * image.itemsize * (image.shape[2] if image.ndim == 3 else 1)
+    message.data = to_bytes(image)
     return message
 
 
 def to_bytes(values: npt.NDArray[Any]) -> array.array[int]:
-    """Return an array's bytes in the one type that rclpy takes without looking at each byte."""
+    """Return an array's bytes as the one type that rclpy accepts without checking each byte."""
     data = array.array('B')
     data.frombytes(np.ascontiguousarray(values).data.cast('B'))
     return data
 
 
-def slice_encoding(picture: npt.NDArray[Any]) -> str:
+def slice_encoding(image: npt.NDArray[Any]) -> str:
     """Return the encoding of a slice on the wire."""
-    deep = picture.dtype == np.uint16
-    if picture.ndim == 3:
+    deep = image.dtype == np.uint16
+    if image.ndim == 3:
         return 'rgb16' if deep else 'rgb8'
     return 'mono16' if deep else 'mono8'
 
 
 def to_camera_info(intrinsics: Intrinsics, header: Header, warp: Warp | None = None) -> CameraInfo:
-    """Return intrinsics as a message; K is zero where the camera is not calibrated.
+    """Return intrinsics as a message; K is zero if the camera is not calibrated.
 
     Args:
         intrinsics: at the reference focus.
-        header: of the picture.
-        warp: (3, 3) from px of the reference focus to px of the picture. K is that of the
-            picture, P of the reference: the frame of what is rectified. A camera that is not
-            calibrated has nothing to tell it by.
+        header: of the image.
+        warp: (3, 3) from px of the reference focus to px of the image. K is that of the
+            image, P that of the reference: the frame of rectified images. Not representable
+            if the camera is not calibrated.
 
     Raises:
-        CalibrationError: the warp is none that K could say.
+        CalibrationError: K cannot represent the warp.
     """
     info = CameraInfo(header=header, height=intrinsics.height, width=intrinsics.width)
     info.distortion_model = intrinsics.distortion_model
@@ -109,10 +109,10 @@ def to_camera_info(intrinsics: Intrinsics, header: Header, warp: Warp | None = N
 
 
 def to_breathing(info: CameraInfo) -> tuple[Intrinsics, Warp | None]:
-    """Return the camera at the reference focus (P), and the warp from there to the picture (K).
+    """Return the camera at the reference focus (P), and the warp from there to the image (K).
 
     Raises:
-        CalibrationError: size, matrices or distortion make no camera.
+        CalibrationError: size, matrices or distortion are invalid.
     """
     return reference_of(to_intrinsics(info), np.array(info.p, float).reshape(3, 4)[:, :3])
 
@@ -121,44 +121,44 @@ def to_intrinsics(info: CameraInfo) -> Intrinsics:
     """Return the intrinsics of a message; K[0] == 0 means not calibrated.
 
     Raises:
-        CalibrationError: size, matrix or distortion make no camera.
+        CalibrationError: size, matrix or distortion are invalid.
     """
     return from_message(info)
 
 
 def to_focus(slice_: Slice, header: Header) -> JointState:
-    """Return the place of a slice in its sweep: the lens as a joint."""
+    """Return focus and index of a slice: the lens as a joint."""
     names = list(_JOINTS)
-    place = [slice_.focus_dpt, slice_.index, slice_.count, slice_.sweep]
+    values = [slice_.focus_dpt, slice_.index, slice_.count, slice_.sweep]
     if slice_.lens.field_dpt:
         names.append(_FIELD)
-        place.append(slice_.lens.field_dpt)
-    return JointState(header=header, name=names, position=[float(v) for v in place])
+        values.append(slice_.lens.field_dpt)
+    return JointState(header=header, name=names, position=[float(v) for v in values])
 
 
 def to_slice(image: Image, focus: JointState, warp: Warp | None = None) -> Slice:
-    """Put a picture, its place in the sweep and its breathing together.
+    """Combine an image, its focus and index, and its breathing into a slice.
 
     Raises:
-        StackError: a message is malformed; says what is wrong.
+        StackError: a message is malformed; says how.
     """
     names = tuple(focus.name)
     if names not in (_JOINTS, (*_JOINTS, _FIELD)) or len(focus.position) != len(names):
         raise StackError(f'stack/focus must name {", ".join(_JOINTS)}, not {list(focus.name)}')
-    focus_dpt, *place = focus.position
-    field_dpt = place.pop() if _FIELD in names else 0.0
+    focus_dpt, *numbers = focus.position
+    field_dpt = numbers.pop() if _FIELD in names else 0.0
     if not np.isfinite(field_dpt):
         raise StackError(f'field in stack/focus must be finite dioptres, not {field_dpt}')
-    if not all(np.isfinite(place)) or any(v != int(v) for v in place):
-        raise StackError(f'slice, slices and sweep must be whole numbers, not {place}')
-    index, count, sweep = (int(v) for v in place)
+    if not all(np.isfinite(numbers)) or any(v != int(v) for v in numbers):
+        raise StackError(f'slice, slices and sweep must be whole numbers, not {numbers}')
+    index, count, sweep = (int(v) for v in numbers)
     stamp = stamp_ns(image.header.stamp)
     lens = LensState(focus_dpt, warp=warp, field_dpt=field_dpt)
     return Slice(to_array(image), lens, stamp, index, count, sweep)
 
 
 def to_cloud(points: npt.NDArray[np.float32], header: Header) -> PointCloud2:
-    """Return (H, W, 8) words of core.cloud.CloudBuilder as an organised cloud."""
+    """Return (H, W, 8) words of core.depth.cloud.CloudBuilder as an organised cloud."""
     height, width = points.shape[:2]
     kind = PointField.FLOAT32
     offsets = {'x': 0, 'y': 4, 'z': 8, 'rgb': 16}
@@ -177,7 +177,7 @@ def from_cloud(cloud: PointCloud2) -> tuple[FloatMap, npt.NDArray[np.uint8]]:
     """Return the points (H, W, 3) m and colours (H, W, 3) RGB of an organised cloud.
 
     Raises:
-        StackError: a field is missing, or the size does not fit the bytes.
+        StackError: a field is missing, or the size does not match the data.
     """
     offsets = {field.name: field.offset for field in cloud.fields}
     missing = [name for name in ('x', 'y', 'z', 'rgb') if name not in offsets]
@@ -197,7 +197,7 @@ def _fields(cloud: PointCloud2, offsets: dict[str, int]) -> Any:
     """Return x, y, z and rgb as an (H, W) structured array."""
     names = ['x', 'y', 'z', 'rgb']
     if point_cloud2 is not None:
-        # Its own reshape_organized_cloud makes (W, H) of the rows.
+        # Its reshape_organized_cloud would return (W, H).
         return point_cloud2.read_points(cloud, names).reshape(cloud.height, cloud.width)
     layout: Any = {
         'names': names,

@@ -1,4 +1,4 @@
-"""What inference_node says of motion during the last sweep."""
+"""Diagnostics of inference_node about motion during the last sweep."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sff_ros.core.alignment.aligner import MODELS, Method
 from sff_ros.core.alignment.motion import MUCH_MOVING
 from sff_ros.nodes.diagnostics import WARN, Report
 
-MUCH_PX = 2.0  # motion of the camera within a sweep that spoils depth edges
+MUCH_PX = 2.0  # motion of the camera within a sweep that degrades depth edges
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,8 @@ class Moved:
 
     Attributes:
         align: how its slices were aligned.
-        camera_px: how far the corners of the image went, px: RMS of the four.
-        moving: share of pixels that moved beside that, or along with it where nothing undid it.
+        camera_px: motion of the four corners of the image, RMS, px.
+        moving: share of pixels with other motion, or with camera motion that was not compensated.
     """
 
     align: Method
@@ -27,7 +27,7 @@ class Moved:
 
 
 def report_motion(moved: Moved, report: Report) -> None:
-    """Report it, with a warning where it spoils the result."""
+    """Report motion, with a warning if it degrades the result."""
     report.values['align'] = moved.align
     report.values['camera_motion_px'] = f'{moved.camera_px:.2f}'
     report.values['moving_fraction'] = f'{moved.moving:.3f}'

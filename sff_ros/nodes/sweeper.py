@@ -1,4 +1,4 @@
-"""Drives a camera through sweep after sweep, in a thread of its own."""
+"""Sweeps a camera continually, in its own thread."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CameraError, CameraLostError, ConfigError, SffError
 from sff_ros.nodes.statistics import Statistics
 
-_PATIENCE = 10  # frames lost in a row before the camera is opened anew
+_PATIENCE = 10  # consecutive lost frames before the camera is reopened
 _PAUSE_S = 0.01
-_RETRY_S = 0.5  # so that a device is back in use within a second of its return
+_RETRY_S = 0.5  # so that a reconnected device is in use again within a second
 
 
 class Sweeper:
     """Owns the camera from `open` to `close` and sweeps from `start` to `stop`.
 
     Args:
-        opener: opens the camera, also again after it failed.
-        config: returns the config in force.
-        on_slice: takes each slice as it comes, in the sweeper's thread.
-        on_sweep: takes the slices of each finished sweep, in the sweeper's thread.
+        opener: opens the camera, again after a failure.
+        config: returns the current config.
+        on_slice: receives each slice as it arrives, in the sweeper's thread.
+        on_sweep: receives the slices of each finished sweep, in the sweeper's thread.
         statistics: counts 'slices', 'sweeps', 'dropped_slices', 'reopened'.
-        log: called once for each new problem, and when it has ended.
+        log: called once for each new problem, and when it is resolved.
 
     Attributes:
         camera: None while it is closed or lost.
-        problem: what keeps it from sweeping now; empty where nothing does.
+        problem: what prevents sweeping now; empty if nothing.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Sweeper:
         self._thread: threading.Thread | None = None
 
     def open(self) -> FocusCamera:
-        """Open the camera and make sure that the sweep asked for fits it.
+        """Open the camera and check that the configured sweep fits it.
 
         Raises:
             SffError: it cannot be opened, or the sweep leaves its range.
@@ -89,7 +89,7 @@ class Sweeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop after the frame at hand; idempotent."""
+        """Stop after the current frame; idempotent."""
         self._stop.set()
         self._asked.set()
         if self._thread is not None:
@@ -97,7 +97,7 @@ class Sweeper:
         self._thread = None
 
     def ask(self) -> bool:
-        """Ask for one sweep; false where none can be made now."""
+        """Request one sweep; return false if none is possible now."""
         if self._thread is None or self.problem:
             return False
         self._asked.set()
@@ -108,15 +108,15 @@ class Sweeper:
             try:
                 if self._is_due():
                     self._sweep_once()
-            except Exception as err:  # whatever a driver raises, the thread stays to retry
+            except Exception as err:  # whatever a driver raises, the thread retries
                 self._settle(str(err) or type(err).__name__)
                 self._stop.wait(_RETRY_S)
 
     def _is_due(self) -> bool:
-        """Tell whether to sweep now; wait a little for a trigger where one is needed."""
+        """Return whether to sweep now; wait briefly for a trigger if one is needed."""
         if self._config().mode == 'triggered':
             if self.problem:
-                # Made ready without being asked, since triggers are refused meanwhile.
+                # Recover without a trigger, since triggers are refused meanwhile.
                 self._prepare()
                 self._settle('')
             if not self._asked.wait(0.1):
@@ -125,13 +125,13 @@ class Sweeper:
         return not self._stop.is_set()
 
     def _settle(self, problem: str) -> None:
-        """Remember what is wrong; log it when it changes."""
+        """Set the problem; log it if it changed."""
         if problem != self.problem:
             self._log(problem or f'recovered from: {self.problem}')
         self.problem = problem
 
     def _prepare(self) -> tuple[FocusCamera, SweepPlan]:
-        """Open the camera where it was lost, and plan the sweep."""
+        """Reopen the camera if it was lost, and plan the sweep."""
         camera = self.camera
         if camera is None:
             camera = self.open()
@@ -139,7 +139,7 @@ class Sweeper:
         return camera, plan_sweep(self._config().sweep, camera)
 
     def _sweep_once(self) -> None:
-        """Take one sweep; hand it on unless it was stopped half way."""
+        """Take one sweep; pass it on unless it was interrupted."""
         camera, plan = self._prepare()
         slices = self._take(camera, plan)
         if len(slices) == len(plan.positions):
@@ -151,10 +151,10 @@ class Sweeper:
         self._sweep += 1
 
     def _take(self, camera: FocusCamera, plan: SweepPlan) -> tuple[Slice, ...]:
-        """Return the slices of one sweep, those that came; fewer where it was stopped.
+        """Return the received slices of one sweep; fewer if it was stopped.
 
         Raises:
-            CameraError: none came.
+            CameraError: none arrived.
         """
         slices: list[Slice] = []
         loss: SffError | None = None
@@ -170,11 +170,11 @@ class Sweeper:
             if self._stop.is_set():
                 break
         if loss is not None and not slices:
-            raise CameraError(f'no picture comes: {loss}') from loss
+            raise CameraError(f'no image arrives: {loss}') from loss
         return tuple(slices)
 
     def _frames(self, camera: FocusCamera, order: tuple[float, ...]) -> Iterator[Slice | SffError]:
-        """Yield the slices of one sweep, or why one was lost."""
+        """Yield the slices of one sweep, and an error for each lost one."""
         if self._config().sweep.mode == 'continuous':
             yield from self._frames_in_motion(camera, order)
             return
@@ -185,37 +185,39 @@ class Sweeper:
                 yield camera.capture(focus, index, len(order), self._sweep)
             except SffError as err:
                 yield err
-                # What is refused at once, as a code that a driver does not take, waits a little.
+                # An immediate refusal, such as of a code by a driver, must not loop at full speed.
                 self._stop.wait(_PAUSE_S)
 
     def _frames_in_motion(
         self, camera: FocusCamera, order: tuple[float, ...]
     ) -> Iterator[Slice | SffError]:
-        """Yield the frames of a lens that does not stop; those between two that came are lost."""
+        """Yield the frames of a moving lens, and an error for each index that is skipped."""
         if not isinstance(camera, ContinuousCamera):
-            raise ConfigError('sweep.mode is continuous, which this camera cannot do: take step')
+            raise ConfigError(
+                'sweep.mode is continuous, which this camera cannot do: set it to step'
+            )
         expected = 0
         with contextlib.closing(camera.sweep_continuously(order, self._sweep)) as frames:
             try:
                 for frame in frames:
                     for index in range(expected, frame.index):
-                        yield CameraError(f'frame {index} of the sweep did not come')
+                        yield CameraError(f'frame {index} of the sweep did not arrive')
                     expected = frame.index + 1
                     yield frame
                 for index in range(expected, len(order)):
-                    yield CameraError(f'frame {index} of the sweep did not come')
+                    yield CameraError(f'frame {index} of the sweep did not arrive')
             except CameraError as err:
                 yield err
 
     def _count_loss(self, err: SffError) -> None:
-        """Count a lost frame; give the camera up after many in a row.
+        """Count a lost frame; close the camera after many in a row.
 
         Raises:
-            CameraError: the camera was closed and will be opened anew.
+            CameraError: the camera was closed and will be reopened.
         """
         self._statistics.count('dropped_slices')
         self._lost_in_a_row += 1
         if isinstance(err, CameraLostError) or self._lost_in_a_row >= _PATIENCE:
             self._lost_in_a_row = 0
             self.close()
-            raise CameraError(f'no picture comes: {err}') from err
+            raise CameraError(f'no image arrives: {err}') from err

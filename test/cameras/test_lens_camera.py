@@ -12,7 +12,7 @@ import pytest
 from fake_lens import LEVELS, SIZE, FakeLens
 from simulated_lens_time import simulate
 
-from sff_ros.cameras.lens_camera import PATIENT_SETTLE_S, LensCamera
+from sff_ros.cameras.lens_camera import UNMEASURED_SETTLE_S, LensCamera
 from sff_ros.cameras.ramp import Ramp
 from sff_ros.cameras.reach import Codes, Dioptres
 from sff_ros.config.cameras import LensConfig
@@ -67,8 +67,8 @@ def test_the_picture_comes_after_settling_and_at_once_where_nothing_moves() -> N
     [
         (KNOWN, {}, 0.03),
         (KNOWN, {'settle_s': 0.1}, 0.1),
-        (dataclasses.replace(KNOWN, settle_s=None), {}, PATIENT_SETTLE_S),
-        (None, {}, PATIENT_SETTLE_S),
+        (dataclasses.replace(KNOWN, settle_s=None), {}, UNMEASURED_SETTLE_S),
+        (None, {}, UNMEASURED_SETTLE_S),
     ],
 )
 def test_how_long_it_waits(
@@ -229,9 +229,7 @@ def test_a_ramp_leads_from_end_to_end_in_its_thread() -> None:
 
 def test_a_continuous_sweep_needs_the_lag() -> None:
     for calibration, verb in ((dataclasses.replace(KNOWN, lag_s=None), 'settle'), (None, 'lens')):
-        message = (
-            f'the lag of this lens was not measured: run `sff calibrate {verb}`, or take step'
-        )
+        message = f'was not measured: run `sff calibrate {verb}`, or set mode to step'
         with pytest.raises(ConfigError, match=message):
             list(camera(FakeLens(), calibration).sweep_continuously((1.0, 2.0, 3.0)))
 

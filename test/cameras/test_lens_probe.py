@@ -57,5 +57,5 @@ def test_no_pictures_and_no_texture_are_reported() -> None:
     with pytest.raises(CalibrationError, match='sharpness changes by 0 % along the sweep'):
         measure_dynamics(device, count=11, patient_s=0.05)
     device.lose = set(range(10_000))
-    with pytest.raises(CameraError, match='no picture comes: lost'):
+    with pytest.raises(CameraError, match='no image arrives: lost'):
         measure_dynamics(device, count=11, patient_s=0.05)

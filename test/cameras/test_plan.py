@@ -26,7 +26,7 @@ class Lens:
     intrinsics: Intrinsics = Intrinsics(32, 32)
 
     def capture(self, focus: float, index: int = 0, count: int = 1, sweep: int = 0) -> Slice:
-        raise CameraError('planning takes no pictures')
+        raise CameraError('planning takes no images')
 
     def close(self) -> None: ...
 

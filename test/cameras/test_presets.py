@@ -54,8 +54,8 @@ def test_a_preset_moves_the_lens_of_its_driver(
             assert {name: driver.value(name) for name in set_to} == set_to
             for code in (10.0, 5.0):
                 device.move(code)
-                picture = device.frame(device.now_ns() + round(config.lens.settle_s * 1e9)).image
-                assert (float(picture.min()), float(picture.max())) == (code * played.level,) * 2
+                image = device.frame(device.now_ns() + round(config.lens.settle_s * 1e9)).image
+                assert (float(image.min()), float(image.max())) == (code * played.level,) * 2
         finally:
             device.close()
         before = {name: played.others[name] for name in set_to}

@@ -43,7 +43,7 @@ def test_positions_are_numbers_where_focus_is_unknown(tmp_path: Path, yaml: str)
 @pytest.mark.parametrize(
     ('focus', 'message'),
     [
-        (2.00001, r'no picture was recorded at 2.00001; the nearest is at 2 \(slice_1.png\)'),
+        (2.00001, r'no image was recorded at 2.00001; the nearest is at 2 \(slice_1.png\)'),
         (9.0, r'recorded at 9; the nearest is at 4 \(slice_0.png\)'),
         (float('nan'), 'recorded at nan'),
     ],

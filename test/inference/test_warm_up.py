@@ -30,7 +30,7 @@ def volume(image: Image) -> FocusVolume:
 
 
 def is_fast(backend: BackgroundBackend, image: Image = SMALL) -> bool:
-    """Tell who answers: the made-up backend says 7 everywhere."""
+    """Return who answers: the made-up backend says 7 everywhere."""
     return bool((backend.infer(volume(image), image).position == 7).all())
 
 

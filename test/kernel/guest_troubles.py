@@ -149,7 +149,7 @@ def test_sweeps_resume_within_a_second_of_reconnection(
     record_property('first_slice_s', round(first_s, 3))
     assert first_s < 1
     assert [line.split(':')[0] for line in logged] == [
-        'no picture comes', '/dev/video0 is not connected (No such device); cameras',
+        'no image arrives', '/dev/video0 is not connected (No such device); cameras',
         'recovered from',
     ]  # fmt: skip
 

@@ -13,7 +13,7 @@ from std_srvs.srv import Trigger
 import sff_ros.nodes.inference_node as node_module
 from sff_ros.core.focus.estimate import FocusEstimate
 from sff_ros.core.focus.measure import FocusVolume
-from sff_ros.core.image import Image as Picture
+from sff_ros.core.image import Image as ImageArray
 from sff_ros.errors import ModelError
 from sff_ros.inference.backend import ModelSpec
 from sff_ros.inference.choice import Choice
@@ -32,7 +32,7 @@ class Other(PeakBackend):
 class Failing(Other):
     """A backend whose library fails with every sweep."""
 
-    def infer(self, volume: FocusVolume, context: Picture) -> FocusEstimate:
+    def infer(self, volume: FocusVolume, context: ImageArray) -> FocusEstimate:
         raise ModelError('out of memory')
 
 
@@ -47,17 +47,17 @@ def nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures('nothing_installed')
 def test_diagnostics_say_which_backend_runs_and_why_no_better_one(start: StartGraph) -> None:
     graph = start(InferenceNode)
-    told = facts(graph.status('inference_node', 'a backend', lambda s: 'backend' in facts(s)))
-    assert told['backend'] == 'peak'
-    assert 'onnx: onnxruntime is not installed' in told['backends_refused']
-    assert 'torch: torch is not installed' in told['backends_refused']
+    values = facts(graph.status('inference_node', 'a backend', lambda s: 'backend' in facts(s)))
+    assert values['backend'] == 'peak'
+    assert 'onnx: onnxruntime is not installed' in values['backends_refused']
+    assert 'torch: torch is not installed' in values['backends_refused']
 
 
 def test_what_was_asked_for_by_name_has_no_better_one(start: StartGraph) -> None:
     graph = start(InferenceNode, inference_node={'backend': 'peak'})
-    told = facts(graph.status('inference_node', 'a backend', lambda s: 'backend' in facts(s)))
-    assert told['backend'] == 'peak'
-    assert 'backends_refused' not in told
+    values = facts(graph.status('inference_node', 'a backend', lambda s: 'backend' in facts(s)))
+    assert values['backend'] == 'peak'
+    assert 'backends_refused' not in values
 
 
 def test_a_model_that_is_not_there_leaves_the_node_unconfigured(start: StartGraph) -> None:
@@ -80,10 +80,10 @@ def test_reload_takes_effect_at_the_next_slice(
     confidence = graph.collect(Image, 'focus_map/confidence')
     HandMade(graph).sweep()
     wait(lambda: confidence, 'a confidence map')
-    told = facts(
+    values = facts(
         graph.status('inference_node', 'other', lambda s: facts(s).get('backend') == 'other')
     )
-    assert told['backends_refused'] == 'best: broken'
+    assert values['backends_refused'] == 'best: broken'
 
 
 def test_a_reload_that_fails_leaves_the_old_backend_serving(

@@ -117,7 +117,7 @@ def test_depth_of_a_lens_that_breathes_over_the_chain(
     infos = graph.collect(CameraInfo, 'stack/camera_info')
     results = graph.collect(CameraInfo, 'all_in_focus/camera_info')
     depth = graph.collect(Image, 'depth/image_rect')
-    wait(lambda: len(depth) >= 3 and len(results) >= 3, 'three depth pictures')
+    wait(lambda: len(depth) >= 3 and len(results) >= 3, 'three depth images')
     focal = {round(info.k[0], 3) for info in infos}
     assert len(focal) == (15 if breathing else 1)
     assert {info.p[0] for info in infos} == {of.intrinsics.fx}
@@ -126,9 +126,9 @@ def test_depth_of_a_lens_that_breathes_over_the_chain(
     known = np.isfinite(depth_m)
     assert known.mean() > 0.7
     assert np.median(np.abs(1 / depth_m[known] - 1 / of.true_depth_m[known])) < 0.02
-    told = facts(graph.status('inference_node', 'align', lambda s: 'align' in facts(s)))
-    assert told['align'] == 'breathing'
-    assert float(told['camera_motion_px']) < 0.5
+    values = facts(graph.status('inference_node', 'align', lambda s: 'align' in facts(s)))
+    assert values['align'] == 'breathing'
+    assert float(values['camera_motion_px']) < 0.5
 
 
 def test_a_camera_that_moves_is_complained_of_until_it_is_followed(start: StartGraph) -> None:
@@ -184,5 +184,5 @@ def test_an_uncalibrated_lens_is_followed_by_its_pictures(
     graph = start(InferenceNode, CaptureNode, capture_node=capture, inference_node=inference)
     status = graph.status('inference_node', used, lambda s: 'align' in facts(s))
     assert facts(status)['align'] == used
-    # 5 % of breathing move the corners of 160x120 pixels by 5 px; found, they are all told.
+    # 5 % of breathing move the corners of 160x120 pixels by 5 px; found, they are all reported.
     assert float(facts(status)['camera_motion_px']) > 2

@@ -52,7 +52,7 @@ def test_the_first_calibration_creates_the_file(start: StartGraph, tmp_path: Pat
     wait(lambda: infos, 'a camera_info')
     # The simulated camera has its own intrinsics, but another calibration was requested.
     assert not any(infos[0].k)
-    graph.says('capture_node', f'intrinsics unknown, hence no points: {url} holds no')
+    graph.says('capture_node', f'intrinsics unknown, so no points: {url} contains no')
     assert set_info(graph, CALIBRATED).success
     wait(lambda: infos[-1].k[0] == CALIBRATED.fx, 'the new calibration')
     assert read_camera_info(tmp_path / 'first.yaml') == CALIBRATED
@@ -61,7 +61,7 @@ def test_the_first_calibration_creates_the_file(start: StartGraph, tmp_path: Pat
 @pytest.mark.parametrize(
     ('url', 'given', 'words'),
     [
-        ('', CALIBRATED, 'camera_info_url is empty: nowhere to keep a calibration'),
+        ('', CALIBRATED, 'camera_info_url is empty: set it to save a calibration'),
         ('{}/a.yaml', Intrinsics(97, 64), 'camera_info is for 97x64, the camera gives 96x64'),
     ],
 )

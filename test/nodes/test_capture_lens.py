@@ -73,7 +73,7 @@ def test_the_status_is_reported_and_metres_follow(
 ) -> None:
     file = written(tmp_path, replace(KNOWN, residual_dpt=residual_dpt))
     graph = start(CaptureNode, capture_node={**LENS, 'lens.file': file})
-    said = 'OK' if expected == 'calibrated' else 'lens approximate: metres rest on'
+    said = 'OK' if expected == 'calibrated' else 'lens approximate: metres are based on'
     status = graph.status('capture_node', said, lambda s: said in s.message)
     assert facts(status)['lens'] == expected
     # The nearest of 1023 codes, each visited more than once.

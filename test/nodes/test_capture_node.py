@@ -74,15 +74,15 @@ def test_a_sweep_on_the_wire(start: StartGraph) -> None:
 
 def test_true_depth_has_the_stamp_of_the_middle_of_the_sweep(start: StartGraph) -> None:
     graph = start(CaptureNode, capture_node=TRIGGERED)
-    truth = graph.collect(Image, 'sim/depth/image_rect')
+    ground_truth = graph.collect(Image, 'sim/depth/image_rect')
     info = graph.collect(CameraInfo, 'sim/depth/camera_info')
     images, _, _ = one_sweep(graph)
-    wait(lambda: truth and info, 'the truth')
+    wait(lambda: ground_truth and info, 'the ground truth')
     ends = [stamp_ns(images[i].header.stamp) for i in (0, -1)]
-    assert stamp_ns(truth[0].header.stamp) == sum(ends) // 2
-    assert truth[0].header == info[0].header
-    depth = to_array(truth[0])
-    assert truth[0].encoding == '32FC1'
+    assert stamp_ns(ground_truth[0].header.stamp) == sum(ends) // 2
+    assert ground_truth[0].header == info[0].header
+    depth = to_array(ground_truth[0])
+    assert ground_truth[0].encoding == '32FC1'
     assert 0.29 < depth.min() < depth.max() < 0.81
 
 

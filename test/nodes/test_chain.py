@@ -59,8 +59,8 @@ def test_every_output_of_a_sweep_has_one_stamp_and_frame(
     for topic, (kind, encoding) in TOPICS.items():
         if kind is Image:
             assert sweep[topic].encoding == encoding
-    depth, truth = (to_array(sweep[f'{top}depth/image_rect']) for top in ('', 'sim/'))
-    scores = score(depth, truth, bad_threshold=0.05)
+    depth, ground_truth = (to_array(sweep[f'{top}depth/image_rect']) for top in ('', 'sim/'))
+    scores = score(depth, ground_truth, bad_threshold=0.05)
     assert scores.abs_rel < 0.04
     assert scores.valid_fraction > 0.7
     points, colours = from_cloud(sweep['depth/points'])
@@ -76,7 +76,7 @@ def test_every_output_of_a_sweep_has_one_stamp_and_frame(
 def test_rates_and_latencies_are_told(start: StartGraph) -> None:
     graph = start(*ALL, capture_node=SCENE)
     depth = graph.collect(Image, 'depth/image_rect')
-    wait(lambda: len(depth) >= 8, 'eight depth pictures')
+    wait(lambda: len(depth) >= 8, 'eight depth images')
     stamps = np.array([stamp_ns(m.header.stamp) for m in depth]) * 1e-9
     # 15 slices at 60 Hz: a sweep each 250 ms, or whole frames more on a busy machine. The middle
     # of a sweep may lie half a frame beside its grid.
@@ -84,26 +84,26 @@ def test_rates_and_latencies_are_told(start: StartGraph) -> None:
     assert half_frames.min() > 29.9
     assert half_frames == pytest.approx(np.round(half_frames), abs=0.01)
     assert facts(graph.status('capture_node', 'OK', lambda s: True))['camera'] == 'simulated'
-    told = facts(graph.status('inference_node', 'OK', lambda s: s.message == 'OK'))
-    assert 1 < float(told['last_slice_to_focus_map_ms_median']) < 10_000
-    assert int(told['stack_sweeps']) >= 8
-    assert told['backend'] == open_backend('auto').spec.name
+    values = facts(graph.status('inference_node', 'OK', lambda s: s.message == 'OK'))
+    assert 1 < float(values['last_slice_to_focus_map_ms_median']) < 10_000
+    assert int(values['stack_sweeps']) >= 8
+    assert values['backend'] == open_backend('auto').spec.name
     # Slices overrun where the machine is too busy to take them, and only there.
-    lost, overrun = (int(told.get(n, 0)) for n in ('stack_dropped_sweeps', 'overrun_slices'))
+    lost, overrun = (int(values.get(n, 0)) for n in ('stack_dropped_sweeps', 'overrun_slices'))
     assert lost == 0 or overrun > 0
-    told = facts(graph.status('depth_node', 'OK', lambda s: s.message == 'OK'))
-    assert 0.7 < float(told['valid_fraction']) <= 1
-    assert 0.01 < float(told['focus_map_to_depth_ms_median']) < 10_000
+    values = facts(graph.status('depth_node', 'OK', lambda s: s.message == 'OK'))
+    assert 0.7 < float(values['valid_fraction']) <= 1
+    assert 0.01 < float(values['focus_map_to_depth_ms_median']) < 10_000
 
 
 def test_depth_goes_on_although_frames_are_lost(start: StartGraph) -> None:
     settings = {**SCENE, 'simulated.drop_rate': 0.1}
     graph = start(*ALL, capture_node=settings, inference_node={'max_missing': 6})
     depth = graph.collect(Image, 'depth/image_rect')
-    truth = graph.collect(Image, 'sim/depth/image_rect')
-    wait(lambda: len(depth) >= 6 and truth, 'six depth pictures')
+    ground_truth = graph.collect(Image, 'sim/depth/image_rect')
+    wait(lambda: len(depth) >= 6 and ground_truth, 'six depth images')
     assert graph.counts('inference_node', 'stack_incomplete', 2) >= 2
-    errors = [score(to_array(d), to_array(truth[0]), 0.05).abs_rel for d in depth]
+    errors = [score(to_array(d), to_array(ground_truth[0]), 0.05).abs_rel for d in depth]
     assert np.median(errors) < 0.06
 
 
@@ -113,7 +113,7 @@ def test_a_sweep_may_be_changed_while_it_runs(start: StartGraph) -> None:
         graph.collect(Image, 'depth/image_rect'),
         graph.collect(JointState, 'stack/focus'),
     )
-    wait(lambda: depth, 'a depth picture')
+    wait(lambda: depth, 'a depth image')
     assert graph.set('capture_node', 'sweep.num_slices', 9).successful
     assert graph.set('capture_node', 'sweep.direction', 'down').successful
     wait(lambda: focus[-1].position[2] == 9, 'a slice of nine')

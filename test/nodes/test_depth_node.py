@@ -47,12 +47,12 @@ class Maps:
         self.stamp_ns += 100_000_000
         header = Header(stamp=stamp_of(self.stamp_ns), frame_id='lens')
         sure = np.ones_like(dioptres) if confidence is None else confidence
-        picture = colour_image() if colour is None else colour
+        image = colour_image() if colour is None else colour
         messages = {
             'info': to_camera_info(camera, header),
             'sure': to_image(sure, '32FC1', header),
             'focus': to_image(dioptres, '32FC1', header),
-            'colour': to_image(picture, 'rgb8' if picture.ndim == 3 else 'mono16', header),
+            'colour': to_image(image, 'rgb8' if image.ndim == 3 else 'mono16', header),
         }
         for name, message in {**messages, **other}.items():
             if message is not None:
@@ -81,7 +81,7 @@ def test_metres_with_the_rules_of_rep_117(graph: Graph) -> None:
     sure[1, :2] = 0.29, np.nan
     maps = Maps(graph)
     maps.send(dioptres, sure)
-    wait(lambda: depth and infos, 'a depth picture')
+    wait(lambda: depth and infos, 'a depth image')
     assert (depth[0].encoding, depth[0].header.frame_id) == ('32FC1', 'lens')
     assert stamp_ns(depth[0].header.stamp) == maps.stamp_ns
     assert infos[0].header == depth[0].header
@@ -102,11 +102,11 @@ def test_settings_take_effect_live(graph: Graph) -> None:
     sure = np.ones((HEIGHT, WIDTH), np.float32)
     sure[0] = 0.7
     maps.send(ramp(), sure)
-    wait(lambda: depth, 'a depth picture')
-    metres, truth = to_array(depth[0]), 1 / ramp()
+    wait(lambda: depth, 'a depth image')
+    metres, ground_truth = to_array(depth[0]), 1 / ramp()
     assert np.isnan(metres[0]).all()
-    np.testing.assert_array_equal(metres[1:] == -np.inf, truth[1:] < 0.5)
-    np.testing.assert_array_equal(metres[1:] == np.inf, truth[1:] > 0.6)
+    np.testing.assert_array_equal(metres[1:] == -np.inf, ground_truth[1:] < 0.5)
+    np.testing.assert_array_equal(metres[1:] == np.inf, ground_truth[1:] > 0.6)
 
 
 def test_millimetres(graph: Graph) -> None:
@@ -115,7 +115,7 @@ def test_millimetres(graph: Graph) -> None:
     dioptres = ramp()
     dioptres[0, :3] = np.nan, np.inf, 0.01  # 100 m is beyond 16 bits
     Maps(graph).send(dioptres)
-    wait(lambda: depth, 'a depth picture')
+    wait(lambda: depth, 'a depth image')
     assert (depth[0].encoding, depth[0].step) == ('16UC1', 2 * WIDTH)
     millimetres = to_array(depth[0])
     assert millimetres.dtype == np.uint16
@@ -131,9 +131,9 @@ def test_an_organised_cloud_when_somebody_listens(graph: Graph, bits: int) -> No
     dioptres = ramp()
     dioptres[5, 5] = np.nan
     maps = Maps(graph)
-    picture = colour_image()
-    grey16 = picture[..., 0].astype(np.uint16) * 257
-    maps.send(dioptres, colour=picture if bits == 8 else grey16)
+    image = colour_image()
+    grey16 = image[..., 0].astype(np.uint16) * 257
+    maps.send(dioptres, colour=image if bits == 8 else grey16)
     wait(lambda: clouds and depth, 'a cloud')
     assert (clouds[0].height, clouds[0].width, clouds[0].point_step) == (HEIGHT, WIDTH, 32)
     assert not clouds[0].is_dense
@@ -141,7 +141,7 @@ def test_an_organised_cloud_when_somebody_listens(graph: Graph, bits: int) -> No
     points, rgb = from_cloud(clouds[0])
     np.testing.assert_array_equal(points, unproject(to_array(depth[0]), CAMERA))
     assert np.isnan(points[5, 5]).all()
-    expected = picture if bits == 8 else np.repeat(picture[..., :1], 3, axis=-1)
+    expected = image if bits == 8 else np.repeat(image[..., :1], 3, axis=-1)
     np.testing.assert_array_equal(rgb, expected)
 
 
@@ -193,7 +193,7 @@ def test_a_bad_map_is_refused_counted_and_the_node_goes_on(
     assert facts(status)['refused_maps'] == '1'
     assert not depth
     maps.send(ramp())
-    wait(lambda: depth, 'a depth picture')
+    wait(lambda: depth, 'a depth image')
 
 
 def test_a_picture_of_another_size_costs_the_cloud_only(graph: Graph) -> None:
@@ -219,7 +219,7 @@ def test_maps_of_which_one_is_missing_are_given_up_and_counted(graph: Graph) -> 
     send_incomplete(maps, graph)
     assert graph.counts('depth_node', 'unmatched_maps') >= 1
     maps.send(ramp())
-    wait(lambda: depth, 'a depth picture')
+    wait(lambda: depth, 'a depth image')
 
 
 def test_maps_after_time_was_set_back(graph: Graph) -> None:
@@ -228,7 +228,7 @@ def test_maps_after_time_was_set_back(graph: Graph) -> None:
     send_incomplete(maps, graph)
     maps.stamp_ns = 1_000_000_000
     maps.send(ramp())
-    wait(lambda: depth, 'a depth picture')
+    wait(lambda: depth, 'a depth image')
 
 
 def test_a_running_mean_starts_anew_after_deactivate(start: StartGraph) -> None:
@@ -237,12 +237,12 @@ def test_a_running_mean_starts_anew_after_deactivate(start: StartGraph) -> None:
     maps = Maps(graph)
     for dioptres in (2.0, 1.0):
         maps.send(np.full((HEIGHT, WIDTH), dioptres, np.float32))
-    wait(lambda: len(depth) == 2, 'two depth pictures')
+    wait(lambda: len(depth) == 2, 'two depth images')
     np.testing.assert_allclose(to_array(depth[1]), 1 / 1.5, rtol=1e-5)
     for transition in (4, 3):
         assert graph.change_state('depth_node', transition)
     again = Maps(graph)
     again.stamp_ns = maps.stamp_ns
     again.send(np.full((HEIGHT, WIDTH), 1.0, np.float32))
-    wait(lambda: len(depth) == 3, 'a third depth picture')
+    wait(lambda: len(depth) == 3, 'a third depth image')
     np.testing.assert_allclose(to_array(depth[2]), 1.0, rtol=1e-5)

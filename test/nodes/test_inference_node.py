@@ -47,7 +47,7 @@ def test_one_sweep_gives_one_set_of_outputs_with_one_stamp_and_frame(start: Star
     assert 0.3 < np.median(confidence) <= confidence.max() <= 1
     assert to_intrinsics(infos[0]).matrix[0, 0] == 80.0
     sharp = to_array(images[PICTURE][0]).astype(float)
-    assert np.abs(sharp - hand.pictures[HandMade.SHARP]).mean() < 12
+    assert np.abs(sharp - hand.images[HandMade.SHARP]).mean() < 12
 
 
 def test_distortion_is_undone(start: StartGraph) -> None:
@@ -56,7 +56,7 @@ def test_distortion_is_undone(start: StartGraph) -> None:
         graph.collect(Image, FOCUS),
         graph.collect(CameraInfo, 'all_in_focus/camera_info'),
     )
-    # Strong barrel distortion: the rectified picture's corners lie outside of what was seen.
+    # Strong barrel distortion: the rectified image's corners lie outside of what was seen.
     bent = Intrinsics(64, 48, 40.0, 40.0, 31.5, 23.5, (0.5, 0.0, 0.0, 0.0))
     HandMade(graph, bent).sweep()
     wait(lambda: focus and infos, 'a focus map')
@@ -243,8 +243,8 @@ def test_constant_pictures_give_no_confident_depth(start: StartGraph, grey: int)
     graph = start(InferenceNode)
     confidence = graph.collect(Image, 'focus_map/confidence')
     hand = HandMade(graph)
-    for picture in hand.pictures:
-        picture[...] = grey
+    for image in hand.images:
+        image[...] = grey
     hand.sweep()
     wait(lambda: confidence, 'a confidence map')
     assert to_array(confidence[0]).max() < 0.3

@@ -50,7 +50,7 @@ def perfect() -> LensCalibration:
 
 
 def errors(start: StartGraph, file: Path, known: LensCalibration) -> tuple[float, float]:
-    """Return the relative error of depth in the middle and in the corners of the picture."""
+    """Return the relative error of depth in the middle and in the corners of the image."""
     write_lens(file, known)
     capture: dict[str, Any] = {f'simulated.{name}': getattr(LENS, name) for name in FIELDS}
     capture |= {'lens.file': str(file), 'sweep.num_slices': 15}
@@ -63,7 +63,7 @@ def errors(start: StartGraph, file: Path, known: LensCalibration) -> tuple[float
     )
     depths = graph.collect(Image, 'depth/image_rect')
     infos = graph.collect(CameraInfo, 'depth/camera_info')
-    wait(lambda: len(depths) >= 4 and infos, 'four depth pictures')
+    wait(lambda: len(depths) >= 4 and infos, 'four depth images')
     assert to_intrinsics(infos[-1]) == known.intrinsics
     # Up and down: backlash and breathing are undone in either direction.
     both = np.stack([to_array(depth) for depth in depths[2:4]])

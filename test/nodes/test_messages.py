@@ -1,4 +1,4 @@
-"""Pictures, cameras and slices on the wire."""
+"""Images, cameras and slices on the wire."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_malformed_picture_is_refused(change: dict[str, Any], words: str) -> N
 
 
 def mosaic(colour: tuple[int, int, int], encoding: str) -> Array:
-    """A picture of one colour as a sensor with that colour filter sees it."""
+    """An image of one colour as a sensor with that colour filter sees it."""
     letters = encoding.removeprefix('bayer_')[:4]
     gain = 257 if encoding.endswith('16') else 1
     cell = [gain * colour['rgb'.index(letter)] for letter in letters]
@@ -124,9 +124,9 @@ def test_bayer_colours_end_in_the_right_channel(
     encoding: str, colour: tuple[int, int, int]
 ) -> None:
     pixels = mosaic(colour, encoding)
-    picture = to_array(message_of(pixels, encoding))
-    assert picture.dtype == pixels.dtype
-    inner = picture[4:-4, 4:-4].reshape(-1, 3) / (257 if pixels.itemsize == 2 else 1)
+    image = to_array(message_of(pixels, encoding))
+    assert image.dtype == pixels.dtype
+    inner = image[4:-4, 4:-4].reshape(-1, 3) / (257 if pixels.itemsize == 2 else 1)
     np.testing.assert_array_equal(inner, np.broadcast_to(colour, inner.shape))
 
 
@@ -142,9 +142,9 @@ YUV = {RED: (81, 90, 240), GREEN: (145, 54, 34), BLUE: (41, 240, 110), (255,) * 
 def test_yuv_colours(encoding: str, order: str, colour: tuple[int, int, int]) -> None:
     row = [YUV[colour]['YUV'.index(letter)] for letter in order] * 8
     pixels = np.tile(np.array(row, np.uint8).reshape(1, 16, 2), (20, 1, 1))
-    picture = to_array(message_of(pixels, encoding))
-    assert picture.shape == (20, 16, 3)
-    assert np.abs(picture.astype(int) - colour).max() <= 3
+    image = to_array(message_of(pixels, encoding))
+    assert image.shape == (20, 16, 3)
+    assert np.abs(image.astype(int) - colour).max() <= 3
 
 
 @pytest.mark.parametrize('encoding', FOREIGN)

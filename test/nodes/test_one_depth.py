@@ -46,10 +46,12 @@ def read_map(path: Path) -> Map:
     return np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), np.float32)
 
 
-def abs_rel(folder: Path, kind: str, truth: Map, capsys: pytest.CaptureFixture[str]) -> float:
+def abs_rel(
+    folder: Path, kind: str, ground_truth: Map, capsys: pytest.CaptureFixture[str]
+) -> float:
     (folder / 'truth').mkdir()
     path = folder / 'truth' / f'{kind}.npy'
-    np.save(path, truth)
+    np.save(path, ground_truth)
     capsys.readouterr()
     assert main(['evaluate', str(folder), '--backends', 'peak', '--json']) == 0
     path.unlink()
@@ -89,9 +91,9 @@ def test_an_evaluation_scores_the_metres_of_sff_depth(
     folder, of = tmp_path / 'stack', camera(0.04)
     bent = write(folder)
     found = depth_of(folder, tmp_path / 'out', '--min-confidence', '0')
-    truth = Rectifier(bent).map(of.true_depth_m, np.nan)
-    inside = np.isfinite(found) & np.isfinite(truth)
-    expected = float(np.mean(np.abs(found - truth)[inside] / truth[inside]))
+    ground_truth = Rectifier(bent).map(of.true_depth_m, np.nan)
+    inside = np.isfinite(found) & np.isfinite(ground_truth)
+    expected = float(np.mean(np.abs(found - ground_truth)[inside] / ground_truth[inside]))
     assert expected > 0.02  # the field is made up
     assert abs_rel(folder, 'depth', of.true_depth_m, capsys) == pytest.approx(expected, rel=1e-4)
     # Its own map is no error: field curvature is in both, or in neither.

@@ -29,10 +29,12 @@ def read_map(path: Path) -> Map:
     return np.asarray(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), np.float32)
 
 
-def evaluated(folder: Path, truth: Map, capsys: pytest.CaptureFixture[str], *more: str) -> float:
+def evaluated(
+    folder: Path, ground_truth: Map, capsys: pytest.CaptureFixture[str], *more: str
+) -> float:
     """Return the mean error of `sff evaluate` in slices."""
     (folder / 'truth').mkdir(exist_ok=True)
-    np.save(folder / 'truth' / 'index.npy', truth)
+    np.save(folder / 'truth' / 'index.npy', ground_truth)
     capsys.readouterr()
     assert main(['evaluate', str(folder), '--backends', 'peak', '--json', *more]) == 0
     (row,) = json.loads(capsys.readouterr().out)['rows']
@@ -90,7 +92,7 @@ def test_known_breathing_is_undone_in_an_evaluation(
     slices = sweep(of)
     write_stack(folder, slices, of.intrinsics)
     focus = [slice_.focus_dpt for slice_ in slices]
-    truth = np.interp(1 / of.true_depth_m, focus, np.arange(len(focus))).astype(np.float32)
-    aligned = evaluated(folder, truth, capsys)
+    ground_truth = np.interp(1 / of.true_depth_m, focus, np.arange(len(focus))).astype(np.float32)
+    aligned = evaluated(folder, ground_truth, capsys)
     assert aligned < 0.5
-    assert evaluated(folder, truth, capsys, '--align', 'none') > 2 * aligned
+    assert evaluated(folder, ground_truth, capsys, '--align', 'none') > 2 * aligned

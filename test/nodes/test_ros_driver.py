@@ -113,7 +113,7 @@ def test_a_driver_that_is_killed_and_comes_back(
     images = graph.collect(Image, 'stack/image')
     wait(lambda: len(images) > 12, 'slices')
     program[0].kill()
-    graph.says('capture_node', 'is the driver alive')
+    graph.says('capture_node', 'is the driver running')
     graph.says('capture_node', 'no node /v4l2_camera offers parameters')
     program.append(subprocess.Popen([sys.executable, str(DRIVER)]))
     before, back_s = len(images), int(time.time())

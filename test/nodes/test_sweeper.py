@@ -189,7 +189,7 @@ def test_many_lost_frames_in_a_row_open_the_camera_anew(make: Make) -> None:
     bench.start()
     bench.device.fail = lambda: CameraError('no frame')
     wait(lambda: bench.device.opened >= 3, 'the camera opened anew, twice')
-    assert bench.log == ['no picture comes: no frame']  # once, however often it is tried
+    assert bench.log == ['no image arrives: no frame']  # once, however often it is tried
     assert bench.counted('reopened') >= 2
     assert bench.counted('dropped_slices') >= 20
 

@@ -1,4 +1,4 @@
-"""A camera that a running ROS driver owns: its pictures, and its parameter that moves the lens."""
+"""A camera owned by a running ROS driver: its images, and its parameter that moves the lens."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from sff_ros.cameras.ros_driver.lens import lens_codes, nominal_table
 from sff_ros.cameras.ros_driver.link import DriverLink
 from sff_ros.cameras.ros_driver.parameters import DriverParameters, plain
 from sff_ros.cameras.ros_driver.settings import parse_settings
-from sff_ros.cameras.ros_driver.stream import PictureStream, Received
+from sff_ros.cameras.ros_driver.stream import ImageStream, Received
 from sff_ros.config.cameras import RosDriverConfig
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.optics.lens_calibration import LensCalibration
 from sff_ros.errors import CalibrationError, CameraError, ConfigError
 
-MEASURED = 7  # frames that the frame rate is measured from
+MEASURED = 7  # frames from which the frame rate is measured
 
 
 class RosDriverDevice:
-    """A driver's camera, prepared for sweeps; follows the LensDevice protocol.
+    """A driver's camera, prepared for sweeps; implements LensDevice.
 
     Args:
         config: names of the driver, its topics and parameters.
 
     Raises:
         ConfigError: a name is missing, or `prepare` cannot be read.
-        CameraError: the driver is not there, does not send usable pictures, or refuses.
-        CalibrationError: its camera_info makes no camera.
+        CameraError: the driver is missing, sends no usable images, or refuses a setting.
+        CalibrationError: its camera_info is invalid.
     """
 
     def __init__(self, config: RosDriverConfig) -> None:
@@ -50,7 +50,7 @@ class RosDriverDevice:
             self._number, self._codes = lens_codes(self._driver, config)
             self._nominal = nominal_table(self._codes, config)
             self._identity = identity_of(self._driver, config)
-            self._stream = PictureStream(link, image, info, config.timeout_s)
+            self._stream = ImageStream(link, image, info, config.timeout_s)
         except BaseException:
             link.close()
             raise
@@ -66,57 +66,57 @@ class RosDriverDevice:
 
     @property
     def identity(self) -> str:
-        """As the config says, else the node's name and what its identity parameter holds."""
+        """From the config, else the node name and the value of its identity parameter."""
         return self._identity
 
     @property
     def codes(self) -> CodeRange:
-        """As the config says, else as the driver declares its parameter."""
+        """From the config, else from the driver's declaration of its parameter."""
         return self._codes
 
     @property
     def intrinsics(self) -> Intrinsics:
-        """What camera_info says; only the picture's size where that is nothing."""
+        """From camera_info; only the image size if there is none."""
         return self._intrinsics
 
     @property
     def period_ns(self) -> int:
-        """From frame to frame: by the config, else measured from stamps."""
+        """Frame period: from the config, else measured from stamps."""
         return self._period_ns
 
     @property
     def nominal(self) -> LensCalibration | None:
-        """Codes -> dioptres by the config; None where it says nothing."""
+        """Codes -> dioptres from the config; None if unspecified."""
         if self._nominal is None:
             return None
         return LensCalibration(self._nominal, self.intrinsics)
 
     def now_ns(self) -> int:
-        """Return the time on the wall clock, by which drivers stamp."""
+        """Return the time on the wall clock, which drivers stamp with."""
         return time.time_ns()
 
     def move(self, code: float) -> None:
-        """Set the driver's focus parameter; return when the driver has answered.
+        """Set the driver's focus parameter; return when the driver has responded.
 
         Raises:
             CameraError: the driver refuses, with its reason, or this is closed.
-            CameraLostError: the driver is gone or does not answer.
+            CameraLostError: the driver is gone or does not respond.
         """
         self._check_open()
         value = round(code) if self._number is int else float(code)
         self._driver.set(Parameter(self._config.focus, value=value).to_parameter_msg())
 
     def frame(self, not_before_ns: int) -> Frame:
-        """Block until the first picture whose exposure surely began at that time or later.
+        """Block until the first image whose exposure certainly began at that time or later.
 
         Raises:
-            CameraError: none came in time, it is damaged, its stamp is unusable, or this is
+            CameraError: none arrived in time, it is damaged, its stamp is unusable, or this is
                 closed.
-            CameraLostError: the driver is gone, was started anew, or is silent.
+            CameraLostError: the driver is gone, was restarted, or is silent.
         """
         self._check_open()
         received = self._stream.take(
-            lambda picture: self._exposure(picture).start_ns >= not_before_ns,
+            lambda received: self._exposure(received).start_ns >= not_before_ns,
             (not_before_ns - self.now_ns()) * 1e-9,
         )
         image = self._stream.decoded(received)
@@ -130,11 +130,11 @@ class RosDriverDevice:
         return Frame(image, exposure.start_ns, exposure.duration_ns, exposure.middle_ns)
 
     def close(self) -> None:
-        """Put the driver's parameters back and leave it; idempotent."""
+        """Restore the driver's parameters and disconnect; idempotent."""
         if not self._is_open:
             return
         self._is_open = False
-        if self._stream.is_same_driver:  # one that was started anew is as its user wants it
+        if self._stream.is_same_driver:  # leave a restarted one as its user set it
             self._driver.restore()
         self._link.close()
 
@@ -157,15 +157,15 @@ class RosDriverDevice:
         self._stream.flush()
         stamps = [self._stream.take(lambda _: True).stamp_ns for _ in range(MEASURED)]
         if 0 in stamps:
-            return 0  # what is wrong with stamps is said where they are used
+            return 0  # bad stamps are reported where they are used
         try:
             return period_of(stamps)
         except CameraError as err:
             raise CameraError(f'{self._stream.topic}: {err}') from err
 
     def _find_intrinsics(self) -> Intrinsics:
-        """Return the driver's intrinsics, and make sure that they are those of its pictures."""
-        received = self._stream.take(lambda picture: self._exposure(picture).duration_ns > 0)
+        """Return the driver's intrinsics; check that they match the size of its images."""
+        received = self._stream.take(lambda received: self._exposure(received).duration_ns > 0)
         image = self._stream.decoded(received)
         height, width = image.shape[:2]
         known = self._stream.intrinsics() or Intrinsics(width, height)
@@ -178,12 +178,12 @@ class RosDriverDevice:
 
 
 def absolute(name: str) -> str:
-    """Return a name of the graph with its leading slash."""
+    """Return a graph name with its leading slash."""
     return '/' + name.strip('/')
 
 
 def info_beside(image: str) -> str:
-    """Return where image_transport puts the camera_info of a topic of pictures."""
+    """Return the camera_info topic that image_transport pairs with an image topic."""
     return image.removesuffix('/compressed').rpartition('/')[0] + '/camera_info'
 
 

@@ -1,4 +1,4 @@
-"""When a picture was exposed, from the stamp that a driver gave it."""
+"""Exposure time of an image, from the stamp of its driver."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import numpy as np
 
 from sff_ros.errors import CameraError
 
-# What a stamp means -> how many frame periods before it the exposure began, at the earliest:
-# exposing takes a period at most, and so does reading out and sending.
+# Event that is stamped -> frame periods from the earliest start of exposure to the stamp: exposure
+# takes at most one period, and so do readout and transfer.
 PERIODS_BEFORE = {'start': 0, 'end': 1, 'arrival': 2}
-OLDEST_NS = 1_000_000_000  # of a stamp when its picture arrives
-AHEAD_NS = 10_000_000  # clocks of two machines differ by this at most
+OLDEST_NS = 1_000_000_000  # age of a stamp on arrival
+AHEAD_NS = 10_000_000  # largest difference between the clocks of two machines
 
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """When a picture was exposed, ns on the wall clock.
+    """Exposure time of an image, ns on the wall clock.
 
     Attributes:
-        start_ns: the earliest time at which it can have begun.
-        duration_ns: from there to as late as it can have ended; its middle is the best guess of
+        start_ns: earliest possible start.
+        duration_ns: from there to the latest possible end; its middle is the best estimate of
             mid-exposure.
     """
 
@@ -35,24 +35,24 @@ class Exposure:
 
 
 def exposure_of(stamp_ns: int, arrival_ns: int, stamps: str, period_ns: int) -> Exposure:
-    """Return when a picture was exposed.
+    """Return the exposure time of an image.
 
     Args:
-        stamp_ns: of its header.
-        arrival_ns: when it came, on the wall clock.
-        stamps: when the driver stamps, a key of PERIODS_BEFORE.
-        period_ns: from frame to frame.
+        stamp_ns: from its header.
+        arrival_ns: time of arrival on the wall clock.
+        stamps: event that the driver stamps, a key of PERIODS_BEFORE.
+        period_ns: frame period.
 
     Raises:
-        CameraError: the stamp cannot be a time of the wall clock; says what it is.
+        CameraError: the stamp cannot be a wall-clock time.
     """
     if stamp_ns == 0:
-        raise CameraError('its stamps are zero: let the driver stamp its pictures')
+        raise CameraError('its stamps are zero: let the driver stamp its images')
     age_ns = arrival_ns - stamp_ns
     if not -AHEAD_NS <= age_ns <= OLDEST_NS + period_ns:
         word = 'before' if age_ns > 0 else 'after'
         raise CameraError(
-            f'its stamps are {abs(age_ns) * 1e-9:.3f} s {word} the arrival of the pictures: the '
+            f'its stamps are {abs(age_ns) * 1e-9:.3f} s {word} the arrival of the images: the '
             'driver must stamp by the wall clock of this machine (not use_sim_time, not time '
             'since boot)'
         )
@@ -61,12 +61,12 @@ def exposure_of(stamp_ns: int, arrival_ns: int, stamps: str, period_ns: int) -> 
 
 
 def period_of(stamps_ns: list[int]) -> int:
-    """Return the time from frame to frame, the median of those between stamps, ns.
+    """Return the frame period, the median interval between stamps, ns.
 
     Raises:
-        CameraError: the stamps do not grow.
+        CameraError: the stamps do not increase.
     """
     steps = np.diff(stamps_ns)
     if (steps <= 0).any():
-        raise CameraError(f'its stamps do not grow: steps of {steps.tolist()} ns')
+        raise CameraError(f'its stamps do not increase: steps of {steps.tolist()} ns')
     return int(np.median(steps))

@@ -1,4 +1,4 @@
-"""What the focus parameter of a driver accepts, and what its numbers mean."""
+"""Range and meaning of a driver's focus parameter."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _NUMBERS = {ParameterType.PARAMETER_INTEGER: int, ParameterType.PARAMETER_DOUBLE
 
 
 def lens_codes(driver: DriverParameters, config: RosDriverConfig) -> tuple[type, CodeRange]:
-    """Return whether lens codes are int or float, and what the lens can be commanded.
+    """Return the type of lens codes, int or float, and their range.
 
     Raises:
-        CameraError: the parameter is no number, or its range is known from nowhere.
+        CameraError: the parameter is not a number, or its range is unknown.
     """
     declared = driver.describe(config.focus)
     kind = declared.type or driver.get(config.focus).type
@@ -43,7 +43,7 @@ def lens_codes(driver: DriverParameters, config: RosDriverConfig) -> tuple[type,
 
 
 def nominal_table(codes: CodeRange, config: RosDriverConfig) -> LensTable | None:
-    """Return codes -> dioptres as the config says; None where it says nothing.
+    """Return codes -> dioptres from the config; None if unspecified.
 
     Raises:
         CameraError: an end would be beyond infinity.

@@ -1,4 +1,4 @@
-"""A connection to a driver's node that needs no node of the caller's."""
+"""A connection to a driver's node, independent of the caller's node."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
-POLL_S = 0.02  # of the graph, which does not report its changes
+POLL_S = 0.02  # of the graph, which does not report changes
 T = TypeVar('T')
 
 _numbers = itertools.count()
@@ -25,7 +25,7 @@ _numbers = itertools.count()
 class DriverLink:
     """A node with a context, an executor and a thread of its own, so that calls may block.
 
-    It takes no remappings or parameters of the process: names are those of the graph.
+    Remappings and parameters of the process do not apply: names are those of the graph.
     """
 
     def __init__(self) -> None:
@@ -48,11 +48,11 @@ class DriverLink:
         try:
             while not self._stopping.is_set():
                 self._executor.spin_once(timeout_sec=0.1)
-        except ExternalShutdownException:  # the process is going down
+        except ExternalShutdownException:  # the process is shutting down
             pass
 
     def publishers(self, topic: str) -> list[TopicEndpointInfo]:
-        """Return who publishes a topic now."""
+        """Return the current publishers of a topic."""
         return list(self._node.get_publishers_info_by_topic(topic))
 
     def topics(self, kinds: tuple[str, ...]) -> list[str]:
@@ -61,13 +61,13 @@ class DriverLink:
         return sorted(topic for topic, types in found if set(kinds) & set(types))
 
     def client(self, kind: Any, service: str) -> Client[Any, Any]:
-        """Return a client of a service, which may come later."""
+        """Return a client of a service, which may appear later."""
         return self._node.create_client(kind, service)
 
     def subscribe(self, kind: Any, topic: str, callback: Callable[[Any], None]) -> None:
-        """Call back, in the link's thread, with the messages of a topic.
+        """Subscribe to a topic; the callback runs in the link's thread.
 
-        Reliable where every publisher offers that: best effort loses most large pictures between
+        Reliable if every publisher offers that: best effort loses most large images between
         processes. Otherwise best effort, which matches all.
         """
         offers = [info.qos_profile.reliability for info in self.publishers(topic)]
@@ -77,7 +77,7 @@ class DriverLink:
         self._node.create_subscription(kind, topic, callback, qos)
 
     def call(self, client: Client[Any, Any], request: Any, timeout_s: float) -> Any:
-        """Call a service and return its response; None where none came in time."""
+        """Call a service and return its response; None if none arrived in time."""
         answered = threading.Event()
         future = client.call_async(request)
         future.add_done_callback(lambda _: answered.set())
@@ -103,7 +103,7 @@ class DriverLink:
 
 
 def wait_for(look: Callable[[], T], timeout_s: float) -> T:
-    """Look until there is something, or the time is up; return what was seen last."""
+    """Poll until the result is true or the time is up; return the last result."""
     end = time.monotonic() + timeout_s
     while not (seen := look()) and time.monotonic() < end:
         time.sleep(POLL_S)

@@ -1,4 +1,4 @@
-"""The parameters of a driver's node: read, set, and put back."""
+"""The parameters of a driver's node: read, set and restored."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from sff_ros.cameras.ros_driver.link import DriverLink, wait_for
 from sff_ros.cameras.ros_driver.settings import Setting
 from sff_ros.errors import CameraError, CameraLostError
 
-_FIRST_S = 0.3  # until the first question is asked again
+_FIRST_S = 0.3  # until the first request is repeated
 
 
 class DriverParameters:
     """The parameters of one node, over its services.
 
     Args:
-        link: how it is reached.
+        link: connection to it.
         node: its full name.
-        timeout_s: longest wait for an answer.
+        timeout_s: longest wait for a response.
 
     Raises:
         CameraError: there is no such node.
@@ -34,7 +34,7 @@ class DriverParameters:
         self.node = node
         self._link = link
         self._timeout_s = timeout_s
-        self._found: list[ParameterMessage] = []  # as it was before, in the order of setting
+        self._found: list[ParameterMessage] = []  # previous values, in the order of setting
         kinds: dict[str, Any] = {
             'list': ListParameters,
             'describe': DescribeParameters,
@@ -47,12 +47,12 @@ class DriverParameters:
         if not wait_for(self._is_there, timeout_s):
             raise CameraLostError(
                 f'no node {node} offers parameters: start the driver, or set ros_driver.node '
-                '(`ros2 node list` shows what runs)'
+                '(`ros2 node list` lists the running nodes)'
             )
         self.names = self._list()
 
     def describe(self, name: str) -> ParameterDescriptor:
-        """Return what the node declares of a parameter.
+        """Return the declaration of a parameter.
 
         Raises:
             CameraError: it has no such parameter; names similar ones.
@@ -62,7 +62,7 @@ class DriverParameters:
         return found[0] if found else ParameterDescriptor(name=name)
 
     def get(self, name: str) -> ParameterValue:
-        """Return the value of a parameter; of type NOT_SET where it has none."""
+        """Return the value of a parameter; of type NOT_SET if it has none."""
         self._check_known(name)
         found = self._ask('get', GetParameters.Request(names=[name])).values
         return found[0] if found else ParameterValue()
@@ -71,7 +71,7 @@ class DriverParameters:
         """Set a parameter.
 
         Raises:
-            CameraError: it is refused, with the driver's reason, or there was no answer.
+            CameraError: it is refused, with the driver's reason, or there was no response.
             CameraLostError: the node is gone.
         """
         response = self._ask('set', SetParameters.Request(parameters=[parameter]))
@@ -79,20 +79,20 @@ class DriverParameters:
             reason = response.results[0].reason if response.results else ''
             value = plain(parameter.value)
             raise CameraError(
-                f'{self.node} refuses {parameter.name} = {value}: {reason or "gives no reason"}'
+                f'{self.node} refuses {parameter.name} = {value}: {reason or "no reason given"}'
             )
 
     def remember(self, name: str) -> None:
-        """Note the value that `restore` puts back; of what has no value, none."""
+        """Save the value for `restore`, if the parameter has one."""
         value = self.get(name)
         if value.type != ParameterType.PARAMETER_NOT_SET:
             self._found.append(ParameterMessage(name=name, value=value))
 
     def prepare(self, setting: Setting) -> None:
-        """Remember and set the first parameter of a setting that the node has.
+        """Save and set the first parameter of a setting that the node has.
 
         Raises:
-            CameraError: it has none of them and must, or it refuses.
+            CameraError: it has none and the setting is not optional, or it refuses.
         """
         name = next((name for name in setting.names if name in self.names), None)
         if name is None and setting.optional:
@@ -105,15 +105,15 @@ class DriverParameters:
         self.set(Parameter(name, value=value).to_parameter_msg())
 
     def restore(self) -> None:
-        """Put back what was remembered, the last first; warn of what cannot be."""
+        """Restore the saved values, last first; warn of failures."""
         while self._found:
             parameter = self._found.pop()
             try:
                 self.set(parameter)
             except CameraLostError:
-                return  # it forgets by itself
+                return  # a node that is gone keeps no values
             except CameraError as err:
-                self._link.warn(f'{parameter.name} could not be put back: {err}')
+                self._link.warn(f'{parameter.name} could not be restored: {err}')
                 if not self._is_there():
                     return
 
@@ -121,9 +121,9 @@ class DriverParameters:
         return all(client.service_is_ready() for client in self._clients.values())
 
     def _list(self) -> list[str]:
-        """Return the names of all parameters; ask again where an answer was lost.
+        """Return the names of all parameters; repeat the request if a response was lost.
 
-        Before Kilted the server may not know of us yet when we know of it.
+        Before Kilted the client may have discovered the server but not the reverse.
         """
         end = time.monotonic() + self._timeout_s
         while time.monotonic() < end:
@@ -142,10 +142,10 @@ class DriverParameters:
         return answer
 
     def _no_answer(self, service: str) -> CameraError:
-        # A process that was killed stays in the graph for a while, and does not answer.
+        # A killed process stays in the graph for a while without responding.
         return CameraLostError(
-            f'{self.node}/{service} does not answer within {self._timeout_s:g} s: is the driver '
-            'alive?'
+            f'{self.node}/{service} does not respond within {self._timeout_s:g} s: is the '
+            'driver running?'
         )
 
     def _check_known(self, name: str) -> None:
@@ -159,5 +159,5 @@ class DriverParameters:
 
 
 def plain(value: ParameterValue) -> Any:
-    """Return a parameter's value as Python has it; None where it has none."""
+    """Return a parameter's value as a Python object; None if it has none."""
     return Parameter.from_parameter_msg(ParameterMessage(name='x', value=value)).value

@@ -1,4 +1,4 @@
-"""What to set on a driver before a sweep, as a line of text says it."""
+"""Parser of the driver settings to make before a sweep."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Setting:
     """One parameter to set.
 
     Attributes:
-        names: what it may be called; the first that there is counts.
-        value: what to set it to.
-        optional: whether there may be none of them.
+        names: alternatives; the first that exists is set.
+        value: to set.
+        optional: whether all may be missing.
     """
 
     names: tuple[str, ...]
@@ -25,10 +25,10 @@ class Setting:
 
 
 def parse_settings(text: str) -> tuple[Setting, ...]:
-    """Return the settings of `a=1, b|c?=false`: values as YAML has them, `?` for optional.
+    """Return the settings of `a=1, b|c?=false`: values in YAML, `?` for optional.
 
     Raises:
-        ConfigError: a part is no setting; quotes it.
+        ConfigError: a part is not a setting; quotes it.
     """
     return tuple(_setting(part.strip()) for part in text.split(',') if part.strip())
 

@@ -1,4 +1,4 @@
-"""The pictures of a driver's topic: the newest are kept, the first that fits is taken."""
+"""The images of a driver's topic: buffers the newest, returns the first that fits."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Any
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from sff_ros.cameras.ros_driver.link import DriverLink, wait_for
-from sff_ros.core.image import Image as Picture
+from sff_ros.core.image import Image as ImageArray
 from sff_ros.core.image import check_image
 from sff_ros.core.image_encodings import decode, decompress
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.errors import CameraError, CameraLostError, StackError
 from sff_ros.files.camera_info import from_message
 
-KEPT = 8  # pictures; a sweep takes them as they come
-LOOK_S = 0.1  # from look to look at the graph while nothing comes
-INFO_S = 0.5  # until a camera is taken not to be calibrated
+KEPT = 8  # images; a sweep takes them as they arrive
+LOOK_S = 0.1  # between checks of the graph while nothing arrives
+INFO_S = 0.5  # without camera_info until a camera counts as uncalibrated
 KINDS: dict[str, Any] = {
     'sensor_msgs/msg/Image': Image,
     'sensor_msgs/msg/CompressedImage': CompressedImage,
@@ -30,11 +30,11 @@ KINDS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Received:
-    """A picture as it came.
+    """A received image.
 
     Attributes:
         message: sensor_msgs/Image or CompressedImage.
-        arrival_ns: when it came, ns on the wall clock.
+        arrival_ns: time of arrival, ns on the wall clock.
     """
 
     message: Any
@@ -47,16 +47,16 @@ class Received:
         return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
 
 
-class PictureStream:
+class ImageStream:
     """Subscribes to the pictures and intrinsics of a driver.
 
     Args:
-        link: how the driver is reached.
+        link: connection to the driver.
         image, camera_info: topics.
         timeout_s: longest wait for a picture.
 
     Raises:
-        CameraError: nobody publishes the pictures, or what is published is none.
+        CameraError: the topic has no publisher, or is not of images.
     """
 
     def __init__(self, link: DriverLink, image: str, camera_info: str, timeout_s: float) -> None:
@@ -71,8 +71,8 @@ class PictureStream:
         if not publishers:
             there = link.topics(tuple(KINDS))
             raise CameraLostError(
-                f'nobody publishes {image}: set ros_driver.image'
-                + (f'; there are pictures on {", ".join(there)}' if there else '')
+                f'no publisher of {image}: set ros_driver.image'
+                + (f'; topics with images: {", ".join(there)}' if there else '')
             )
         kinds = {info.topic_type for info in publishers}
         if len(kinds) > 1 or not kinds <= KINDS.keys():
@@ -82,23 +82,23 @@ class PictureStream:
             )
         self._senders = self._seen_senders()
         link.subscribe(CameraInfo, camera_info, self._on_info)
-        link.subscribe(KINDS[kinds.pop()], image, self._on_picture)
+        link.subscribe(KINDS[kinds.pop()], image, self._on_image)
 
     @property
     def is_same_driver(self) -> bool:
-        """Whether the driver that was prepared is the one that publishes now."""
+        """Whether the publisher is still the driver that was prepared."""
         return self._seen_senders() == self._senders
 
     def take(self, fits: Callable[[Received], bool], wait_s: float = 0.0) -> Received:
-        """Block until a picture fits, and forget those before it; none is given twice.
+        """Block until an image fits, and drop those before it; none is returned twice.
 
         Args:
-            fits: asked of each picture in turn; what it raises is passed on.
-            wait_s: before this time none can fit.
+            fits: called for each image in turn; its exceptions propagate.
+            wait_s: time before which none can fit.
 
         Raises:
-            CameraError: none fitted in time.
-            CameraLostError: the driver is gone, was started anew, or is silent.
+            CameraError: none fit in time.
+            CameraLostError: the driver is gone, was restarted, or is silent.
         """
         end = time.monotonic() + max(wait_s, 0.0) + self._timeout_s
         while True:
@@ -106,32 +106,32 @@ class PictureStream:
             with self._news:
                 self._news.wait_for(lambda: self._kept, LOOK_S)
                 waiting = [self._kept.popleft() for _ in range(len(self._kept))]
-                for place, received in enumerate(waiting):
+                for k, received in enumerate(waiting):
                     if fits(received):
-                        self._kept.extendleft(reversed(waiting[place + 1 :]))
+                        self._kept.extendleft(reversed(waiting[k + 1 :]))
                         return received
             if time.monotonic() > end:
                 raise self._overdue()
 
     def flush(self) -> None:
-        """Forget what came until now."""
+        """Drop all images received so far."""
         with self._news:
             self._kept.clear()
 
     def intrinsics(self) -> Intrinsics | None:
-        """Return what the driver says of the camera; None where it is not calibrated.
+        """Return the driver's intrinsics; None if the camera is not calibrated.
 
         Raises:
-            CalibrationError: what it says makes no camera.
+            CalibrationError: its camera_info is invalid.
         """
         info = wait_for(lambda: self._info, INFO_S)
         return from_message(info) if info is not None and info.k[0] != 0 else None
 
-    def decoded(self, received: Received) -> Picture:
+    def decoded(self, received: Received) -> ImageArray:
         """Return the pixels of a picture, (H, W) or (H, W, 3) RGB.
 
         Raises:
-            CameraError: it is damaged, or of an encoding that is not understood.
+            CameraError: it is damaged, or its encoding is unknown.
         """
         message = received.message
         try:
@@ -144,7 +144,7 @@ class PictureStream:
             raise CameraError(f'{self.topic}: {err}') from err
         return pixels
 
-    def _on_picture(self, message: Any) -> None:
+    def _on_image(self, message: Any) -> None:
         with self._news:
             self._last_ns = time.time_ns()
             self._kept.append(Received(message, self._last_ns))
@@ -158,16 +158,16 @@ class PictureStream:
 
     def _check_sender(self) -> None:
         if not self.is_same_driver:
-            raise CameraLostError(f'{self.topic} is not published any more: the driver went away')
+            raise CameraLostError(f'{self.topic} is no longer published: the driver is gone')
 
     def _overdue(self) -> CameraError:
         silent_s = (time.time_ns() - self._last_ns) * 1e-9
         if silent_s > self._timeout_s:
             return CameraLostError(
-                f'no picture on {self.topic} for {self._timeout_s:g} s: is the driver alive, and '
-                'does it stream?'
+                f'no image on {self.topic} for {self._timeout_s:g} s: is the driver running, '
+                'and does it stream?'
             )
         return CameraError(
-            f'pictures come on {self.topic}, but none exposed late enough within '
+            f'images arrive on {self.topic}, but none was exposed late enough within '
             f'{self._timeout_s:g} s'
         )

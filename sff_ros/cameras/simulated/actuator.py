@@ -12,9 +12,9 @@ class Actuator:
     """A critically damped lens with backlash: x'' = w^2 (goal - x) - 2 w x'.
 
     Args:
-        position_code: where it is at first, codes.
+        position_code: initial position, codes.
         backlash: width of its hysteresis, codes.
-        settle_s: after which 1 % of a step is left; 0: it moves at once.
+        settle_s: time until 1 % of a step is left; 0: moves instantly.
     """
 
     def __init__(self, position_code: float, backlash: float, settle_s: float) -> None:
@@ -27,18 +27,18 @@ class Actuator:
 
     @property
     def goal(self) -> float:
-        """Where it comes to rest."""
+        """Position at which it comes to rest."""
         return self._goal
 
     def command(self, time_ns: int, code: float) -> None:
-        """Send it elsewhere; times must not step back."""
+        """Command a code; times must not decrease."""
         self._before = (self._time_ns, self._position, self._speed, self._goal)
         self._position, self._speed = self._state(time_ns)
         self._time_ns = time_ns
         self._goal = min(max(self._goal, code - self._half), code + self._half)
 
     def at(self, time_ns: int) -> float:
-        """Return where it is at a time not before the last command but one."""
+        """Return its position at a time not before the last command but one."""
         if time_ns < self._time_ns:
             return _follow(*self._before, self._rate, time_ns)[0]
         return self._state(time_ns)[0]

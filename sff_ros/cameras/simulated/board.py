@@ -13,10 +13,10 @@ from sff_ros.core.image import FloatMap
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.optics.rendering import Layer
 
-SQUARE_PX = 96  # of the drawing that is photographed
+SQUARE_PX = 96  # of the drawing to be imaged
 PAPER = 0.5  # margin of white paper around the board, squares
-WHITE, BLACK = 0.80, 0.04  # light that paper and ink send back
-OVERSAMPLING = 4  # samples a side of a pixel
+WHITE, BLACK = 0.80, 0.04  # reflectance of paper and ink
+OVERSAMPLING = 4  # samples per pixel side
 
 Pose = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
@@ -24,12 +24,12 @@ Pose = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 def pose(
     distance_m: float, tilt_deg: tuple[float, float] = (0.0, 0.0), roll_deg: float = 0.0
 ) -> Pose:
-    """Return rotation (3, 3) and translation (3,) m of a plane whose middle is on the axis.
+    """Return rotation (3, 3) and translation (3,) m of a plane centred on the axis.
 
     Args:
-        distance_m: from the lens to the middle, along Z.
-        tilt_deg: turns about the picture's x and y axes.
-        roll_deg: turn about the optical axis.
+        distance_m: from the lens to the centre, along Z.
+        tilt_deg: rotations about the image's x and y axes.
+        roll_deg: rotation about the optical axis.
     """
     turns = np.radians((*tilt_deg, roll_deg))
     rotation = np.eye(3)
@@ -41,13 +41,13 @@ def pose(
 
 
 def board_layers(board: Board, camera: Intrinsics, border_px: int, where: Pose) -> list[Layer]:
-    """Return the wall and the board before it as layers of a scene.
+    """Return a wall and the board in front of it as layers of a scene.
 
     Args:
         board: what to show.
-        camera: the pinhole that sees it.
-        border_px: how far the wall goes on outside the picture.
-        where: of the board's middle, in the camera's frame.
+        camera: the pinhole camera.
+        border_px: extent of the wall outside the image.
+        where: pose of the board's centre in the camera's frame.
     """
     paper = _paper(board)
     middle = np.array([paper.shape[1] - 1, paper.shape[0] - 1]) / 2
@@ -59,7 +59,7 @@ def board_layers(board: Board, camera: Intrinsics, border_px: int, where: Pose) 
 def textured_layers(
     texture: FloatMap, pixel_m: float, camera: Intrinsics, border_px: int, where: Pose
 ) -> list[Layer]:
-    """Return a plane that fills the picture, of a texture (h, w, 3) linear light, as a scene."""
+    """Return a plane that fills the image, with a texture (h, w, 3) in linear light."""
     middle = np.array([texture.shape[1] - 1, texture.shape[0] - 1]) / 2
     return [plane_layer(texture, pixel_m, middle, camera, border_px, where)]
 
@@ -72,18 +72,18 @@ def plane_layer(
     border_px: int,
     where: Pose,
 ) -> Layer:
-    """Return the picture that a pinhole takes of a flat drawing.
+    """Return a pinhole camera's image of a flat drawing.
 
     Args:
         drawing: (h, w, 3) linear light.
         pixel_m: side of one of its pixels, m.
-        middle_px: its pixel that lies at the origin of its pose.
-        camera: the pinhole.
-        border_px: how far the layer goes on outside the picture.
+        middle_px: its pixel at the origin of its pose.
+        camera: the pinhole camera.
+        border_px: extent of the layer outside the image.
         where: rotation and translation of the drawing in the camera's frame.
     """
     rotation, translation = where
-    # Drawing px -> m on the plane -> camera -> picture px.
+    # Drawing px -> m on the plane -> camera -> image px.
     to_plane = np.array(
         [[pixel_m, 0, -pixel_m * middle_px[0]], [0, pixel_m, -pixel_m * middle_px[1]], [0, 0, 1]]
     )
@@ -124,7 +124,7 @@ def _paper(board: Board) -> FloatMap:
 
 
 def _wall(camera: Intrinsics, border_px: int, distance_m: float) -> Layer:
-    """Return a wall that fills the picture."""
+    """Return a wall that fills the image."""
     rng = np.random.default_rng(7)
     noise, grain = (textures.fractal_noise(rng, 512, falloff) for falloff in (1.1, 0.35))
     tile = np.square(textures.concrete(noise, grain))

@@ -1,4 +1,4 @@
-"""A simulated camera: hardware that does not exist, before a scene whose depth is known."""
+"""A simulated camera in front of a scene of known depth."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from sff_ros.core.optics.lens_calibration import LensCalibration
 from sff_ros.core.optics.lens_table import LensTable
 from sff_ros.errors import CameraError, CameraLostError
 
-# Images of a lens on its way are rendered for these; the blur changes by 1/100 px.
+# Images of a moving lens are rendered in such steps: the blur changes by 1/100 px.
 FOCUS_STEP_DPT = 0.002
 BALL_REACH_PX = 30
 BOARD_POSITIONS = 8
 TILTS_DEG = ((25, 0), (0, -25), (-20, 15), (0, 0), (20, 20), (0, 30), (-30, 0), (15, -20))
-# Boards are held a little inside the scene's range, where the sweep goes past them.
+# Boards are placed a little inside the scene's range, so that the sweep passes them.
 INSIDE = 0.06
 
 
 class SimulatedLens:
-    """The simulated optics behind a lens; follows the LensDevice and KnowsDepth protocols.
+    """The simulated optics with a lens actuator; implements LensDevice and KnowsDepth.
 
-    Where config.codes is 0 its codes are dioptres, and it says so. Else dioptres grow with the
-    code along a slightly bent line, with backlash, and it takes a calibration to know them.
+    If config.codes is 0, its codes are dioptres, and `nominal` says so. Else dioptres increase
+    with the code along a slightly bent line, with backlash, and need a calibration.
 
     Args:
         config: lens, scene, frame rate and faults.
 
     Attributes:
-        optical: what the images come from.
+        optical: renders the images.
 
     Raises:
         ConfigError: see SimulatedOptics.
@@ -80,11 +80,11 @@ class SimulatedLens:
         """Command the lens.
 
         Raises:
-            CameraError: it is none of `codes`.
+            CameraError: it is not one of `codes`.
         """
         if not math.isfinite(code) or code != self.codes.nearest(code):
             raise CameraError(
-                f'lens code {code:g} is none of {self.codes.low:g} .. {self.codes.high:g} in '
+                f'lens code {code:g} is not one of {self.codes.low:g} .. {self.codes.high:g} in '
                 f'steps of {self.codes.step:g}'
             )
         with self._lock:
@@ -103,7 +103,7 @@ class SimulatedLens:
         exposure_ns = self._clock.exposure_ns
         middle_ns = start_ns + exposure_ns // 2
         expected_dpt, is_at_rest = self._focus_at(middle_ns)
-        # Rendered while the frame is waited for, where the lens will not move any more.
+        # Rendered while waiting for the frame, if the lens is at rest.
         image = self._render(expected_dpt, middle_ns) if is_at_rest else None
         stamp_ns = self._clock.finish(start_ns)
         focus_dpt, _ = self._focus_at(middle_ns)
@@ -114,16 +114,16 @@ class SimulatedLens:
         return Frame(image, start_ns, exposure_ns, stamp_ns)
 
     def close(self) -> None:
-        """Give no more frames; idempotent."""
+        """Stop giving frames; idempotent."""
         self._is_open = False
 
     @property
     def true_depth_m(self) -> FloatMap:
-        """Depth along Z of the nearest surface that covers half the pixel, (H, W) float32 m."""
+        """Depth along Z of the nearest surface that covers half of the pixel, (H, W) float32 m."""
         return self.optical.true_depth_m
 
     def true_dioptres(self, position_code: float) -> float:
-        """Return where the lens really focuses at a position."""
+        """Return the true focus at a position."""
         if not self._config.codes:
             return position_code
         share = position_code / self._config.codes
@@ -132,7 +132,7 @@ class SimulatedLens:
         return reach.far_dpt + (reach.near_dpt - reach.far_dpt) * bent
 
     def next_board(self) -> str:
-        """Hold the board elsewhere; return where, for people."""
+        """Move the board to its next pose; return its distance, for display."""
         self._board += 1
         config = self._config
         far, near = 1 / config.far_m, 1 / config.near_m
@@ -150,13 +150,13 @@ class SimulatedLens:
         tile = np.square(textures.terrazzo(noise, grain))
         camera, border = self.optical.intrinsics, self.optical.border_px
         where = pose(self._config.plane_m)
-        pixel_m = self._config.plane_m / camera.fx  # a texture element a pixel
+        pixel_m = self._config.plane_m / camera.fx  # one texture element per pixel
         tiles = [-(-(side + 2 * border) // 1024) + 1 for side in (camera.height, camera.width)]
         texture = np.tile(tile, (*tiles, 1)).astype(np.float32)
         self.optical.show(textured_layers(texture, pixel_m, camera, border, where))
 
     def _focus_at(self, time_ns: int) -> tuple[float, bool]:
-        """Return where the lens focuses at a time, dioptres, and whether it is at rest."""
+        """Return the focus at a time, dioptres, and whether the lens is at rest."""
         with self._lock:
             position_code, goal = self._actuator.at(time_ns), self._actuator.goal
         here, rest = self.true_dioptres(position_code), self.true_dioptres(goal)
@@ -165,7 +165,7 @@ class SimulatedLens:
         return round(here / FOCUS_STEP_DPT) * FOCUS_STEP_DPT, False
 
     def _render(self, focus_dpt: float, time_ns: int) -> Image:
-        return self.optical.picture(focus_dpt, self._shake_px(time_ns), self._ball_px(time_ns))
+        return self.optical.image(focus_dpt, self._shake_px(time_ns), self._ball_px(time_ns))
 
     def _shake_px(self, time_ns: int) -> float:
         turns = self._config.vibration_rate * time_ns * 1e-9
@@ -179,7 +179,7 @@ class SimulatedLens:
 
 
 def in_dioptres(optical: SimulatedOptics, settle_s: float) -> LensCalibration:
-    """Return what is known of a lens whose codes are dioptres."""
+    """Return the calibration of a lens whose codes are dioptres."""
     ends = (optical.reach.far_dpt, optical.reach.near_dpt)
     return LensCalibration(
         LensTable(ends, ends),

@@ -1,4 +1,4 @@
-"""The fixed frame clock of a camera that has no hardware."""
+"""The fixed frame clock of a simulated camera."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ EXPOSURE = 0.5  # of the frame period
 
 
 class FrameClock:
-    """Frames that start at even intervals, whether they are taken or not.
+    """Frames that start at constant intervals, whether taken or not.
 
     Args:
-        frame_rate: frames a second, > 0.
-        realtime: wait for the frames; false: jump from frame to frame, stamps advance all the
-            same.
+        frame_rate: Hz, > 0.
+        realtime: wait for the frames; false: jump from frame to frame, with the same stamps.
 
     Attributes:
-        period_ns, exposure_ns: from frame to frame, and of one.
-        epoch_ns: what to add to a time on this clock for one in the domain of time.time_ns().
+        period_ns, exposure_ns: frame period and exposure.
+        epoch_ns: offset from this clock to that of time.time_ns().
     """
 
     def __init__(self, frame_rate: float, realtime: bool = True) -> None:
@@ -30,23 +29,23 @@ class FrameClock:
         self._last = -1
 
     def now_ns(self) -> int:
-        """Return the time on this clock, ns; only differences mean something."""
+        """Return the time on this clock, ns; only differences are meaningful."""
         return time.monotonic_ns() if self._realtime else self._virtual_ns
 
     def next_start_ns(self, ready_ns: int) -> int:
-        """Return when the first new frame starts that starts at ready_ns or later.
+        """Return the start of the first new frame that starts at ready_ns or later.
 
-        No frame is given twice.
+        No frame is returned twice.
         """
         frame = -(-(ready_ns - self._start_ns) // self.period_ns)
         self._last = max(frame, self._last + 1)
         return self._start_ns + self._last * self.period_ns
 
     def finish(self, start_ns: int) -> int:
-        """Block until the frame that starts then is exposed.
+        """Block until the frame with this start is exposed.
 
         Returns:
-            The time of mid-exposure in the domain of time.time_ns().
+            The time of mid-exposure on the clock of time.time_ns().
         """
         left_ns = start_ns + self.exposure_ns - self.now_ns()
         if not self._realtime:

@@ -1,4 +1,4 @@
-"""Ray tracing of the simulated scene: convex solids on a table, each a layer of its own.
+"""Ray tracing of the simulated scene: convex solids on a table, one layer each.
 
 World axes: x right, y away from the camera along the table, z up; origin on the table below
 the camera.
@@ -19,14 +19,14 @@ from sff_ros.core.homography import product
 from sff_ros.core.image import FloatMap
 from sff_ros.core.optics.rendering import Layer
 
-FOCAL_HEIGHTS = 2.46  # focal length in picture heights: 8 mm in front of 480 pixels of 6.9 um
-WIDEST = 2.5  # width over height; wider pictures show a strip of the scene, not more of it
+FOCAL_HEIGHTS = 2.46  # focal length in image heights: 8 mm in front of 480 pixels of 6.9 um
+WIDEST = 2.5  # width over height; wider images show a strip of the scene
 EYE_M = 0.165  # height of the camera above the table
 TILT = math.radians(18)  # of the camera, downwards
 LIGHT = np.array((-0.42, -0.48, 0.77), np.float32)  # towards the light
 AMBIENT = 0.38
 TEXEL_FOCALS = 0.3  # distance at which a texture element has the size of a pixel, m
-OVERSAMPLING = 2  # rays a side of a pixel
+OVERSAMPLING = 2  # rays per pixel side
 
 FORWARD = np.array((0, math.cos(TILT), -math.sin(TILT)), np.float32)
 DOWN = np.array((0, -math.sin(TILT), -math.cos(TILT)), np.float32)
@@ -48,9 +48,9 @@ class Material:
 
     Attributes:
         tile: (n, n, 3) display values.
-        decal: (h, w, 3) display values; None where there is no print.
+        decal: (h, w, 3) display values; None if there is no print.
         decal_m: width and height of the print, m.
-        at_m: place of the print's centre, m from that of the face.
+        at_m: position of the print's centre relative to that of the face, m.
     """
 
     tile: FloatMap
@@ -65,11 +65,11 @@ class Solid:
 
     Attributes:
         shape: 'box', 'cylinder' (upright) or 'sphere'.
-        at_m: where it stands, x and y, m.
+        at_m: its position, x and y, m.
         half_m: half its size along its own axes, m.
         material: its surface.
-        yaw_deg: turn about the vertical.
-        lean_deg: turn to the right, about the line of sight.
+        yaw_deg: rotation about the vertical.
+        lean_deg: rotation to the right, about the line of sight.
         base_m: height of its foot above the table, m.
     """
 
@@ -93,7 +93,7 @@ class Solid:
 
     @property
     def centre(self) -> FloatMap:
-        """The middle of the object, world, m."""
+        """The centre of the object, world, m."""
         foot = np.array((*self.at_m, self.base_m), np.float32)
         centre: FloatMap = foot + np.float32(self.half_m[2]) * self.axes[2]
         return centre
@@ -109,7 +109,7 @@ class Solid:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The rays of a picture with a border; pixel (0, 0) is the first inside the border."""
+    """The rays of an image with a border; pixel (0, 0) is the first inside the border."""
 
     width: int
     height: int
@@ -126,7 +126,7 @@ class View:
         return TEXEL_FOCALS / self.focal_px
 
     def angles(self, x: int, y: int, width: int, height: int) -> tuple[FloatMap, FloatMap]:
-        """Return the tangents of the rays of each column and each row, OVERSAMPLING a pixel."""
+        """Return the tangents of the rays of each column and each row, OVERSAMPLING per pixel."""
         n, focal = OVERSAMPLING, self.focal_px
         u = (x - 0.5 + (np.arange(width * n) + 0.5) / n - (self.width - 1) / 2) / focal
         v = (y - 0.5 + (np.arange(height * n) + 0.5) / n - (self.height - 1) / 2) / focal
@@ -149,12 +149,12 @@ def _hit(solid: Solid, u: FloatMap, v: FloatMap) -> tuple[FloatMap, FloatMap]:
     """Return where rays enter a solid.
 
     Args:
-        solid: what to look at.
+        solid: to trace.
         u, v: (w,) and (h,) tangents of the columns' and the rows' rays.
 
     Returns:
-        (h, w) depth along the camera's axis, m, inf where missed; (3, h, w) place in the solid's
-        own axes, m.
+        (h, w) depth along the camera's axis, m, inf where missed; (3, h, w) position in the
+        solid's own axes, m.
     """
     axes, half = solid.axes, solid.half_m
     eye = _along(axes, EYE - solid.centre).tolist()
@@ -187,11 +187,11 @@ def _hit(solid: Solid, u: FloatMap, v: FloatMap) -> tuple[FloatMap, FloatMap]:
 
 
 def _surface(solid: Solid, place: FloatMap) -> tuple[FloatMap, FloatMap, Mask]:
-    """Describe the surface at places in the solid's own axes.
+    """Return the surface at positions in the solid's own axes.
 
     Returns:
-        (3, h, w) normal in the solid's own axes; (2, h, w) texture place, m; (h, w) where the
-        print goes.
+        (3, h, w) normal in the solid's own axes; (2, h, w) texture position, m; (h, w) whether
+        there is a print.
     """
     x, y, z = place
     half_x, half_y, half_z = (np.float32(half) for half in solid.half_m)
@@ -216,7 +216,7 @@ def _surface(solid: Solid, place: FloatMap) -> tuple[FloatMap, FloatMap, Mask]:
 
 
 def _colour(material: Material, uv: FloatMap, printed: Mask, texel_m: float) -> FloatMap:
-    """Look the surface up: (h, w, 3) linear light, unlit; v points up."""
+    """Return the colour of the surface, (h, w, 3) linear light, unlit; v points up."""
     u, v = uv[0], -uv[1]
     scale = np.float32(1 / texel_m)
     colour = cv2.remap(
@@ -237,12 +237,12 @@ def _colour(material: Material, uv: FloatMap, printed: Mask, texel_m: float) -> 
 
 
 def trace(solid: Solid, view: View, shade: Shade | None = None) -> Layer:
-    """Return the picture of one solid alone, with its inverse depth.
+    """Return the image of one solid alone, with its inverse depth.
 
     Args:
-        solid: what to look at.
-        view: where from.
-        shade: factor on the light at places in the solid's own axes; None: no shadow on it.
+        solid: to trace.
+        view: of the camera.
+        shade: factor on the light at positions in the solid's own axes; None: no shadow.
     """
     x, y, width, height = view.window(solid.corners)
     depth, place = _hit(solid, *view.angles(x, y, width, height))

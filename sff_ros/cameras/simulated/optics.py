@@ -1,4 +1,4 @@
-"""The optics of the simulated camera: what a thin lens makes of a scene of known depth."""
+"""The optics of the simulated camera: thin-lens images of a scene of known depth."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from sff_ros.core.optics.rendering import (
 from sff_ros.core.optics.thin_lens import ThinLens
 from sff_ros.errors import ConfigError
 
-FOCUS_MARGIN = 0.1  # how far the lens reaches beyond the scene, of the scene's dioptres
-MAX_BLUR_PX = 200.0  # larger discs would take seconds a slice
+FOCUS_MARGIN = 0.1  # reach of the lens beyond the scene, as a share of the scene's dioptres
+MAX_BLUR_PX = 200.0  # larger discs would take seconds per slice
 CACHED_SLICES = 128
 CACHED_BYTES = 256 * 2**20
 CACHE_DIGITS = 4  # of a dioptre
-LEVELS = 16  # steps of a grey level in which noise is added
+LEVELS = 16  # steps per grey level for adding noise
 NOISE_SHIFTS_PX = 64
 
 Rgb = npt.NDArray[np.uint8]
@@ -42,24 +42,24 @@ NoiseFree = npt.NDArray[np.int16]
 class SimulatedOptics:
     """A thin lens in front of a procedural scene.
 
-    Pictures are encoded with a gamma of 2. That makes shot noise nearly even over the grey
-    levels (Anscombe), so one level of noise stands for read and shot noise together. The scale
-    of the picture is that at `reference_dpt` for every focus, but for the breathing asked for.
+    Images are encoded with a gamma of 2, which makes shot noise nearly uniform over the grey
+    levels (Anscombe): one noise level covers read and shot noise. The image scale is that at
+    `reference_dpt` for every focus, apart from the configured breathing.
 
     Args:
         config: lens, scene and noise.
-        layers: the scene, far to near, in the pixels of the picture, with `border_px` of it
-            outside; None: what stands on the table.
+        layers: the scene, far to near, in the pixels of the image, with `border_px` of it
+            outside; None: the table scene.
 
     Attributes:
         lens: as configured.
-        reach: what the lens reaches: a tenth of the scene's range beyond either end.
+        reach: focus range of the lens: a tenth of the scene's range beyond either end.
         reference_dpt: the focus at which `intrinsics` and the ground truth hold: the middle of the
             range.
 
     Raises:
         ConfigError: the scene is empty or nearer than the lens can focus, or its blur is
-            beyond reason.
+            too large.
     """
 
     def __init__(self, config: SimulatedConfig) -> None:
@@ -87,8 +87,8 @@ class SimulatedOptics:
         """Put another scene in front of the lens.
 
         Args:
-            layers: far to near, in the pixels of the picture and as far as `border_px` outside;
-                the first ones cover it.
+            layers: far to near, in the pixels of the image and extending `border_px` outside; the
+                first ones cover it.
         """
         step_dpt = BIN_STEP_PX / self._radius_px(self.reference_dpt + 1, self.reference_dpt)
         self._layers = layers
@@ -96,7 +96,7 @@ class SimulatedOptics:
         self._cache.clear()
 
     def _bent(self, layer: Layer) -> Layer:
-        """Return a layer with the dioptres at which the middle of the picture would be sharp."""
+        """Return a layer with the dioptres at which the centre of the image would be sharp."""
         if self._config.field_dpt == 0:
             return layer
         height, width = layer.dioptres.shape
@@ -112,7 +112,7 @@ class SimulatedOptics:
         return Intrinsics(width, height, focal_px, focal_px, (width - 1) / 2, (height - 1) / 2)
 
     def scale_at(self, focus_dpt: float) -> float:
-        """Return the size of the picture at a focus over that at the reference focus."""
+        """Return the image scale at a focus relative to that at the reference focus."""
         span = self.reach.near_dpt - self.reach.far_dpt
         return 1 + self._config.breathing * (focus_dpt - self.reference_dpt) / span
 
@@ -130,19 +130,19 @@ class SimulatedOptics:
 
     @property
     def all_in_focus(self) -> Rgb:
-        """What a pinhole would see at the reference focus, (H, W, 3), without noise."""
+        """The pinhole image at the reference focus, (H, W, 3), without noise."""
         canvas = np.zeros((self._config.height, self._config.width, 3), np.float32)
         for layer in self._layers:
             lay_over(canvas, layer.rgba, layer.x, layer.y)
         return _encode(canvas, 1).astype(np.uint8)
 
-    def picture(self, focus_dpt: float, shake_px: float = 0.0, ball_px: int = 0) -> Rgb:
-        """Take a picture, (H, W, 3), with noise.
+    def image(self, focus_dpt: float, shake_px: float = 0.0, ball_px: int = 0) -> Rgb:
+        """Return an image, (H, W, 3), with noise.
 
         Args:
-            focus_dpt: where the lens focuses, any dioptres >= 0.
-            shake_px: how far the picture is shaken to the right.
-            ball_px: how far the ball of the table is from its place, to the right.
+            focus_dpt: focus of the lens, >= 0.
+            shake_px: shift of the image to the right.
+            ball_px: shift of the ball on the table, to the right.
         """
         clean = self._noise_free(focus_dpt, ball_px)
         if shake_px:
@@ -153,7 +153,7 @@ class SimulatedOptics:
         return self.lens.blur_diameter_px(object_dpt, focus_dpt) / 2
 
     def _outside_px(self, scene: Dioptres) -> int:
-        """Return how much of the scene outside the picture can end up in it, px."""
+        """Return the width outside the image that can affect it, px."""
         reach = self.reach
         radius = max(
             self._radius_px(scene.far_dpt, reach.near_dpt),
@@ -171,37 +171,37 @@ class SimulatedOptics:
         return kernel_reach(radius) + 2 + math.ceil(larger_side / 2 * (1 / smallest - 1))
 
     def _noise_free(self, focus_dpt: float, ball_px: int) -> NoiseFree:
-        """Return the slice without noise, in LEVELS steps a grey level; slices are kept."""
+        """Return the slice without noise, in LEVELS steps per grey level; cached."""
         key = (round(focus_dpt, CACHE_DIGITS), ball_px)
         if key in self._cache:
             self._cache.move_to_end(key)
             return self._cache[key]
-        picture = _encode(self._expose(*key), LEVELS)
-        room = min(CACHED_SLICES, max(CACHED_BYTES // picture.nbytes, 1))
+        image = _encode(self._expose(*key), LEVELS)
+        room = min(CACHED_SLICES, max(CACHED_BYTES // image.nbytes, 1))
         while len(self._cache) >= room:
             self._cache.popitem(last=False)
-        self._cache[key] = picture
-        return picture
+        self._cache[key] = image
+        return image
 
     def _expose(self, focus_dpt: float, ball_px: int = 0) -> FloatMap:
-        """Return the picture at a focus, (H, W, 3) linear light."""
+        """Return the image at a focus, (H, W, 3) linear light."""
         layers = list(self._split)
         if ball_px:
             layers[BALL] = layers[BALL].moved(ball_px)
         width, height, border = self._config.width, self._config.height, self.border_px
-        picture = render(
+        image = render(
             layers,
             (-border, -border, width + 2 * border, height + 2 * border),
             lambda dioptres: self._radius_px(dioptres, focus_dpt),
         )
         scale = self.scale_at(focus_dpt)
         if scale == 1:
-            return picture[border : border + height, border : border + width]
-        # Grow about the principal point.
+            return image[border : border + height, border : border + width]
+        # Scale about the principal point.
         shift = [border + (side - 1) / 2 * (1 - 1 / scale) for side in (width, height)]
         source = np.array([[1 / scale, 0, shift[0]], [0, 1 / scale, shift[1]]])
         flags = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
-        grown = cv2.warpAffine(picture, source, (width, height), flags=flags)
+        grown = cv2.warpAffine(image, source, (width, height), flags=flags)
         return np.asarray(grown, np.float32)
 
     def _noise_tile(self) -> NoiseFree:
@@ -210,34 +210,34 @@ class SimulatedOptics:
         noise = self._rng.standard_normal(shape, np.float32) * (self._config.noise * LEVELS)
         return np.asarray(np.rint(noise), np.int16)
 
-    def _add_noise(self, picture: NoiseFree) -> Rgb:
-        """Return the picture with noise in 8 bits.
+    def _add_noise(self, image: NoiseFree) -> Rgb:
+        """Return the image with noise in 8 bits.
 
-        Fresh noise would cost more than the rest of a capture, so one tile is shifted, turned
-        upside down and negated by chance: 16,384 different frames.
+        New noise would cost more than the rest of a capture, so one tile is randomly shifted,
+        flipped vertically and negated: 16,384 different frames.
         """
         x, y, flip, negate = self._rng.integers((NOISE_SHIFTS_PX, NOISE_SHIFTS_PX, 2, 2)).tolist()
-        height, width = picture.shape[:2]
+        height, width = image.shape[:2]
         noise = self._noise[y : y + height, x : x + width]
         noise = noise[::-1] if flip else noise
-        noisy = picture - noise if negate else picture + noise
+        noisy = image - noise if negate else image + noise
         noisy += LEVELS // 2
         noisy //= LEVELS
         return np.clip(noisy, 0, 255, out=noisy).astype(np.uint8)
 
 
 def _encode(light: FloatMap, levels: int) -> NoiseFree:
-    """Turn linear light into grey levels, in `levels` steps each, with a gamma of 2."""
+    """Encode linear light as grey levels, in `levels` steps each, with a gamma of 2."""
     grey = np.sqrt(np.clip(light, 0, 1))
     return np.rint(grey * np.float32(255 * levels)).astype(np.int16)
 
 
-def _shifted(picture: NoiseFree, shift_px: float) -> NoiseFree:
-    """Move a picture to the right; its border is repeated."""
+def _shifted(image: NoiseFree, shift_px: float) -> NoiseFree:
+    """Shift an image to the right; its border is replicated."""
     move = np.array([[1, 0, shift_px], [0, 1, 0]])
-    size = (picture.shape[1], picture.shape[0])
+    size = (image.shape[1], image.shape[0])
     moved = cv2.warpAffine(
-        picture, move, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        image, move, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
     return np.asarray(moved, np.int16)
 

@@ -1,8 +1,8 @@
-"""The scene of the simulated camera: what stands on the table.
+"""The scene of the simulated camera: objects on a table.
 
-It is laid out once, for depths of 0.3 to 0.8 m. Any other range is reached by a linear map of
-the inverse depth at every pixel: a projective map of space, under which planes stay planes and
-the picture of a pinhole stays the same.
+Its layout is for depths of 0.3 to 0.8 m. Any other range results from a linear map of the
+inverse depth at every pixel: a projective map of space, under which planes stay planes and the
+pinhole image stays the same.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from sff_ros.core.image import FloatMap
 from sff_ros.core.optics.rendering import Layer
 
 LAYOUT_DPT = (1 / 0.8, 1 / 0.3)
-WALL_DEG = -8.0  # turn of the wall and of the table
-FALLOFFS = (1.1, 0.35)  # of the two noises that all surfaces are made of
+WALL_DEG = -8.0  # yaw of the wall and of the table
+FALLOFFS = (1.1, 0.35)  # of the two noises in all surfaces
 SHADOW_CELL_M = 0.002
 SHADOW_DEPTH = 0.62
 SHADOW_FROM_M = np.array((-0.6, -0.6), np.float32)  # first cell of the shadow map, on the table
@@ -38,13 +38,13 @@ def build_scene(
     """Build the scene.
 
     Args:
-        width, height: picture size, px.
-        border: how far the layers go on outside the picture, px.
+        width, height: image size, px.
+        border: extent of the layers outside the image, px.
         far_dpt, near_dpt: range of the scene's inverse depth.
         seed: of the textures.
 
     Returns:
-        Layers far to near, in the pixels of the picture; the first ones cover it.
+        Layers far to near, in the pixels of the image; the first ones cover it.
     """
     view = View(width, height, border)
     wall, table, *solids = _furnish(np.random.default_rng(seed))
@@ -93,7 +93,7 @@ def _furnish(rng: np.random.Generator) -> list[Solid]:
 
 
 def _shadows(table: Solid, solids: Sequence[Solid]) -> Shade:
-    """Return the light left on the table where the solids are between it and the lamp."""
+    """Return the factor on the light on the table, in the shadows of the solids."""
     shadow = np.zeros(SHADOW_CELLS[::-1], np.float32)
     to_table = table.axes[:2, :2]
     for solid in solids:

@@ -27,9 +27,9 @@ def fractal_noise(rng: np.random.Generator, size: int, falloff: float) -> Grey:
     """Return seamless noise of mean 0 and deviation 1 whose amplitude falls with frequency.
 
     Args:
-        rng: source of chance.
+        rng: source of randomness.
         size: side of the tile, px.
-        falloff: exponent of 1/f; 1 looks like nature, 0 is white.
+        falloff: exponent of 1/f; 1 looks natural, 0 is white.
 
     Returns:
         (size, size) float32.
@@ -43,7 +43,7 @@ def fractal_noise(rng: np.random.Generator, size: int, falloff: float) -> Grey:
 
 
 def mix(low: Colour, high: Colour, share: Grey) -> FloatMap:
-    """Return low where share is 0 and high where it is 1, in between clipped and linear."""
+    """Return low where share is 0, high where it is 1, linear in between, clipped outside."""
     share = np.clip(share, 0, 1)
     channels = [a + share * np.float32(b - a) for a, b in zip(low, high, strict=True)]
     return np.asarray(cv2.merge(channels), np.float32)
@@ -127,13 +127,11 @@ def _dot(sheet: Print, centre: tuple[int, int], radius: int, colour: Colour) -> 
     cv2.circle(sheet, centre, radius, _ink(colour), -1, cv2.LINE_AA)
 
 
-def _write(sheet: Print, text: str, place: tuple[int, int], width: int, colour: Colour) -> None:
-    """Write text so wide, px, from its left end of the base line."""
+def _write(sheet: Print, text: str, at: tuple[int, int], width: int, colour: Colour) -> None:
+    """Write text of a given width, px, from the left end of its baseline."""
     font = cv2.FONT_HERSHEY_DUPLEX
     size = width / cv2.getTextSize(text, font, 1.0, 1)[0][0]
-    cv2.putText(
-        sheet, text, place, font, size, _ink(colour), max(1, round(1.8 * size)), cv2.LINE_AA
-    )
+    cv2.putText(sheet, text, at, font, size, _ink(colour), max(1, round(1.8 * size)), cv2.LINE_AA)
 
 
 def poster() -> FloatMap:
@@ -184,7 +182,7 @@ def carton_front() -> FloatMap:
 
 
 def can_label() -> FloatMap:
-    """Return what is wrapped around a can."""
+    """Return the label around a can."""
     sheet = _sheet(760, 330, BRICK)
     for y in (0, 296):
         _box(sheet, (0, y), (759, y + 34), PAPER)

@@ -50,13 +50,13 @@ def _quick_discovery(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> FilmTime:
-    """Time, which passes from picture to picture."""
+    """Time that advances from image to image."""
     return simulate(monkeypatch)
 
 
 @pytest.fixture
 def play() -> Iterator[Play]:
-    """Play drivers until the end of the test."""
+    """Emulate drivers until the end of the test."""
     drivers: list[PlayedDriver] = []
 
     def make(played: Played = V4L2_CAMERA, **changes: Any) -> PlayedDriver:
@@ -222,14 +222,18 @@ def test_a_refused_focus_is_named_and_the_camera_goes_on(play: Play, opened: Ope
     ('played', 'config', 'words'),
     [
         ({'stamps': 'zero'}, {}, '/image_raw: its stamps are zero'),
-        ({'stamps': 'boot'}, {}, 's before the arrival of the pictures: the driver must stamp by'),
+        ({'stamps': 'boot'}, {}, 's before the arrival of the images: the driver must stamp by'),
         ({'low': None}, {}, 'no range for focus_absolute: set ros_driver.low and ros_driver.high'),
         (
             {},
             {'node': 'v4l2_cam', 'timeout_s': 1.2},
             'no node /v4l2_cam offers parameters: start the driver, or set',
         ),
-        ({}, {'image': '/image'}, 'nobody publishes /image: set ros_driver.image; there are pict'),
+        (
+            {},
+            {'image': '/image'},
+            'no publisher of /image: set ros_driver.image; topics with',
+        ),
         ({}, {'image': '/camera_info'}, '/camera_info carries sensor_msgs/msg/CameraInfo: set'),
         (
             {},
@@ -261,7 +265,7 @@ def test_a_driver_that_went_away_is_lost_and_can_be_opened_again(play: Play, ope
     device = opened()
     device.move(50)
     first.close()
-    with pytest.raises(CameraLostError, match='/image_raw is not published any more'):
+    with pytest.raises(CameraLostError, match='/image_raw is no longer published'):
         device.frame(device.now_ns() + 10_000_000_000)
     with pytest.raises(CameraLostError, match='/v4l2_camera is gone'):
         device.move(55)

@@ -31,8 +31,8 @@ def test_stamps_near_the_arrival_pass(age_ns: int) -> None:
     [
         (0, 'its stamps are zero: let the driver stamp'),
         (1, '1700000000.000 s before the arrival'),
-        (NOW - 1_001 * MS - PERIOD, 'its stamps are 1.034 s before the arrival of the pictures'),
-        (NOW + 11 * MS, 'its stamps are 0.011 s after the arrival of the pictures'),
+        (NOW - 1_001 * MS - PERIOD, 'its stamps are 1.034 s before the arrival of the images'),
+        (NOW + 11 * MS, 'its stamps are 0.011 s after the arrival of the images'),
     ],
 )
 def test_stamps_that_cannot_be_the_wall_clock_are_refused(stamp_ns: int, words: str) -> None:
@@ -47,5 +47,5 @@ def test_a_lost_frame_does_not_change_the_period() -> None:
 
 @pytest.mark.parametrize('stamps', [[5, 5], [10, 20, 15, 30]])
 def test_stamps_must_grow(stamps: list[int]) -> None:
-    with pytest.raises(CameraError, match='its stamps do not grow'):
+    with pytest.raises(CameraError, match='its stamps do not increase'):
         period_of(stamps)

@@ -97,7 +97,7 @@ def test_table_is_a_plane_in_the_camera_of_the_intrinsics(near_m: float, far_m: 
 def test_ball_is_round() -> None:
     camera = open_camera()
     points = rays(camera) * camera.true_depth_m[..., None]
-    # The scene is laid out for a focal length of 2.46 picture heights.
+    # The scene is laid out for a focal length of 2.46 image heights.
     points[..., :2] *= camera.intrinsics.fx / (2.46 * 120)
     row, column = np.indices((120, 160))
     ball = points[np.hypot(row - 54, column - 34.5) < 19]

@@ -76,7 +76,7 @@ def test_pictures_are_those_of_the_place_at_mid_exposure() -> None:
     at(device, 0, 0.5)
     early, late = at(device, 800), device.frame(device.now_ns() + 500_000_000)
     still = lens()
-    expected = still.optical.picture(still.true_dioptres(780)).astype(float).mean(axis=2)
+    expected = still.optical.image(still.true_dioptres(780)).astype(float).mean(axis=2)
     assert np.abs(grey(late) - expected).mean() < 0.2
     assert np.abs(grey(early) - expected).mean() > 1
     assert late.stamp_ns - early.stamp_ns > 500_000_000
@@ -96,9 +96,9 @@ def test_the_ball_moves_and_comes_back() -> None:
     places = []
     for _ in range(60):
         frame = device.frame(0)
-        picture = grey(frame)[40:68]
-        background = grey(Frame(device.optical.picture(2.0), 0, 1, 0))[40:68]
-        places.append(float(np.abs(picture - background).sum()))
+        image = grey(frame)[40:68]
+        background = grey(Frame(device.optical.image(2.0), 0, 1, 0))[40:68]
+        places.append(float(np.abs(image - background).sum()))
     still = lens()
     assert np.abs(grey(still.frame(0)) - grey(still.frame(0))).max() == 0
     assert max(places) > 3 * min(places)
@@ -106,8 +106,8 @@ def test_the_ball_moves_and_comes_back() -> None:
 
 def test_vibration_shifts_the_picture() -> None:
     device = lens(vibration_px=2.0, vibration_rate=3.0)
-    pictures = [grey(device.frame(0))[20:100, 20:140] for _ in range(10)]
-    assert max(np.abs(a - pictures[0]).mean() for a in pictures) > 2
+    images = [grey(device.frame(0))[20:100, 20:140] for _ in range(10)]
+    assert max(np.abs(a - images[0]).mean() for a in images) > 2
 
 
 def test_the_board_is_seen_at_each_of_its_places() -> None:
@@ -118,7 +118,7 @@ def test_the_board_is_seen_at_each_of_its_places() -> None:
         said = device.next_board()
         distance_m = float(said.removesuffix(' m'))
         assert 0.3 <= distance_m <= 0.8
-        corners = board.find(device.optical.picture(1 / distance_m))
+        corners = board.find(device.optical.image(1 / distance_m))
         assert corners is not None, said
         spans.append(distance_m)
     assert max(spans) > 2 * min(spans)
@@ -127,14 +127,14 @@ def test_the_board_is_seen_at_each_of_its_places() -> None:
 def test_the_plane_fills_the_picture() -> None:
     device = lens(scene='plane', plane_m=0.4)
     np.testing.assert_allclose(device.optical.true_depth_m, 0.4, rtol=1e-6)
-    sharp = [sharpness(device.optical.picture(d)) for d in (1.3, 2.5, 3.4)]
+    sharp = [sharpness(device.optical.image(d)) for d in (1.3, 2.5, 3.4)]
     assert sharp[1] > 1.5 * max(sharp[0], sharp[2])
 
 
 def test_what_it_refuses() -> None:
     device = lens(drop_rate=1.0)
     for code in (-1.0, 1024.0, 3.5, math.nan):
-        with pytest.raises(CameraError, match=r'is none of 0 \.\. 1023 in steps of 1'):
+        with pytest.raises(CameraError, match=r'is not one of 0 \.\. 1023 in steps of 1'):
             device.move(code)
     with pytest.raises(CameraError, match='was lost'):
         device.frame(0)
