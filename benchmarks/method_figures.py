@@ -1,7 +1,7 @@
 """Draw the result of each stage of the method: the figures of docs/method.md.
 
 ./run python benchmarks/method_figures.py STACK [--weights FILE] [--out DIR]
-`./run python` installs what it needs. STACK: images as for `sff depth`, cut to 16 px.
+Needs PyTorch, which `./run python` installs. STACK: as for `sff depth`, cut to multiples of 16 px.
 """
 
 from __future__ import annotations
