@@ -5,13 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-from sff_ros.core.focus.estimate import FocusEstimate
+from sff_ros.core.focus.estimate import FocusEstimate, check_finite
 from sff_ros.core.focus.measure import FocusVolume, Responses
 from sff_ros.core.image import Image
-from sff_ros.errors import ModelError
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +69,7 @@ def finite_responses(name: str, responses: Responses) -> Responses:
     Raises:
         ModelError: there is NaN or Inf; names the backend and the stage.
     """
-    _check_finite(name, 'focus responses of a slice', responses)
+    check_finite(f'{name}: focus responses of a slice', responses)
     return responses
 
 
@@ -87,13 +83,6 @@ def finite_estimate(name: str, estimate: FocusEstimate) -> FocusEstimate:
     Raises:
         ModelError: there is NaN or Inf; names the backend and the stage.
     """
-    _check_finite(name, 'slice position', estimate.position)
-    _check_finite(name, 'confidence', estimate.confidence)
+    check_finite(f'{name}: slice position', estimate.position)
+    check_finite(f'{name}: confidence', estimate.confidence)
     return estimate
-
-
-def _check_finite(name: str, stage: str, values: npt.NDArray[np.float32]) -> None:
-    finite = np.isfinite(values)
-    if not finite.all():
-        wrong = finite.size - int(np.count_nonzero(finite))
-        raise ModelError(f'{name}: {stage}: {wrong} of {finite.size} values are NaN or Inf')

@@ -78,4 +78,4 @@ def check_finite(stage: str, *arrays: npt.NDArray[np.floating[Any]]) -> None:
         finite = np.isfinite(array)
         if not finite.all():
             wrong = array.size - int(np.count_nonzero(finite))
-            raise ModelError(f'{stage}: {wrong} of {array.size} values are not finite')
+            raise ModelError(f'{stage}: {wrong} of {array.size} values are NaN or Inf')

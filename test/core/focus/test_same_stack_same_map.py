@@ -83,7 +83,7 @@ def test_the_classical_estimate_is_the_same_each_time() -> None:
 def test_a_value_that_is_not_finite_names_its_stage() -> None:
     sweep = volume(15)
     sweep.responses[3, 1, 20, 30] = np.nan
-    with pytest.raises(ModelError, match=r'focus measure: 1 of \d+ values are not finite'):
+    with pytest.raises(ModelError, match=r'focus measure: 1 of \d+ values are NaN or Inf'):
         gather_evidence(sweep)
 
 
