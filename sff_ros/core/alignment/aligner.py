@@ -23,7 +23,7 @@ from sff_ros.core.alignment.registration import (
     share_better,
 )
 from sff_ros.core.alignment.warp import corner_shift_px, is_still, warped, without_rounding
-from sff_ros.core.homography import inverse, product
+from sff_ros.core.homography import area_scale, inverse, product
 from sff_ros.core.image import Warp
 from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import ConfigError
@@ -263,7 +263,7 @@ class AlignmentReport:
 
 def _scale(warp: Warp) -> float:
     """Return the scale of a warp, the square root of its area factor."""
-    return float(np.sqrt(warp[0, 0] * warp[1, 1] - warp[0, 1] * warp[1, 0]))
+    return float(np.sqrt(area_scale(warp)))
 
 
 def moved(slice_: Slice, warp: Warp) -> Slice:
