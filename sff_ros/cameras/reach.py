@@ -24,11 +24,7 @@ class Dioptres:
 
     def check(self, focus: float) -> None:
         """Raise CameraError if a focus, dioptres, is out of range."""
-        if not self.far_dpt <= focus <= self.near_dpt:
-            raise CameraError(
-                f'focus must be within {self.far_dpt:.4g} .. {self.near_dpt:.4g} dpt, '
-                f'not {focus:g}'
-            )
+        _check_within(focus, self.far_dpt, self.near_dpt, 'dpt')
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +36,7 @@ class Codes:
 
     def check(self, focus: float) -> None:
         """Raise CameraError if a lens code is out of range."""
-        if not self.low <= focus <= self.high:
-            raise CameraError(
-                f'focus must be within {self.low:.4g} .. {self.high:.4g} in lens codes, '
-                f'not {focus:g}'
-            )
+        _check_within(focus, self.low, self.high, 'in lens codes')
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +51,11 @@ class Recorded:
 
     positions: tuple[float, ...]
     in_dioptres: bool
+
+
+def _check_within(focus: float, low: float, high: float, unit: str) -> None:
+    if not low <= focus <= high:
+        raise CameraError(f'focus must be within {low:.4g} .. {high:.4g} {unit}, not {focus:g}')
 
 
 Reach: TypeAlias = Dioptres | Codes | Recorded
