@@ -37,7 +37,7 @@ from sff_ros.core.focus.estimate import FocusEstimate, to_dioptres
 from sff_ros.core.focus.measure import FocusVolume, Responses
 from sff_ros.core.homography import inverse
 from sff_ros.core.image import FloatMap, Image, Warp
-from sff_ros.core.optics.field_curvature import field_map
+from sff_ros.core.optics.field_curvature import field_correction
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.sweep.assembler import StackAssembler
 from sff_ros.core.sweep.stack import FocalStack, Slice
@@ -100,10 +100,8 @@ class FocusMap:
         if not self.stack.has_focus:
             return None
         dioptres = to_dioptres(self.estimate.position, self.stack.focus_dpt)
-        camera, field_dpt = self.setup.camera, self.stack.slices[0].lens.field_dpt
-        if field_dpt == 0 or camera is None or not camera.is_calibrated:
-            return dioptres
-        return dioptres + field_map(camera, field_dpt)
+        field = field_correction(self.setup.camera, self.stack.slices[0].lens.field_dpt)
+        return dioptres if field is None else dioptres + field
 
     def all_in_focus(self) -> Image:
         """Compose the image that is sharp everywhere, of the slices' shape and type."""

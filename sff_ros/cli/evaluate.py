@@ -15,8 +15,7 @@ from sff_ros.cli.evaluation.scoring import Row, judge, mean_row, measure, to_num
 from sff_ros.cli.report.evaluation_plot import evaluation_plot
 from sff_ros.cli.report.evaluation_table import markdown
 from sff_ros.core.alignment.aligner import ALIGNMENTS
-from sff_ros.core.image import FloatMap
-from sff_ros.core.optics.field_curvature import field_map
+from sff_ros.core.optics.field_curvature import field_correction
 from sff_ros.errors import ConfigError, SffError
 from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.export import checked_out
@@ -77,22 +76,18 @@ def run(args: argparse.Namespace) -> int:
         SffError: the input is wrong; nothing was written.
         OSError: DIR cannot be written.
     """
-    names = stack_names(args.folders)
-    ground_truths = [ground_truth_path(folder) for folder in args.folders]
+    paths = [ground_truth_path(folder) for folder in args.folders]
+    ground_truths = dict(zip(stack_names(args.folders), paths, strict=True))
     backends = _open(args.backends, args.model)
     if args.out is None:
-        rows = list(
-            evaluate(dict(zip(names, ground_truths, strict=True)), backends, None, args.align)
-        )
+        rows = list(evaluate(ground_truths, backends, None, args.align))
         print(_json(rows) if args.json else markdown(with_means(rows)))
         return 0
     out = checked_out(args.out, None)
     if any(out.resolve() == folder.resolve() for folder in args.folders):
         raise ConfigError(f'--out {out} holds a stack: images would count as its slices')
     with staged_folder(out) as stage:
-        rows = list(
-            evaluate(dict(zip(names, ground_truths, strict=True)), backends, stage, args.align)
-        )
+        rows = list(evaluate(ground_truths, backends, stage, args.align))
         table = markdown(with_means(rows))
         (stage / 'evaluation.md').write_text(table + '\n', encoding='utf-8')
         (stage / 'evaluation.json').write_text(_json(rows) + '\n', encoding='utf-8')
@@ -120,7 +115,8 @@ def evaluate(
     for name, path in ground_truths.items():
         stack = read_stack(path.parents[1])
         how = checked_alignment(align, stack)
-        ground_truth = read_ground_truth(path, _shape(stack), stack.focus_dpt, _field(stack))
+        field = field_correction(stack.intrinsics, stack.lens[0].field_dpt)
+        ground_truth = read_ground_truth(path, _shape(stack), stack.focus_dpt, field)
         for backend_name, backend in backends.items():
             try:
                 focus_map, seconds = measure(stack, backend, how)
@@ -175,14 +171,6 @@ def _open(names: str, model: str) -> dict[str, DepthBackend]:
 
 def _shape(stack: RecordedStack) -> tuple[int, int]:
     return stack.intrinsics.height, stack.intrinsics.width
-
-
-def _field(stack: RecordedStack) -> FloatMap | None:
-    """Return the field curvature of a stack, as its focus maps are corrected for it."""
-    field_dpt = stack.lens[0].field_dpt
-    if field_dpt == 0 or not stack.intrinsics.is_calibrated:
-        return None
-    return field_map(stack.intrinsics, field_dpt)
 
 
 def _draw(

@@ -22,6 +22,18 @@ def off_axis(intrinsics: Intrinsics, px: npt.NDArray[np.float64]) -> npt.NDArray
     return squared
 
 
+def field_correction(camera: Intrinsics | None, field_dpt: float) -> FloatMap | None:
+    """Return what to add to the dioptres of the sharpest slice, (H, W); None: nothing is known.
+
+    Args:
+        camera: of the image; None or uncalibrated: the angles are unknown.
+        field_dpt: as for field_map; 0: unknown, or none.
+    """
+    if field_dpt == 0 or camera is None or not camera.is_calibrated:
+        return None
+    return field_map(camera, field_dpt)
+
+
 def field_map(intrinsics: Intrinsics, field_dpt: float) -> FloatMap:
     """Return by how many dioptres each pixel focuses nearer than the principal point.
 
