@@ -92,13 +92,12 @@ def _match(
     """Return each curve's peak (slice position in [-1, S]), its correlation and its width."""
     bank = make_bank(axis, widths)
     total = residual.shape[1]
-    position, height, half = (np.empty(total, np.float32) for _ in range(3))
+    peak, height, half = (np.empty(total, np.float32) for _ in range(3))
     for start in range(0, total, CHUNK):
         part = slice(start, start + CHUNK)
-        peak, height[part], which = best_templates(bank, residual[:, part])
-        position[part] = _in_slices(peak, bank, axis)
+        peak[part], height[part], which = best_templates(bank, residual[:, part])
         half[part] = np.array(widths, np.float32)[which]
-    return position, height, half
+    return _in_slices(peak, bank, axis), height, half
 
 
 def _in_slices(peak: FloatMap, bank: TemplateBank, axis: Floats) -> FloatMap:

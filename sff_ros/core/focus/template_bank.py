@@ -100,13 +100,11 @@ def best_templates(
         products = _products(block, curves)
         rows = cv2.transpose(products.reshape(-1, total)).reshape(total, *products.shape[:2])
         which, here, high = _top(np.asarray(rows, np.float32), block.winners)
-        if len(bank.blocks) == 1:
-            return _in_sweep(here), high, which
         better = high > height
         np.copyto(peak, here + np.float32(block.first), where=better)
         np.copyto(height, high, where=better)
         np.copyto(width, which, where=better)
-    return _in_sweep(peak), height, width
+    return peak / np.float32(STEPS) - np.float32(BEYOND), height, width
 
 
 def total_height(bank: TemplateBank, curves: FloatMap) -> float:
@@ -194,8 +192,3 @@ def _top(correlation: FloatMap, inner: slice) -> tuple[npt.NDArray[np.intp], Flo
     shift = np.clip((after - before) / (2 * bend), -0.5, 0.5)
     shift[middle != place] = 0
     return which, (place + shift).astype(np.float32), flat[row + place]
-
-
-def _in_sweep(candidate: FloatMap) -> FloatMap:
-    """Convert positions in candidates into positions in bins."""
-    return candidate / np.float32(STEPS) - np.float32(BEYOND)
