@@ -17,12 +17,18 @@ from functools import partial
 import cv2
 import numpy as np
 
-from sff_ros.core.focus.curve_fit import fit_curves
+from sff_ros.core.focus.curve_fit import CurveFitter
 from sff_ros.core.focus.measure import FocusVolume
 from sff_ros.core.focus.peak import estimate_peak
+from sff_ros.core.image import FloatMap, Floats
 
 COUNTS = (15, 30, 60, 100, 200, 300)
 WIDTH = 0.12  # half width of the curves, of the sweep
+
+
+def fit(curves: FloatMap, axis: Floats) -> None:
+    """Fit all curves of a volume."""
+    CurveFitter(curves, axis).fit()
 
 
 def main() -> None:
@@ -43,7 +49,7 @@ def main() -> None:
         axis = np.arange(float(count))
         volume = FocusVolume(responses, axis, (args.side, args.side), 2)
         curves = responses.sum(axis=1).reshape(count, -1)
-        fit_s = median_s(args.repeats, partial(fit_curves, curves, axis))
+        fit_s = median_s(args.repeats, partial(fit, curves, axis))
         estimate_s = median_s(args.repeats, partial(estimate_peak, volume, context))
         rows.append((count, fit_s, estimate_s))
     first = rows[0]

@@ -20,7 +20,7 @@ import torch
 from sff_ros.cli.report.scale_bar import Scale, add_scale, draw_text, text_size
 from sff_ros.core.focus.all_in_focus import RunningAllInFocus, compose
 from sff_ros.core.focus.canonical import POSITIONS, canonical_places, from_canonical, to_canonical
-from sff_ros.core.focus.curve_fit import fit_curves
+from sff_ros.core.focus.curve_fit import CurveFitter
 from sff_ros.core.focus.measure import DILATIONS, POOLING, FocusVolume, measure_contrast
 from sff_ros.core.focus.peak import MEDIUM, Evidence, gather_evidence
 from sff_ros.core.focus.template_bank import FALL, extend
@@ -228,7 +228,7 @@ def draw_curve(plot: Any, stages: Stages, curves: FloatMap, at: Pixel) -> None:
     curve = curves[:, at[0], at[1]] - curves[:, at[0], at[1]].min()
     curve /= curve.max()
     plot.plot(places, curve, 'o', color='0.2', label='focus curve, one dot a slice')
-    fit = fit_curves(curves.reshape(len(axis), -1), axis)
+    fit = CurveFitter(curves.reshape(len(axis), -1), axis).fit()
     peak = fit.position[at[0] * curves.shape[2] + at[1]]
     centre = extend(places, np.array([float(peak)]))
     dense = np.linspace(-1, POSITIONS, 200)

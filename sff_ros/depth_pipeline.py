@@ -17,7 +17,7 @@ from sff_ros.core.depth.cloud import CloudBuilder, unproject
 from sff_ros.core.depth.filters import TemporalFilter, remove_speckles
 from sff_ros.core.depth.metric import metric_depth, to_millimetres
 from sff_ros.core.depth.rectify import Rectifier
-from sff_ros.core.image import FloatMap, Image
+from sff_ros.core.image import FloatMap, Image, Mask
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.pipeline import FocusMap
 
@@ -97,7 +97,7 @@ class Depth:
     camera: Intrinsics
 
     @property
-    def valid(self) -> npt.NDArray[np.bool_]:
+    def valid(self) -> Mask:
         """(H, W), where depth is known."""
         return np.isfinite(self.depth_m)
 
@@ -173,7 +173,7 @@ class DepthPipeline:
         return self._builder.fill(depth.depth_m, colour)
 
 
-def is_sure(confidence: FloatMap, config: DepthConfig) -> npt.NDArray[np.bool_]:
+def is_sure(confidence: FloatMap, config: DepthConfig) -> Mask:
     """Return (H, W), where confidence suffices for a depth; a confidence of NaN never does."""
-    sure: npt.NDArray[np.bool_] = confidence >= config.min_confidence
+    sure: Mask = confidence >= config.min_confidence
     return sure

@@ -25,7 +25,6 @@ from sff_ros.core.alignment.aligner import (
 )
 from sff_ros.core.alignment.motion import MotionMeter
 from sff_ros.core.alignment.warp import (
-    Mask,
     covered,
     is_still,
     warped,
@@ -36,7 +35,7 @@ from sff_ros.core.focus.all_in_focus import RunningAllInFocus, compose
 from sff_ros.core.focus.estimate import FocusEstimate, to_dioptres
 from sff_ros.core.focus.measure import FocusVolume, Responses
 from sff_ros.core.homography import inverse
-from sff_ros.core.image import FloatMap, Image, Warp
+from sff_ros.core.image import FloatMap, Image, Mask, Warp
 from sff_ros.core.optics.field_curvature import field_correction
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.sweep.assembler import StackAssembler
@@ -173,13 +172,13 @@ class ShapeFromFocus:
         aligned = moved(slice_, pose.warp)
         responses = self.backend.measure(aligned.image)
         trail.take(pose, aligned, responses)
-        return _Measured(aligned, responses, trail)
+        return _Measured(aligned, trail)
 
     def _infer(self, sweep: Sequence[_Measured]) -> FocusMap:
         stack, trail = FocalStack(tuple(m.aligned for m in sweep)), sweep[0].trail
         indices = [s.index for s in stack.slices]
         volume = FocusVolume(
-            responses=np.stack([m.responses for m in sweep]),
+            responses=trail.responses,
             axis=stack.focus_dpt if stack.has_focus else np.array(indices, float),
             size=stack.shape,
             pooling=self.backend.spec.pooling,
@@ -210,12 +209,10 @@ class _Measured:
 
     Attributes:
         aligned: the slice in the frame of its sweep.
-        responses: the backend's.
-        trail: of its sweep.
+        trail: of its sweep, all that is accumulated from it.
     """
 
     aligned: Slice
-    responses: Responses
     trail: _Trail
 
 
@@ -234,6 +231,15 @@ class _Trail:
         self.motion = MotionMeter()
         self.context = RunningAllInFocus()
         self.covered: Mask | None = None
+        # With room to grow. Stacking the slices' own arrays after the last slice would take time
+        # when it is shortest.
+        self._volume: Responses = np.empty((0, 0, 0, 0), np.float32)
+        self._slices = 0
+
+    @property
+    def responses(self) -> Responses:
+        """(S, C, h, w) of the slices so far."""
+        return self._volume[: self._slices]
 
     @classmethod
     def of_first(cls, slice_: Slice, setup: SweepSetup) -> _Trail:
@@ -252,6 +258,14 @@ class _Trail:
 
     def take(self, pose: SlicePose, aligned: Slice, responses: Responses) -> None:
         """Add a slice."""
+        if self._slices == len(self._volume):
+            room = min(aligned.count, 2 * self._slices + 16)
+            grown = np.empty((room, *responses.shape), np.float32)
+            if self._slices:
+                grown[: self._slices] = self.responses
+            self._volume = grown
+        self._volume[self._slices] = responses
+        self._slices += 1
         self.aligner.take(pose)
         self.context.add(aligned.image, responses)
         if not is_still(pose.warp):

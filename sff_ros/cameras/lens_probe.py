@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from sff_ros.cameras.lens_device import Frame, LensDevice, first_received
 from sff_ros.core.calibration.code_sweep import CodeSweep
@@ -18,15 +17,13 @@ from sff_ros.core.calibration.settling import (
     measure_backlash,
     sharpness,
 )
-from sff_ros.core.image import Image
+from sff_ros.core.image import Floats, Image
 from sff_ros.errors import CameraError, CameraLostError
 
 PATIENT_S = 0.4  # nearly every lens has settled by then
 STEPS = 12
 LEAD = 0.06  # share of the range left out at both ends while the backlash is unknown
 LOST_IN_A_ROW = 10
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

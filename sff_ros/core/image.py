@@ -15,6 +15,7 @@ MIN_SIDE_PX = 16
 Image = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]  # (H, W) grey or (H, W, 3) RGB
 RgbImage = npt.NDArray[np.uint8]  # (H, W, 3), or (H, W) grey; for display
 FloatMap = npt.NDArray[np.float32]  # per-pixel values, (H, W) or (H, W, C)
+Mask = npt.NDArray[np.bool_]  # (H, W), or (N,) of flat maps
 # Quoted: NumPy before 1.22 cannot subscript these at run time.
 Floats: TypeAlias = 'npt.NDArray[np.float64]'
 AnyFloats: TypeAlias = 'npt.NDArray[np.floating[Any]]'  # of either precision

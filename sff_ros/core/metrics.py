@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from sff_ros.core.image import AnyFloats, Floats
+from sff_ros.core.image import AnyFloats, Floats, Mask
 from sff_ros.errors import StackError
 
 # Bumpiness is clipped at this curvature per pixel, as in its source.
@@ -120,9 +119,7 @@ def error_at_coverage(
     return {c: float(running[n - 1] / n) for c, n in counts.items()}
 
 
-def _error(
-    estimate: AnyFloats, ground_truth: AnyFloats
-) -> tuple[Floats, npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+def _error(estimate: AnyFloats, ground_truth: AnyFloats) -> tuple[Floats, Mask, Mask]:
     """Return the error (NaN where unknown), where ground truth is known, and where both are."""
     if estimate.shape != ground_truth.shape or ground_truth.ndim != 2:
         raise StackError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
@@ -21,9 +20,6 @@ from sff_ros.errors import ModelError
 from sff_ros.inference.backend import ModelSpec, finite_estimate, finite_responses
 
 Measure = Callable[[Image], Responses]
-
-# Two of three focus measures at once: more threads would only wait for the interpreter.
-_POOL = ThreadPoolExecutor(2, thread_name_prefix='evidence')
 
 
 class Runner(Protocol):
@@ -83,7 +79,7 @@ class CanonicalNetwork:
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
         """Estimate position and confidence: the classical evidence, corrected by the network."""
         _check(volume)
-        evidence = gather_evidence(volume, _POOL.map)
+        evidence = gather_evidence(volume)
         # Before any of it becomes an index.
         answer = FocusEstimate(*self._run(to_canonical(volume, evidence, context)))
         answer = finite_estimate(f'{self.spec.name}: network', answer)
@@ -122,9 +118,6 @@ def _check(volume: FocusVolume) -> None:
             f'the volume has {maps} maps a slice pooled by {volume.pooling}, expected '
             f'{len(DILATIONS)} pooled by {POOLING}'
         )
-    # NaN and Inf propagate into the sum.
-    if not np.isfinite(volume.responses.sum()):
-        raise ModelError('the focus volume has NaN or Inf')
 
 
 def _up(side: int, multiple: int) -> int:

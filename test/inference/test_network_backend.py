@@ -111,7 +111,7 @@ def test_a_volume_that_is_no_number_is_refused(bad: float) -> None:
     broken = volume()
     broken.responses[3, 1, 2, 2] = bad
     runner = FakeRunner()
-    with pytest.raises(ModelError, match='the focus volume has NaN or Inf'):
+    with pytest.raises(ModelError, match='focus measure: 1 of'):
         CanonicalNetwork(SPEC, runner).infer(broken, context())
     assert runner.inputs == ()
 

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from sff_ros.core.homography import product
-from sff_ros.core.image import FloatMap
+from sff_ros.core.image import FloatMap, Mask
 from sff_ros.core.optics.rendering import Layer
 
 FOCAL_HEIGHTS = 2.46  # focal length in image heights: 8 mm in front of 480 pixels of 6.9 um
@@ -33,7 +32,6 @@ DOWN = np.array((0, -math.sin(TILT), -math.cos(TILT)), np.float32)
 RIGHT = np.array((1, 0, 0), np.float32)
 EYE = np.array((0, 0, EYE_M), np.float32)
 
-Mask = npt.NDArray[np.bool_]
 Shade = Callable[[FloatMap], FloatMap]
 
 

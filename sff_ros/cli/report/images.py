@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from sff_ros.cli.report.scale_bar import ColourMap, Scale, add_scale, draw_text, text_size
-from sff_ros.core.image import FloatMap, Image, RgbImage
+from sff_ros.core.image import FloatMap, Image, Mask, RgbImage
 
 _INVALID = 150  # grey that no colour map here contains
 _PALE = 200
@@ -36,7 +35,7 @@ def depth_image(depth_m: FloatMap) -> RgbImage:
     return add_scale(_colour(depth_m, scale), scale)
 
 
-def position_image(position: FloatMap, sure: npt.NDArray[np.bool_] | None = None) -> RgbImage:
+def position_image(position: FloatMap, sure: Mask | None = None) -> RgbImage:
     """Draw slice positions with a scale in slices from 0.
 
     Args:

@@ -25,6 +25,7 @@ from sff_ros.core.alignment.registration import (
 from sff_ros.core.alignment.warp import corner_shift_px, is_still, warped, without_rounding
 from sff_ros.core.homography import area_scale, inverse, product
 from sff_ros.core.image import Warp
+from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import ConfigError
 
@@ -59,6 +60,25 @@ def as_alignment(name: str) -> Alignment:
     if name not in MODELS:
         raise ConfigError(f'align is {name!r}; allowed: {", ".join(ALIGNMENTS)}')
     return name
+
+
+def alignment_of(name: str, lenses: Sequence[LensState]) -> Alignment:
+    """Return how to align a recorded stack.
+
+    Args:
+        name: of the alignment.
+        lenses: state of the lens at each slice.
+
+    Raises:
+        ConfigError: there is no such alignment, or the stack lacks what it needs.
+    """
+    how = as_alignment(name)
+    if how == 'breathing' and all(lens.warp is None for lens in lenses):
+        raise ConfigError(
+            'align is breathing, but the breathing of the images is unknown; give scales in '
+            'stack.yaml, or use auto'
+        )
+    return how
 
 
 def method_for(how: Alignment, first: Slice) -> Method:

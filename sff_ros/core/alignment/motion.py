@@ -18,11 +18,10 @@ from typing import cast
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from sff_ros.core.alignment.warp import Mask, corner_shift_px
+from sff_ros.core.alignment.warp import corner_shift_px
 from sff_ros.core.homography import product, solve
-from sff_ros.core.image import FloatMap, Image, Warp, to_grey
+from sff_ros.core.image import FloatMap, Floats, Image, Mask, Warp, to_grey
 
 LONGER_PX = 200  # longer side of the coarse image, at least; twice this at most
 SMOOTHING = 0.5  # of the coarse image, its px
@@ -39,8 +38,6 @@ RUINOUS_PX = 4.0  # shift from which on confidence is 0
 ROUNDS = 4  # of the robust fit of the camera's motion
 MUCH_MOVING = 0.05  # share of moving pixels above which a sweep deserves a warning
 FEWEST_CELLS = 12  # needed to fit the camera's motion
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,9 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sff_ros.core.homography import product
-from sff_ros.core.image import FloatMap, Image, Warp
-
-Mask = npt.NDArray[np.bool_]
+from sff_ros.core.image import FloatMap, Image, Mask, Warp
 
 
 def warped(image: Image, warp: Warp) -> Image:

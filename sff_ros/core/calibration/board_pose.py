@@ -13,6 +13,7 @@ import numpy.typing as npt
 from sff_ros.core.calibration.breathing_fit import Breathing
 from sff_ros.core.calibration.charuco import Board, Corners, Points
 from sff_ros.core.calibration.code_sweep import CodeSweep
+from sff_ros.core.image import Floats
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.errors import CalibrationError
 
@@ -21,7 +22,6 @@ FEWEST_VIEWS = 3
 LARGEST_FOCAL_ERROR = 0.01
 DISTORTION_GAIN = 0.9  # distortion is kept if it reduces the reprojection error to less than this
 
-Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
 
 

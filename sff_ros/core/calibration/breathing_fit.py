@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from sff_ros.core.calibration.charuco import FEWEST_CORNERS, Corners, Points
+from sff_ros.core.image import Floats
 
 DEGREE = 2  # of the scale's logarithm against the position code of the lens
 # With a smaller change of scale over the whole sweep, its centre is not observable.
 LEAST_FOR_CENTRE = 0.002
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,7 +15,7 @@ from sff_ros.core.calibration.charuco import Points
 from sff_ros.core.calibration.extrapolate import along
 from sff_ros.core.calibration.table_fit import LensFit
 from sff_ros.core.focus.measure import measure_ddl
-from sff_ros.core.image import Image, to_grey
+from sff_ros.core.image import Floats, Image, to_grey
 from sff_ros.core.optics.field_curvature import off_axis
 
 WINDOW = 0.7  # side of the window that a corner's sharpness is taken from, squares
@@ -23,8 +23,6 @@ WINDOW = 0.7  # side of the window that a corner's sharpness is taken from, squa
 LEVELS = np.linspace(0.985, 0.5, 40)
 FEWEST_CHORDS = 3
 SURE = 0.02  # slices: smallest standard error of a peak
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

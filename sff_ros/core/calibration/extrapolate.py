@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from sff_ros.core.image import Floats
 
 
 def along(x: Floats, xs: Floats, ys: Floats) -> Floats:

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from sff_ros.core.calibration.code_sweep import CodeSweep
 from sff_ros.core.calibration.extrapolate import along
-from sff_ros.core.image import Image, to_grey
+from sff_ros.core.image import Floats, Image, to_grey
 from sff_ros.errors import CalibrationError
 
 SETTLED = 0.02  # of a step: remaining distance at which the lens counts as settled
@@ -24,8 +23,6 @@ FEWEST = 4  # slices of a flank
 LEAST_RISE = 0.15  # of the maximum: change of sharpness needed along the flank
 SHIFTS = 401  # candidates for the backlash
 MEDIAN = 5  # frames
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from sff_ros.core.image import Floats, Mask
 from sff_ros.errors import CalibrationError
 
 KNOTS = 9
@@ -16,8 +17,6 @@ OUTLIER = 4.0  # robust standard deviations beyond which a point is ignored (Tuk
 # Weight of each second difference of the table over that of a point: it bridges gaps between
 # distances and is negligible where there are points.
 SMOOTHNESS = 1e-4
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +39,7 @@ class LensFit:
     backlash: float
     field_dpt: float
     error_dpt: Floats
-    inside: npt.NDArray[np.bool_]
+    inside: Mask
     linear: tuple[float, float]
     linear_rms_dpt: float
 

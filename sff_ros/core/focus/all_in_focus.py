@@ -72,7 +72,7 @@ def compose(images: Sequence[Image], position: FloatMap) -> Image:
     if not np.isfinite(position).all():
         raise StackError('positions must be finite')
     position = np.clip(position, 0, len(images) - 1, dtype=np.float32)
-    lower = np.minimum(position.astype(np.uint8), max(len(images) - 2, 0))
+    lower = np.minimum(position.astype(np.uint16), max(len(images) - 2, 0))
     before, after = np.empty_like(images[0]), np.empty_like(images[0])
     for index in range(max(len(images) - 1, 1)):
         mask = (lower == index).view(np.uint8)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sff_ros.core.focus.estimate import FocusEstimate
-from sff_ros.core.image import FloatMap, Image, RgbImage
+from sff_ros.core.image import FloatMap, Image, Mask, RgbImage
 from sff_ros.errors import StackError
 
 # A step is a change within 3 x 3 pixels of at least this many slices and this share of the half
@@ -27,8 +27,6 @@ CLEAR = 1.0  # difference in -2 log likelihood, below which colour is not used
 DISPUTED = 0.3  # confidence factor where an edge is kept against the image evidence
 
 _LOW, _HIGH, _OTHER = 1, 2, 3  # labels of the watershed
-
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
-from typing import Protocol, cast
+from typing import cast
 
 import cv2
 import numpy as np
 
 from sff_ros.core.focus.aggregation import Aggregate, aggregate
-from sff_ros.core.focus.curve_fit import CurveFit, fit_curves
+from sff_ros.core.focus.curve_fit import CurveFitter
 from sff_ros.core.focus.edges import sharpen_edges
 from sff_ros.core.focus.estimate import FocusEstimate, check_finite
 from sff_ros.core.focus.measure import FocusVolume
-from sff_ros.core.image import AnyFloats, FloatMap, Image
+from sff_ros.core.image import AnyFloats, FloatMap, Image, Mask
 
 # Standard deviation of the smoothing of responses, pooled pixels: of the first dilation, the
 # first two, and all at half resolution.
@@ -24,19 +22,6 @@ FAINT = 6.0  # signal-to-noise ratio below which only the coarse measure is used
 CHANCE = 0.2  # share of pure-noise curves that may look like a peak
 ENOUGH_HERE, ENOUGH_AROUND = 0.1, 20.0  # information of confidence 0.5, tolerance^-2
 COARSE_TRUST = 0.25  # the estimate of a large window is less certain for each of its pixels
-
-
-class Each(Protocol):
-    """The type of `map`, and of an executor's `map`."""
-
-    def __call__(
-        self,
-        call: Callable[[Callable[[], FloatMap]], CurveFit],
-        items: Iterable[Callable[[], FloatMap]],
-        /,
-    ) -> Iterable[CurveFit]:
-        """Return the result of each item, in order."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,37 +71,58 @@ def estimate_peak(volume: FocusVolume, context: Image) -> FocusEstimate:
     return sharpen_edges(smooth, context, evidence.width)
 
 
-def gather_evidence(volume: FocusVolume, each: Each = map) -> Evidence:
+def gather_evidence(volume: FocusVolume) -> Evidence:
     """Measure, choose and smooth: steps 1 to 4 of estimate_peak.
-
-    Args:
-        volume: of a sweep.
-        each: `map`, or a parallel equivalent, applied to the three measures.
 
     Raises:
         ModelError: a stage returned values that are not finite; names it.
     """
-
-    def fit(curves: Callable[[], FloatMap]) -> CurveFit:
-        return fit_curves(curves(), volume.axis)
-
     check_finite('focus measure', volume.responses)
-    channels, h, w = volume.responses.shape[1:]
-    medium, fine, coarse = each(
-        fit,
-        (
-            partial(_curves, volume, 2, MEDIUM),
-            partial(_curves, volume, 1, FINE),
-            partial(_curves, volume, channels, COARSE, halve=True),
-        ),
-    )
-    for name, fitted in (('medium', medium), ('fine', fine), ('coarse', coarse)):
-        check_finite(f'curve fit of the {name} measure', fitted.position, fitted.information)
-    position, information, explained = _choose(medium, fine, coarse, (h, w))
+    position, information, explained, width = _choose(volume)
+    check_finite('curve fit', position, information, explained)
     information = information * _density(information)
     dense = aggregate(position, information)
     check_finite('aggregation', dense.position, dense.information, dense.misfit)
-    return Evidence(position, information, explained, dense, medium.width)
+    return Evidence(position, information, explained, dense, width)
+
+
+def _choose(volume: FocusVolume) -> tuple[FloatMap, FloatMap, FloatMap, float]:
+    """Return (h, w) position, information and explained share of the best measure, and the width.
+
+    Where fine and medium differ by more than a slice, one of them mixes two surfaces: the curve
+    with the cleaner peak is used. Where both are noise, the coarse measure is used. So most
+    pixels need the medium measure only, and only the others are fitted in the other two.
+    """
+    channels, h, w = volume.responses.shape[1:]
+    medium = CurveFitter(_curves(volume, 2, MEDIUM), volume.axis).fit()
+    fitter = CurveFitter(_curves(volume, 1, FINE), volume.axis)
+    fine = fitter.fit(fitter.elsewhere(medium.position))
+    cleaner = (fine.explained > medium.explained) & (abs(fine.position - medium.position) > 1)
+
+    def pick(a: FloatMap, b: FloatMap) -> FloatMap:
+        return np.where(cleaner, b, a).reshape(h, w)
+
+    position = pick(medium.position, fine.position)
+    information = pick(medium.information, fine.information)
+    explained = pick(medium.explained, fine.explained)
+    faint = (information == 0) & (medium.height.reshape(h, w) < FAINT)
+    if not faint.any():
+        return position, information, explained, medium.width
+    blocks = np.pad(faint, ((0, h % 2), (0, w % 2))).reshape((h + 1) // 2, 2, (w + 1) // 2, 2)
+    wanted: Mask = np.asarray(blocks.any(axis=(1, 3)))
+    curves = _curves(volume, channels, COARSE, halve=True)
+    coarse = CurveFitter(curves, volume.axis).fit(wanted.ravel())
+
+    def grow(values: FloatMap) -> FloatMap:
+        twice = np.repeat(np.repeat(values.reshape(wanted.shape), 2, axis=0), 2, axis=1)
+        return twice[:h, :w]
+
+    return (
+        np.where(faint, grow(coarse.position), position),
+        np.where(faint, grow(coarse.information) * np.float32(COARSE_TRUST), information),
+        np.where(faint, grow(coarse.explained), explained),
+        medium.width,
+    )
 
 
 def _curves(volume: FocusVolume, channels: int, smoothing: float, halve: bool = False) -> FloatMap:
@@ -127,44 +133,17 @@ def _curves(volume: FocusVolume, channels: int, smoothing: float, halve: bool = 
     h, w = volume.responses.shape[2:]
     size = ((w + 1) // 2, (h + 1) // 2) if halve else (w, h)
     curves = np.empty((len(volume.axis), size[1], size[0]), np.float32)
+    root = np.empty_like(curves[0])
+    mean = 0.0
     for curve, responses in zip(curves, volume.responses, strict=True):
-        total: AnyFloats = responses[:channels].sum(axis=0)
+        total: AnyFloats = responses[0] if channels == 1 else responses[:channels].sum(axis=0)
         if halve:
             total = cast('AnyFloats', cv2.resize(total, size, interpolation=cv2.INTER_AREA))
         cv2.GaussianBlur(total, (0, 0), smoothing, dst=curve)
-    mean = float(curves.mean())
-    curves *= np.float32(1 / mean if mean > 0 else 0)
-    np.multiply(curves, np.sqrt(curves), out=curves)
+        mean += float(curve.mean()) / len(curves)
+        curve *= np.sqrt(curve, out=root)
+    curves *= np.float32(mean**-1.5 if mean > 0 else 0)
     return curves.reshape(len(curves), -1)
-
-
-def _choose(
-    medium: CurveFit, fine: CurveFit, coarse: CurveFit, shape: tuple[int, int]
-) -> tuple[FloatMap, FloatMap, FloatMap]:
-    """Return (h, w) position, information and explained share of the best measure.
-
-    Where fine and medium differ by more than a slice, one of them mixes two surfaces: the curve
-    with the cleaner peak is used. Where both are noise, the coarse measure is used.
-    """
-    cleaner = (fine.explained > medium.explained) & (abs(fine.position - medium.position) > 1)
-    half = ((shape[0] + 1) // 2, (shape[1] + 1) // 2)
-
-    def pick(a: FloatMap, b: FloatMap) -> FloatMap:
-        return np.where(cleaner, b, a).reshape(shape)
-
-    def grow(values: FloatMap) -> FloatMap:
-        twice = np.repeat(np.repeat(values.reshape(half), 2, axis=0), 2, axis=1)
-        return twice[: shape[0], : shape[1]]
-
-    position = pick(medium.position, fine.position)
-    information = pick(medium.information, fine.information)
-    explained = pick(medium.explained, fine.explained)
-    faint = (information == 0) & (medium.height.reshape(shape) < FAINT)
-    return (
-        np.where(faint, grow(coarse.position), position),
-        np.where(faint, grow(coarse.information) * np.float32(COARSE_TRUST), information),
-        np.where(faint, grow(coarse.explained), explained),
-    )
 
 
 def _density(information: FloatMap) -> FloatMap:

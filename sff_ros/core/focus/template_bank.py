@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from sff_ros.core.image import FloatMap, Floats
 
-# Candidate peaks per bin; between them the correlations are interpolated by a parabola.
-STEPS = 2
+STEPS = 2  # candidate peaks per bin, for a fit
 # A peak just outside the sweep still shows its flank, so candidates extend one bin beyond.
 # Cutting them at the ends would bias noisy estimates there inwards.
 BEYOND = 1.0
@@ -53,21 +52,26 @@ class TemplateBank:
         starts: (B,) first slice of each bin.
         sizes: (B,) slices of each bin.
         axis: (B,) position of each bin.
+        widths: (K,) half widths, mean slice spacings.
+        steps: candidates per bin.
         blocks: all candidates, in order.
     """
 
     starts: npt.NDArray[np.intp]
     sizes: npt.NDArray[np.intp]
     axis: Floats
+    widths: tuple[float, ...]
+    steps: int
     blocks: tuple[Block, ...]
 
 
-def make_bank(axis: Floats, widths: Sequence[float]) -> TemplateBank:
+def make_bank(axis: Floats, widths: Sequence[float], steps: int = STEPS) -> TemplateBank:
     """Make the templates 1 / (1 + |x / width|^2.5), less their mean, of norm 1.
 
     Args:
         axis: (S,) strictly monotonic position of each slice.
         widths: (K,) half widths, mean slice spacings.
+        steps: candidates per bin; between them the correlations are interpolated by a parabola.
     """
     count = len(axis)
     group = max(1, min(int(min(widths) * BIN), count // FEWEST_BINS))
@@ -76,8 +80,11 @@ def make_bank(axis: Floats, widths: Sequence[float]) -> TemplateBank:
     centres = axis if group == 1 else np.add.reduceat(axis, starts) / sizes
     spacing = abs(axis[-1] - axis[0]) / (count - 1)
     is_long = count >= 2 * FEWEST_BINS
-    templates = np.stack([_templates(centres, sizes, w * spacing, is_long) for w in widths])
-    return TemplateBank(starts, sizes, centres, _blocks(templates, is_long))
+    places = np.arange(-BEYOND * steps, (len(centres) - 1 + BEYOND) * steps + 1) / steps
+    candidates = centres[None] - extend(centres, places)[:, None]
+    templates = np.stack([_templates(candidates / (w * spacing), sizes, is_long) for w in widths])
+    blocks = _blocks(templates, is_long)
+    return TemplateBank(starts, sizes, centres, tuple(widths), steps, blocks)
 
 
 def best_templates(
@@ -104,7 +111,7 @@ def best_templates(
         np.copyto(peak, here + np.float32(block.first), where=better)
         np.copyto(height, high, where=better)
         np.copyto(width, which, where=better)
-    return peak / np.float32(STEPS) - np.float32(BEYOND), height, width
+    return peak / np.float32(bank.steps) - np.float32(BEYOND), height, width
 
 
 def total_height(bank: TemplateBank, curves: FloatMap) -> float:
@@ -124,10 +131,14 @@ def extend(axis: Floats, places: npt.ArrayLike) -> FloatMap:
     return extended
 
 
-def _templates(centres: Floats, sizes: npt.NDArray[np.intp], half: float, is_long: bool) -> Floats:
-    """Return (P, B) templates of one half width on the axis, a row per candidate peak."""
-    candidates = np.arange(-BEYOND * STEPS, (len(centres) - 1 + BEYOND) * STEPS + 1) / STEPS
-    x = (centres[None] - extend(centres, candidates)[:, None]) / half
+def _templates(x: Floats, sizes: npt.NDArray[np.intp], is_long: bool) -> Floats:
+    """Return (P, B) templates, a row per candidate peak.
+
+    Args:
+        x: (P, B) from each candidate to each bin, half widths.
+        sizes: (B,) slices of each bin.
+        is_long: truncated, so that a template reaches only some of the bins.
+    """
     shape: Floats = 1 / (1 + np.abs(x) ** FALL)
     if is_long:
         shape = np.maximum(shape - 1 / (1 + REACH**FALL), 0)

@@ -31,6 +31,12 @@ def test_compose_takes_each_pixel_from_its_own_slice() -> None:
     np.testing.assert_allclose(compose(images, position), 10 * position, atol=0.51)
 
 
+def test_compose_takes_each_pixel_from_its_own_slice_of_a_long_sweep() -> None:
+    images = [np.full((16, 60), 200 * s, np.uint16) for s in range(300)]
+    position = np.repeat(np.linspace(0, 299, 60, dtype=np.float32)[None], 16, axis=0)
+    np.testing.assert_allclose(compose(images, position), 200 * position, atol=1.0)
+
+
 def test_compose_refuses_a_map_that_does_not_fit() -> None:
     images = [np.zeros((16, 20), np.uint8)] * 3
     with pytest.raises(StackError, match=r'positions are \(16, 21\)'):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from sff_ros.core.focus.canonical import to_canonical
 from sff_ros.core.focus.measure import FocusVolume
 from sff_ros.core.focus.peak import estimate_peak, gather_evidence
 from sff_ros.core.focus.subslice import refine_long_sweep
+from sff_ros.core.image import FloatMap
 from sff_ros.errors import ModelError
 
 RUNS = 200
@@ -56,17 +56,16 @@ def volume(count: int) -> FocusVolume:
 @pytest.mark.usefixtures('busy_threads')
 def test_the_same_volume_gives_the_same_map_two_hundred_times() -> None:
     sweep, context = volume(18), RNG.integers(0, 256, (2 * HEIGHT, 2 * WIDTH, 3), np.uint8)
-    with ThreadPoolExecutor(2) as pool:
 
-        def run() -> tuple[bytes, ...]:
-            evidence = gather_evidence(sweep, pool.map)
-            canonical = to_canonical(sweep, evidence, context)
-            fine = refine_long_sweep(np.full(sweep.size, 7.0, np.float32), sweep, evidence)
-            maps = (canonical.responses, canonical.evidence, fine)
-            return tuple(array.tobytes() for array in maps)
+    def run() -> tuple[bytes, ...]:
+        evidence = gather_evidence(sweep)
+        canonical = to_canonical(sweep, evidence, context)
+        fine = refine_long_sweep(np.full(sweep.size, 7.0, np.float32), sweep, evidence)
+        maps = (canonical.responses, canonical.evidence, fine)
+        return tuple(array.tobytes() for array in maps)
 
-        first = run()
-        wrong = [k for k in range(1, RUNS) if run() != first]
+    first = run()
+    wrong = [k for k in range(1, RUNS) if run() != first]
     assert not wrong
 
 
@@ -88,11 +87,11 @@ def test_a_value_that_is_not_finite_names_its_stage() -> None:
 
 
 def test_a_fit_that_is_not_finite_names_its_stage(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> tuple[np.ndarray, ...]:  # type: ignore[type-arg]
-        maps = [np.zeros(HEIGHT * WIDTH, np.float32) for _ in range(3)]
+    def broken(_: object, __: object, height: FloatMap, ___: object) -> tuple[FloatMap, ...]:
+        maps = [np.zeros(np.shape(height), np.float32) for _ in range(3)]
         maps[0][7] = np.inf
         return tuple(maps)
 
-    monkeypatch.setattr('sff_ros.core.focus.curve_fit._judge', broken)
-    with pytest.raises(ModelError, match='curve fit of the medium measure: 1 of 6912 values'):
+    monkeypatch.setattr('sff_ros.core.focus.curve_fit.CurveFitter._judge', broken)
+    with pytest.raises(ModelError, match=r'curve fit: \d of 6912 values'):
         gather_evidence(volume(15))
