@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rclpy.lifecycle import LifecycleNode
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from sensor_msgs.srv import SetCameraInfo
@@ -22,8 +21,8 @@ from sff_ros.files.stack import write_stack
 from sff_ros.nodes.camera_info_url import check_size, load_intrinsics, save_intrinsics
 from sff_ros.nodes.diagnostics import ERROR, WARN, Diagnostics, Report
 from sff_ros.nodes.exact_sync import stamp_of
+from sff_ros.nodes.lifecycle import ManagedNode, offer, transition, withdraw
 from sff_ros.nodes.lifecycle import main as run_main
-from sff_ros.nodes.lifecycle import offer, transition, withdraw
 from sff_ros.nodes.messages import (
     header_of,
     slice_encoding,
@@ -39,7 +38,7 @@ _STACK = {'stack/image': Image, 'stack/camera_info': CameraInfo, 'stack/focus': 
 _GROUND_TRUTH = {'sim/depth/image_rect': Image, 'sim/depth/camera_info': CameraInfo}
 
 
-class CaptureNode(LifecycleNode):
+class CaptureNode(ManagedNode):
     """Lifecycle node `capture_node`: camera -> stack/*."""
 
     def __init__(self) -> None:
@@ -91,23 +90,12 @@ class CaptureNode(LifecycleNode):
         """Start sweeping."""
         self._sweeper.start()
 
-    @transition
-    def on_deactivate(self) -> None:
+    def stop(self) -> None:
         """Stop after the current frame."""
         self._sweeper.stop()
 
-    @transition
-    def on_cleanup(self) -> None:
+    def release(self) -> None:
         """Release the camera."""
-        self._release()
-
-    @transition
-    def on_shutdown(self) -> None:
-        """Stop and release all resources, in any state."""
-        self._sweeper.stop()
-        self._release()
-
-    def _release(self) -> None:
         self._sweeper.close()
         withdraw(self, self._out)
         self._last_sweep = ()

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from rclpy.lifecycle import LifecycleNode
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Header
@@ -18,7 +17,7 @@ from sff_ros.depth_pipeline import Depth, DepthPipeline, RectifiedFocus
 from sff_ros.errors import StackError
 from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report
 from sff_ros.nodes.exact_sync import StampMatcher
-from sff_ros.nodes.lifecycle import QOS, offer, transition, withdraw
+from sff_ros.nodes.lifecycle import QOS, ManagedNode, offer, transition, withdraw
 from sff_ros.nodes.lifecycle import main as run_main
 from sff_ros.nodes.messages import to_array, to_cloud, to_image, to_intrinsics
 from sff_ros.nodes.parameters import NodeParameters
@@ -36,7 +35,7 @@ _WARN_EVERY_S = 5.0
 Arrival = tuple[str, Any, float]
 
 
-class DepthNode(LifecycleNode):
+class DepthNode(ManagedNode):
     """Lifecycle node `depth_node`: focus_map/*, all_in_focus/* -> depth/*."""
 
     def __init__(self) -> None:
@@ -71,23 +70,8 @@ class DepthNode(LifecycleNode):
         for topic, kind in {**_MAPS, _COLOUR: Image}.items():
             self._inputs.subscribe(kind, topic, partial(self._on_message, topic))
 
-    @transition
-    def on_deactivate(self) -> None:
+    def stop(self) -> None:
         """Unsubscribe and clear all state."""
-        self._stop()
-
-    @transition
-    def on_cleanup(self) -> None:
-        """Destroy the publishers."""
-        self._release()
-
-    @transition
-    def on_shutdown(self) -> None:
-        """Stop and release all resources, in any state."""
-        self._stop()
-        self._release()
-
-    def _stop(self) -> None:
         self._inputs.close()
         if self._worker is not None:
             self._worker.stop()
@@ -96,7 +80,8 @@ class DepthNode(LifecycleNode):
         self._coloured.clear()
         self._pipeline.reset()
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Destroy the publishers."""
         withdraw(self, self._out)
         self._settings.locked = False
 

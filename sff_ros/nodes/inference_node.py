@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from rclpy.lifecycle import LifecycleNode
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_srvs.srv import Trigger
@@ -22,7 +21,7 @@ from sff_ros.inference.choice import Choice, choose_backend, open_standby
 from sff_ros.inference.warm_up import BackgroundBackend, in_background
 from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report
 from sff_ros.nodes.exact_sync import StampMatcher, stamp_of
-from sff_ros.nodes.lifecycle import QOS, offer, transition, withdraw
+from sff_ros.nodes.lifecycle import QOS, ManagedNode, offer, transition, withdraw
 from sff_ros.nodes.lifecycle import main as run_main
 from sff_ros.nodes.messages import (
     header_of,
@@ -52,7 +51,7 @@ _WARN_EVERY_S = 5.0
 Parts = tuple[Image, CameraInfo, JointState, float]
 
 
-class InferenceNode(LifecycleNode):
+class InferenceNode(ManagedNode):
     """Lifecycle node `inference_node`: stack/* -> focus_map/*, all_in_focus/*."""
 
     def __init__(self) -> None:
@@ -92,22 +91,6 @@ class InferenceNode(LifecycleNode):
         for topic, kind in _INPUTS.items():
             self._inputs.subscribe(kind, topic, partial(self._on_part, topic))
 
-    @transition
-    def on_deactivate(self) -> None:
-        """Unsubscribe; discard the current sweep."""
-        self._stop()
-
-    @transition
-    def on_cleanup(self) -> None:
-        """Release the backend."""
-        self._release()
-
-    @transition
-    def on_shutdown(self) -> None:
-        """Stop and release all resources, in any state."""
-        self._stop()
-        self._release()
-
     def _choose(self) -> Choice:
         """Load the backend; while its engine is built, a slower one runs."""
         config = self._config
@@ -122,7 +105,8 @@ class InferenceNode(LifecycleNode):
         self._diagnostics.hardware_id = choice.backend.spec.name
         self.get_logger().info(f'backend: {choice}')
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Unsubscribe; discard the current sweep."""
         self._inputs.close()
         self._matcher.clear()
         if self._worker is not None:
@@ -131,7 +115,8 @@ class InferenceNode(LifecycleNode):
         if self._pipeline is not None:
             self._pipeline.reset()
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Release the backend."""
         withdraw(self, self._out)
         self._pipeline = self._choice = self._reloaded = None
         self._settings.locked = False

@@ -51,6 +51,37 @@ def transition(step: Callable[[NodeT], None]) -> Transition[NodeT]:
     return guarded
 
 
+class ManagedNode(LifecycleNode):
+    """A lifecycle node with one way to stop and one way to give back what it took.
+
+    Subclasses write on_configure and on_activate, each decorated with `transition`.
+    """
+
+    def stop(self) -> None:
+        """Undo on_activate; idempotent, in any state."""
+        raise NotImplementedError
+
+    def release(self) -> None:
+        """Undo on_configure; idempotent, in any state."""
+        raise NotImplementedError
+
+    @transition
+    def on_deactivate(self) -> None:
+        """Stop."""
+        self.stop()
+
+    @transition
+    def on_cleanup(self) -> None:
+        """Release all resources."""
+        self.release()
+
+    @transition
+    def on_shutdown(self) -> None:
+        """Stop and release all resources, in any state."""
+        self.stop()
+        self.release()
+
+
 def offer(node: LifecycleNode, topics: Mapping[str, type]) -> dict[str, Publisher[Any]]:
     """Create the publishers of a node, by topic.
 
