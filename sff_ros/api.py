@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sff_ros.config.nodes import DepthConfig
-from sff_ros.core.alignment.aligner import Alignment
+from sff_ros.core.alignment.aligner import Alignment, alignment_of
 from sff_ros.core.image import FloatMap, Image
 from sff_ros.depth_pipeline import DepthPipeline
 from sff_ros.files.stack import RecordedStack
@@ -50,12 +50,13 @@ def stack_to_depth(
         min_confidence: below this the depth is unknown, 0 .. 1; 0: keep all.
 
     Raises:
-        ConfigError: min_confidence is outside 0 .. 1.
+        ConfigError: min_confidence is outside 0 .. 1, there is no such alignment, or the stack
+            lacks what it needs.
         StackError: an image was removed after the stack was opened.
         ModelError: the backend cannot take a stack of this kind.
     """
     config = DepthConfig(min_confidence=float(min_confidence))
-    setup = SweepSetup(stack.intrinsics, align=align)
+    setup = SweepSetup(stack.intrinsics, align=alignment_of(align, stack.lens))
     focus_map = ShapeFromFocus(backend).estimate(stack.focal_stack(), setup)
     pipeline = DepthPipeline()
     rectified = pipeline.rectify(focus_map)

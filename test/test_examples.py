@@ -111,6 +111,15 @@ def test_what_is_not_sure_has_no_depth(tmp_path: Path) -> None:
         sff_ros.stack_to_depth(stack, backend, min_confidence=1.5)
 
 
+def test_an_alignment_that_the_stack_cannot_have_is_refused(tmp_path: Path) -> None:
+    stack = sff_ros.read_stack(write_walls(tmp_path / 'walls', FOCUS + K))
+    backend = sff_ros.open_backend('peak')
+    with pytest.raises(sff_ros.ConfigError, match='the breathing of the images is unknown'):
+        sff_ros.stack_to_depth(stack, backend, align='breathing')
+    with pytest.raises(sff_ros.ConfigError, match="align is 'best'; allowed: auto, none"):
+        sff_ros.stack_to_depth(stack, backend, align='best')  # type: ignore[arg-type]
+
+
 def test_depth_and_sharp_image_are_rectified(tmp_path: Path) -> None:
     backend = sff_ros.open_backend('peak')
     plain, bent = (

@@ -7,10 +7,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from sff_ros.cli.evaluation.alignment_check import checked_alignment
 from sff_ros.cli.report.images import confidence_image, depth_image, position_image
 from sff_ros.config.nodes import DepthConfig
-from sff_ros.core.alignment.aligner import ALIGNMENTS, MODELS, Alignment
+from sff_ros.core.alignment.aligner import ALIGNMENTS, MODELS, Alignment, alignment_of
 from sff_ros.core.alignment.motion import MUCH_MOVING
 from sff_ros.depth_pipeline import DepthPipeline, is_sure
 from sff_ros.errors import CalibrationError, ConfigError
@@ -112,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("--iterations is for the paper's network: use `sff predict`")
     config = DepthConfig(min_confidence=args.min_confidence)
     stack = _open(args.folder, args.camera_info)
-    align = checked_alignment(args.align, stack)
+    align = alignment_of(args.align, stack.lens)
     choice = choose_backend(args.backend, args.model)
     if args.backend == AUTO:
         print(f'backend: {choice}', file=sys.stderr)

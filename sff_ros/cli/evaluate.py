@@ -9,12 +9,11 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from sff_ros.cli.evaluation.alignment_check import checked_alignment
 from sff_ros.cli.evaluation.ground_truth import GroundTruth, ground_truth_path, read_ground_truth
 from sff_ros.cli.evaluation.scoring import Row, judge, mean_row, measure, to_numbers
 from sff_ros.cli.report.evaluation_plot import evaluation_plot
 from sff_ros.cli.report.evaluation_table import markdown
-from sff_ros.core.alignment.aligner import ALIGNMENTS
+from sff_ros.core.alignment.aligner import ALIGNMENTS, alignment_of
 from sff_ros.core.optics.field_curvature import field_correction
 from sff_ros.errors import ConfigError, SffError
 from sff_ros.files.atomic_folder import staged_folder
@@ -114,7 +113,7 @@ def evaluate(
     """
     for name, path in ground_truths.items():
         stack = read_stack(path.parents[1])
-        how = checked_alignment(align, stack)
+        how = alignment_of(align, stack.lens)
         field = field_correction(stack.intrinsics, stack.lens[0].field_dpt)
         ground_truth = read_ground_truth(path, _shape(stack), stack.focus_dpt, field)
         for backend_name, backend in backends.items():

@@ -51,7 +51,9 @@ def test_unknown_breathing_is_refused(tmp_path: Path, capsys: pytest.CaptureFixt
     for verb in ('depth', 'evaluate'):
         out = str(tmp_path / 'out')
         assert main([verb, folder, '--out', out, '--align', 'breathing']) == 1
-        words = f'sff {verb}: error: --align breathing: the breathing of the images is unknown'
+        words = (
+            f'sff {verb}: error: align is breathing, but the breathing of the images is unknown'
+        )
         assert words in capsys.readouterr().err
         assert not (tmp_path / 'out').exists()
 
