@@ -1,4 +1,4 @@
-"""Settling, lag and backlash of the simulated lens, in real time."""
+"""Settling, lag and backlash of the simulated lens, in simulated time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from fake_lens import FakeLens
+from simulated_lens_time import simulate
 
+from sff_ros.cameras import lens_probe
 from sff_ros.cameras.lens_probe import measure_dynamics, sweep_codes, take_sweep
 from sff_ros.cameras.simulated.actuator import SETTLED
 from sff_ros.cameras.simulated.device import SimulatedLens
@@ -22,7 +24,10 @@ LENS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(('settle_s', 'backlash'), [(0.06, 24.0), (0.0, 0.0)])
-def test_settling_comes_back_within_a_frame(settle_s: float, backlash: float) -> None:
+def test_settling_comes_back_within_a_frame(
+    monkeypatch: pytest.MonkeyPatch, settle_s: float, backlash: float
+) -> None:
+    monkeypatch.setattr(lens_probe, 'time', simulate(monkeypatch))
     device = SimulatedLens(SimulatedConfig(**LENS, settle_s=settle_s, backlash=backlash))
     dynamics = measure_dynamics(device, count=21, patient_s=0.12)
     assert dynamics.settling.settle_s == pytest.approx(settle_s, abs=1 / 60)
