@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # what type checkers and editors see; _HOMES says the same
     from sff_ros.api import StackDepth, stack_to_depth
     from sff_ros.core.focus.estimate import FocusEstimate
     from sff_ros.core.optics.intrinsics import Intrinsics
+    from sff_ros.core.sweep.blank import BlankSlice
     from sff_ros.core.sweep.stack import FocalStack, Slice
     from sff_ros.errors import (
         CalibrationError,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:  # what type checkers and editors see; _HOMES says the same
 __version__ = '0.2.0'
 
 __all__ = [
+    'BlankSlice',
     'CalibrationError',
     'CameraError',
     'CameraLostError',
@@ -58,6 +60,7 @@ _HOMES = {
     'sff_ros.api': ('StackDepth', 'stack_to_depth'),
     'sff_ros.core.focus.estimate': ('FocusEstimate',),
     'sff_ros.core.optics.intrinsics': ('Intrinsics',),
+    'sff_ros.core.sweep.blank': ('BlankSlice',),
     'sff_ros.core.sweep.stack': ('FocalStack', 'Slice'),
     'sff_ros.errors': (
         *('CalibrationError', 'CameraError', 'CameraLostError', 'ConfigError', 'ModelError'),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.alignment.aligner import Alignment, alignment_of
 from sff_ros.core.image import FloatMap, Image
+from sff_ros.core.sweep.blank import BlankSlice
 from sff_ros.depth_pipeline import DepthPipeline
 from sff_ros.files.stack import RecordedStack
 from sff_ros.inference.backend import DepthBackend
@@ -27,12 +28,15 @@ class StackDepth:
             type; rectified where the camera is distorted.
         depth_m: (H, W) float32 metres along the optical axis, rectified: NaN unknown, -Inf nearer
             and +Inf farther than the sweep reaches (REP 117). None: focus distances are unknown.
+        blank: slices that were left out because they are black or white, while their neighbours
+            are not; their `index` counts from 0.
     """
 
     position: FloatMap
     confidence: FloatMap
     all_in_focus: Image
     depth_m: FloatMap | None
+    blank: tuple[BlankSlice, ...] = ()
 
 
 def stack_to_depth(
@@ -52,7 +56,8 @@ def stack_to_depth(
     Raises:
         ConfigError: min_confidence is outside 0 .. 1, there is no such alignment, or the stack
             lacks what it needs.
-        StackError: an image was removed after the stack was opened.
+        StackError: an image was removed after the stack was opened, or fewer than three are
+            neither black nor white.
         ModelError: the backend cannot take a stack of this kind.
     """
     config = DepthConfig(min_confidence=float(min_confidence))
@@ -62,8 +67,9 @@ def stack_to_depth(
     rectified = pipeline.rectify(focus_map)
     focus = rectified.focus()
     return StackDepth(
-        position=focus_map.estimate.position,
+        position=focus_map.index,
         confidence=focus_map.estimate.confidence,
         all_in_focus=rectified.all_in_focus(),
         depth_m=None if focus is None else pipeline.depth(focus, config).depth_m,
+        blank=focus_map.blank,
     )

@@ -60,8 +60,8 @@ class RectifiedMap:
         return self.rectifier.map(self.focus_map.estimate.confidence, unknown=0.0)
 
     def position(self) -> FloatMap:
-        """Return (H, W) slice positions, NaN where the image does not reach."""
-        return self.map(self.focus_map.estimate.position)
+        """Return (H, W) positions among all slices, NaN where the image does not reach."""
+        return self.map(self.focus_map.index)
 
     def dioptres(self) -> FloatMap | None:
         """Return (H, W) dioptres, NaN where the image does not reach; None: focus unknown."""

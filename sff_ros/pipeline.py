@@ -9,39 +9,26 @@ remains (the backend again), in slice positions; these become dioptres on the sw
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from sff_ros.core.alignment.aligner import (
-    Aligner,
-    Alignment,
-    AlignmentReport,
-    Method,
-    SlicePose,
-    method_for,
-    moved,
-)
-from sff_ros.core.alignment.motion import MotionMeter
-from sff_ros.core.alignment.warp import (
-    covered,
-    is_still,
-    warped,
-    warped_map,
-    without_rounding,
-)
-from sff_ros.core.focus.all_in_focus import RunningAllInFocus, compose
+from sff_ros.core.alignment.aligner import Alignment, AlignmentReport, method_for, moved
+from sff_ros.core.alignment.warp import warped, warped_map, without_rounding
+from sff_ros.core.focus.all_in_focus import compose
 from sff_ros.core.focus.estimate import FocusEstimate, to_dioptres
-from sff_ros.core.focus.measure import FocusVolume, Responses
+from sff_ros.core.focus.measure import FocusVolume
 from sff_ros.core.homography import inverse
-from sff_ros.core.image import FloatMap, Image, Mask, Warp
+from sff_ros.core.image import FloatMap, Image, Warp
 from sff_ros.core.optics.field_curvature import field_correction
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.sweep.assembler import StackAssembler
-from sff_ros.core.sweep.stack import FocalStack, Slice
+from sff_ros.core.sweep.blank import BlankSlice, Light, light_of
+from sff_ros.core.sweep.stack import MIN_SLICES, FocalStack, Slice
 from sff_ros.errors import StackError
 from sff_ros.inference.backend import DepthBackend
+from sff_ros.sweep_trail import SweepTrail
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +65,7 @@ class FocusMap:
         camera_px: largest displacement of the image's corners during the sweep, px: RMS of the
             four. Calibrated breathing is not part of it, uncalibrated breathing is.
         moving: share of pixels that moved otherwise, or with the camera if it was not aligned.
+        blank: the slices that were left out because they are black or white.
     """
 
     stack: FocalStack
@@ -88,6 +76,16 @@ class FocusMap:
     alignment: AlignmentReport
     camera_px: float
     moving: float
+    blank: tuple[BlankSlice, ...]
+
+    @property
+    def index(self) -> FloatMap:
+        """(H, W) position of `estimate` among all slices of the sweep, missing ones counted."""
+        if not self.stack.missing:
+            return self.estimate.position
+        indices = [s.index for s in self.stack.slices]
+        among_all = np.interp(self.estimate.position, np.arange(len(indices)), indices)
+        return among_all.astype(np.float32)
 
     @property
     def dioptres(self) -> FloatMap | None:
@@ -112,12 +110,20 @@ class ShapeFromFocus:
 
     All code aligns slices through this class, so that one stack gives one map everywhere.
 
+    A slice that is black or white while its neighbours are not is missing (core/sweep/blank).
+
     Args:
         backend: estimates positions.
+        on_blank: called with each such slice and the number of its sweep.
     """
 
-    def __init__(self, backend: DepthBackend) -> None:
+    def __init__(
+        self,
+        backend: DepthBackend,
+        on_blank: Callable[[BlankSlice, int], None] = lambda _, __: None,
+    ) -> None:
         self.backend = backend
+        self._on_blank = on_blank
         self._assembler: StackAssembler[_Measured] = StackAssembler()
 
     @property
@@ -148,8 +154,14 @@ class ShapeFromFocus:
         """
         accepted = self._assembler.check(slice_)
         # Measured first: a slice that fails here must not be added to its sweep.
-        measured = self._measure(slice_, accepted.before, setup)
-        sweep = self._assembler.add(accepted, measured, setup.max_missing)
+        before = accepted.before
+        measured = self._measure(slice_, before, setup)
+        if measured is None:
+            sweep = self._assembler.skip(accepted)
+        else:
+            if before is not None and measured.trail is not before.trail:
+                self._assembler.blank_so_far()
+            sweep = self._assembler.add(accepted, measured, setup.max_missing)
         # If the previous sweep lost its end, this slice both closes it and starts the next.
         return None if sweep is None else self._infer(sweep.payloads)
 
@@ -157,22 +169,57 @@ class ShapeFromFocus:
         """Compute the focus map of a whole stack at once; the current sweep is not affected.
 
         Raises:
-            StackError: the camera is for another image size.
+            StackError: the camera is for another image size, or too few slices are not blank.
             ModelError: the backend cannot take a stack of this kind.
         """
         sweep: list[_Measured] = []
         for slice_ in stack.slices:
-            sweep.append(self._measure(slice_, sweep[-1] if sweep else None, setup))
+            measured = self._measure(slice_, sweep[-1] if sweep else None, setup)
+            if measured is None:
+                continue
+            if sweep and measured.trail is not sweep[-1].trail:
+                sweep.clear()
+            sweep.append(measured)
+        if len(sweep) < MIN_SLICES:
+            blank = ', '.join(map(str, sweep[-1].trail.blank))
+            raise StackError(
+                f'a stack needs {MIN_SLICES} slices or more, {len(sweep)} have an image: {blank} '
+                '(0 is the first)'
+            )
         return self._infer(sweep)
 
-    def _measure(self, slice_: Slice, before: _Measured | None, setup: SweepSetup) -> _Measured:
-        """Align and measure a slice; its sweep is changed only once nothing can fail any more."""
-        trail = _Trail.of_first(slice_, setup) if before is None else before.trail
+    def _measure(
+        self, slice_: Slice, before: _Measured | None, setup: SweepSetup
+    ) -> _Measured | None:
+        """Align and measure a slice; its sweep is changed only once nothing can fail any more.
+
+        Returns:
+            None if the slice is blank. Of another trail than `before` if all slices up to that
+            one are.
+        """
+        light = light_of(slice_.image)
+        blank: list[BlankSlice] = []
+        if before is not None:
+            setup = before.setup
+            if colour := light.blank_beside(before.light):
+                self._leave_out(before.trail, [BlankSlice(slice_.index, colour)], slice_.sweep)
+                return None
+            blank = before.trail.blank_before(light)
+        trail = _begin(slice_, setup) if before is None or blank else before.trail
         pose = trail.aligner.find(slice_)
         aligned = moved(slice_, pose.warp)
         responses = self.backend.measure(aligned.image)
-        trail.take(pose, aligned, responses)
-        return _Measured(aligned, trail)
+        if before is not None and blank:
+            trail.blank += before.trail.blank
+            self._leave_out(trail, blank, slice_.sweep)
+        trail.take(pose, aligned, responses, light)
+        return _Measured(aligned, setup, trail, light)
+
+    def _leave_out(self, trail: SweepTrail, slices: Sequence[BlankSlice], sweep: int) -> None:
+        """Note blank slices of a sweep."""
+        trail.blank += slices
+        for blank in slices:
+            self._on_blank(blank, sweep)
 
     def _infer(self, sweep: Sequence[_Measured]) -> FocusMap:
         stack, trail = FocalStack(tuple(m.aligned for m in sweep)), sweep[0].trail
@@ -191,7 +238,7 @@ class ShapeFromFocus:
         frame = without_rounding(inverse(trail.aligner.frame_at(stack.stamp_ns)))
         return FocusMap(
             stack=stack,
-            setup=trail.setup,
+            setup=sweep[0].setup,
             estimate=FocusEstimate(
                 warped_map(found.position, frame), warped_map(confidence, frame, beyond=0.0)
             ),
@@ -200,6 +247,7 @@ class ShapeFromFocus:
             alignment=trail.aligner.report(frame),
             camera_px=max(trail.aligner.motion_px(stack.shape), motion.camera_px),
             moving=motion.moving,
+            blank=tuple(sorted(trail.blank, key=lambda blank: blank.index)),
         )
 
 
@@ -209,67 +257,27 @@ class _Measured:
 
     Attributes:
         aligned: the slice in the frame of its sweep.
+        setup: of its sweep.
         trail: of its sweep, all that is accumulated from it.
+        light: of the slice as it came.
     """
 
     aligned: Slice
-    trail: _Trail
+    setup: SweepSetup
+    trail: SweepTrail
+    light: Light
 
 
-class _Trail:
-    """State that is accumulated from slice to slice through one sweep.
+def _begin(first: Slice, setup: SweepSetup) -> SweepTrail:
+    """Begin a sweep with its first slice.
 
-    Attributes:
-        setup: of the sweep.
-        aligner, motion, context: updated by each slice.
-        covered: (H, W), where all slices so far have an image; None: everywhere.
+    Raises:
+        StackError: the camera is for another image size.
     """
-
-    def __init__(self, setup: SweepSetup, method: Method) -> None:
-        self.setup = setup
-        self.aligner = Aligner(method)
-        self.motion = MotionMeter()
-        self.context = RunningAllInFocus()
-        self.covered: Mask | None = None
-        # With room to grow. Stacking the slices' own arrays after the last slice would take time
-        # when it is shortest.
-        self._volume: Responses = np.empty((0, 0, 0, 0), np.float32)
-        self._slices = 0
-
-    @property
-    def responses(self) -> Responses:
-        """(S, C, h, w) of the slices so far."""
-        return self._volume[: self._slices]
-
-    @classmethod
-    def of_first(cls, slice_: Slice, setup: SweepSetup) -> _Trail:
-        """Begin a sweep.
-
-        Raises:
-            StackError: the camera is for another image size.
-        """
-        height, width = slice_.image.shape[:2]
-        camera = setup.camera
-        if camera is not None and (camera.width, camera.height) != (width, height):
-            raise StackError(
-                f'the camera is for {camera.width}x{camera.height}, the slice is {width}x{height}'
-            )
-        return cls(setup, method_for(setup.align, slice_))
-
-    def take(self, pose: SlicePose, aligned: Slice, responses: Responses) -> None:
-        """Add a slice."""
-        if self._slices == len(self._volume):
-            room = min(aligned.count, 2 * self._slices + 16)
-            grown = np.empty((room, *responses.shape), np.float32)
-            if self._slices:
-                grown[: self._slices] = self.responses
-            self._volume = grown
-        self._volume[self._slices] = responses
-        self._slices += 1
-        self.aligner.take(pose)
-        self.context.add(aligned.image, responses)
-        if not is_still(pose.warp):
-            height, width = aligned.image.shape[:2]
-            seen = covered((pose.warp,), (height, width))
-            self.covered = seen if self.covered is None else self.covered & seen
-        self.motion.add(aligned.image, self.covered)
+    height, width = first.image.shape[:2]
+    camera = setup.camera
+    if camera is not None and (camera.width, camera.height) != (width, height):
+        raise StackError(
+            f'the camera is for {camera.width}x{camera.height}, the slice is {width}x{height}'
+        )
+    return SweepTrail(method_for(setup.align, first))

@@ -20,7 +20,7 @@ CORE = (
 CAMERAS = ('cameras', 'cameras/v4l2', 'cameras/ros_driver', 'cameras/simulated')
 INFERENCE = ('inference', 'inference/tensorrt')
 NETWORK = ('network', 'network/paper')
-PIPELINES = ('pipeline', 'depth_pipeline')
+PIPELINES = ('sweep_trail', 'pipeline', 'depth_pipeline')
 CLI = ('cli', 'cli/report', 'cli/evaluation')
 ROOMS = {
     '__init__': ('api', 'files', *CORE, *INFERENCE, *PIPELINES, *BASE),  # of sff_ros itself
@@ -44,7 +44,8 @@ ROOMS = {
     'network': (*CORE, *BASE),
     'network/paper': ('network', *CORE, *BASE),
     'training': (*CORE, *NETWORK, *BASE),
-    'pipeline': ('files', *CORE, *CAMERAS, *INFERENCE, *BASE),
+    'sweep_trail': CORE,
+    'pipeline': ('sweep_trail', 'files', *CORE, *CAMERAS, *INFERENCE, *BASE),
     'depth_pipeline': ('core', 'core/optics', 'core/depth', 'pipeline', *BASE),
     'nodes': ('files', *CORE, *CAMERAS, *INFERENCE, *PIPELINES, *BASE),
     'cli': (

@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from sff_ros.cli.report.blank import report_blank
 from sff_ros.cli.report.images import confidence_image, depth_image, position_image
 from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.alignment.aligner import ALIGNMENTS, MODELS, Alignment, alignment_of
@@ -42,7 +43,9 @@ DIR receives
   depth.png          depth.tiff in colour, grey where there is none; else index.tiff in colour,
                      pale where confidence is low
   cloud.ply          coloured points in metres; only where focus and camera_matrix are known
-All files are written, or none. Files of these names from an earlier run are replaced.
+An image that is black or white while its neighbours are not is left out and named on stderr; the
+others keep their numbers. All files are written, or none. Files of these names from an earlier run
+are replaced.
 """
 
 OUTPUTS = (
@@ -131,6 +134,7 @@ def _estimate(backend: DepthBackend, stack: RecordedStack, how: Alignment) -> Fo
     """Estimate, and report alignment and motion."""
     setup = SweepSetup(stack.intrinsics, align=how)
     focus_map = ShapeFromFocus(backend).estimate(stack.focal_stack(), setup)
+    report_blank(stack, focus_map.blank)
     alignment = focus_map.alignment
     if alignment.is_moved or how not in ('auto', 'none'):
         print(f'alignment: {alignment}', file=sys.stderr)
@@ -164,14 +168,14 @@ def _write(stage: Path, stack: RecordedStack, focus_map: FocusMap, config: Depth
     pipeline, estimate = DepthPipeline(), focus_map.estimate
     rectified = pipeline.rectify(focus_map)
     sharp = rectified.all_in_focus()
-    write_tiff(stage / 'index.tiff', estimate.position)
+    write_tiff(stage / 'index.tiff', focus_map.index)
     write_tiff(stage / 'confidence.tiff', estimate.confidence)
     write_png(stage / 'confidence.png', confidence_image(estimate.confidence))
     write_png(stage / 'all_in_focus.png', sharp)
     focus = rectified.focus()
     if focus is None:
         sure = is_sure(estimate.confidence, config)
-        write_png(stage / 'depth.png', position_image(estimate.position, sure))
+        write_png(stage / 'depth.png', position_image(focus_map.index, sure))
         return 'no depth.tiff, no cloud.ply: focus distances are unknown'
     depth = pipeline.depth(focus, config)
     write_tiff(stage / 'depth.tiff', depth.depth_m)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sff_ros.cli.evaluation.ground_truth import GroundTruth, ground_truth_path, read_ground_truth
 from sff_ros.cli.evaluation.scoring import Row, judge, mean_row, measure, to_numbers
+from sff_ros.cli.report.blank import report_blank
 from sff_ros.cli.report.evaluation_plot import evaluation_plot
 from sff_ros.cli.report.evaluation_table import markdown
 from sff_ros.core.alignment.aligner import ALIGNMENTS, alignment_of
@@ -121,6 +122,7 @@ def evaluate(
                 focus_map, seconds = measure(stack, backend, how)
             except SffError as err:
                 raise type(err)(f'{name}, {backend_name}: {err}') from err
+            report_blank(stack, focus_map.blank)
             row = judge(focus_map, ground_truth, seconds)
             print(f'{name}, {backend_name}: MAE {row.mae:.3f}', file=sys.stderr, flush=True)
             if plots is not None:
@@ -176,7 +178,7 @@ def _draw(
     path: Path, stack: RecordedStack, focus_map: FocusMap, ground_truth: GroundTruth
 ) -> None:
     sharp = stack.as_8_bit(focus_map.all_in_focus())
-    write_png(path, evaluation_plot(sharp, ground_truth.index, focus_map.estimate.position))
+    write_png(path, evaluation_plot(sharp, ground_truth.index, focus_map.index))
 
 
 def _json(rows: Sequence[tuple[str, str, Row]]) -> str:

@@ -15,6 +15,7 @@ from sff_ros.config.nodes import InferenceConfig
 from sff_ros.core.alignment.aligner import as_alignment
 from sff_ros.core.image import Warp
 from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.sweep.blank import BlankSlice
 from sff_ros.depth_pipeline import DepthPipeline
 from sff_ros.errors import SffError, StackError
 from sff_ros.inference.choice import Choice, choose_backend, open_standby
@@ -79,7 +80,7 @@ class InferenceNode(ManagedNode):
     def on_configure(self) -> None:
         """Load the backend."""
         choice = self._choose()
-        self._pipeline = ShapeFromFocus(choice.backend)
+        self._pipeline = ShapeFromFocus(choice.backend, self._on_blank)
         self._use(choice)
         self._out = offer(self, _OUTPUTS)
         self._settings.locked = True
@@ -167,6 +168,12 @@ class InferenceNode(ManagedNode):
         message = to_image(image, slice_encoding(image), header)
         self._out['all_in_focus/image_rect_color'].publish(message)
         self._statistics.count('sweeps')
+
+    def _on_blank(self, blank: BlankSlice, sweep: int) -> None:
+        """Name a slice that is black or white; counted as stack_blank_slices."""
+        text = f'{blank} (sweep {sweep}) and left out: check the light and the driver'
+        self._statistics.warn(text)
+        self.get_logger().warning(text, throttle_duration_sec=_WARN_EVERY_S)
 
     def _on_error(self, err: Exception) -> None:
         """Count a rejected slice or a failure of the backend; the node continues."""

@@ -56,25 +56,31 @@ def measure(
 
     Raises:
         ModelError: the backend cannot take the stack.
-        StackError: an image was damaged in the meantime.
+        StackError: an image was damaged in the meantime, or too few are not blank.
     """
-    method, setup = ShapeFromFocus(backend), SweepSetup(stack.intrinsics, align=align)
+    method = ShapeFromFocus(backend)
+    # Blank images are left out, as by `sff depth`.
+    setup = SweepSetup(stack.intrinsics, align=align, max_missing=len(stack.paths))
     for i in range(len(stack.paths)):
         slice_ = stack.slice(i)
         start = time.perf_counter()
         focus_map = method.add(slice_, setup)
         seconds = time.perf_counter() - start
     if focus_map is None:
-        raise StackError(f'{stack.paths[0].parent}: the sweep did not complete')
+        blank = method.counts['blank_slices']
+        raise StackError(
+            f'{stack.paths[0].parent}: {blank} of {len(stack.paths)} images are black or white, '
+            'too few are left'
+        )
     return focus_map, seconds
 
 
 def judge(focus_map: FocusMap, ground_truth: GroundTruth, seconds: float) -> Row:
     """Compare a map with the ground truth."""
     estimate = focus_map.estimate
-    scores = score(estimate.position, ground_truth.index, BAD_SLICES)
+    scores = score(focus_map.index, ground_truth.index, BAD_SLICES)
     covered = error_at_coverage(
-        estimate.position, ground_truth.index, estimate.confidence, COVERAGES
+        focus_map.index, ground_truth.index, estimate.confidence, COVERAGES
     )
     sure = is_sure(estimate.confidence, DepthConfig())
     known = np.isfinite(ground_truth.index)

@@ -54,7 +54,8 @@ class StackAssembler(Generic[Payload]):
 
     Attributes:
         counts: number of 'sweeps' returned, 'incomplete' ones among them, 'dropped_sweeps',
-            'missing_slices', 'refused_slices', 'lost_sweeps' (of which no slice came).
+            'missing_slices', 'blank_slices' among them, 'refused_slices', 'lost_sweeps' (of which
+            no slice came).
     """
 
     def __init__(self) -> None:
@@ -107,6 +108,23 @@ class StackAssembler(Generic[Payload]):
             # After a close above this is a lone last slice, which makes no stack.
             finished = self._close() or finished
         return finished
+
+    def skip(self, accepted: Accepted[Payload]) -> EndedSweep[Payload] | None:
+        """Count a blank slice as missing from its sweep; return the sweep if it was its last.
+
+        Args:
+            accepted: by `check`, not the first of its sweep.
+        """
+        slice_ = accepted.slice_
+        self.counts['blank_slices'] += 1
+        self._newest_ns = slice_.stamp_ns
+        return self._close() if slice_.index == slice_.count - 1 else None
+
+    def blank_so_far(self) -> None:
+        """Count all slices of the current sweep as blank; it begins with the next one."""
+        self.counts['blank_slices'] += len(self._slices)
+        self._slices.clear()
+        self._payloads.clear()
 
     @property
     def pending(self) -> tuple[Slice, ...]:

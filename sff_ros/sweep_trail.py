@@ -1,0 +1,81 @@
+"""What is accumulated from slice to slice through one sweep."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sff_ros.core.alignment.aligner import Aligner, Method, SlicePose
+from sff_ros.core.alignment.motion import MotionMeter
+from sff_ros.core.alignment.warp import covered, is_still
+from sff_ros.core.focus.all_in_focus import RunningAllInFocus
+from sff_ros.core.focus.measure import Responses
+from sff_ros.core.image import Mask
+from sff_ros.core.sweep.blank import BlankSlice, Light
+from sff_ros.core.sweep.stack import Slice
+
+
+class SweepTrail:
+    """State of one sweep.
+
+    Args:
+        method: how its slices are aligned.
+
+    Attributes:
+        aligner, motion, context: updated by each slice.
+        covered: (H, W), where all slices so far have an image; None: everywhere.
+        lights: of the slices so far, by their index; last_light: of the last one.
+        blank: slices that were left out.
+    """
+
+    def __init__(self, method: Method) -> None:
+        self.aligner = Aligner(method)
+        self.motion = MotionMeter()
+        self.context = RunningAllInFocus()
+        self.covered: Mask | None = None
+        # With room to grow. Stacking the slices' own arrays after the last slice would take time
+        # when it is shortest.
+        self._volume: Responses = np.empty((0, 0, 0, 0), np.float32)
+        self.lights: dict[int, Light] = {}
+        self.last_light: Light | None = None
+        self.blank: list[BlankSlice] = []
+
+    @property
+    def responses(self) -> Responses:
+        """(S, C, h, w) of the slices so far."""
+        return self._volume[: len(self.lights)]
+
+    def blank_before(self, light: Light) -> list[BlankSlice]:
+        """Return all slices so far if the last is blank beside the next one; else none."""
+        last = self.last_light.blank_beside(light) if self.last_light else None
+        if last is None:
+            return []
+        return [
+            BlankSlice(index, own.blank_beside(light) or last)
+            for index, own in self.lights.items()
+        ]
+
+    def take(self, pose: SlicePose, aligned: Slice, responses: Responses, light: Light) -> None:
+        """Add a slice.
+
+        Args:
+            pose: of the slice.
+            aligned: resampled by it.
+            responses: of the aligned slice.
+            light: of the slice as it came.
+        """
+        count = len(self.lights)
+        if count == len(self._volume):
+            room = min(aligned.count, 2 * count + 16)
+            grown = np.empty((room, *responses.shape), np.float32)
+            if count:
+                grown[:count] = self.responses
+            self._volume = grown
+        self._volume[count] = responses
+        self.lights[aligned.index] = self.last_light = light
+        self.aligner.take(pose)
+        self.context.add(aligned.image, responses)
+        if not is_still(pose.warp):
+            height, width = aligned.image.shape[:2]
+            seen = covered((pose.warp,), (height, width))
+            self.covered = seen if self.covered is None else self.covered & seen
+        self.motion.add(aligned.image, self.covered)
