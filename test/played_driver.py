@@ -50,6 +50,9 @@ class Played:
         compressed: send JPEG... as a lossless PNG.
         calibrated: None: no camera_info at all.
         deaf: codes that it refuses although they are in its range.
+        forgetful: parameters reach the camera with the next frame, and a call before it replaces
+            what earlier calls set, as in camera_ros 0.7.0 (ParameterHandler::PostSetApply).
+        fixed: parameters that it accepts and sets back by the next frame.
     """
 
     node: str = 'v4l2_camera'
@@ -74,6 +77,8 @@ class Played:
     compressed: bool = False
     calibrated: bool | None = True
     deaf: tuple[float, ...] = ()
+    forgetful: bool = False
+    fixed: tuple[str, ...] = ()
 
 
 class PlayedDriver:
@@ -82,6 +87,9 @@ class PlayedDriver:
     def __init__(self, played: Played) -> None:
         self.played = played
         self.asked: list[float] = []  # every code, in turn
+        self.camera: dict[str, Any] = dict(played.others)  # what the camera itself has
+        self.pending: dict[str, Any] = {}  # what it has from the next frame on
+        self._taking = threading.Lock()
         self._moves: list[tuple[int, float]] = [(0, 0.0)]
         self._context = Context()
         self._context.init(args=[])
@@ -134,12 +142,28 @@ class PlayedDriver:
 
     def _on_set(self, parameters: list[Parameter[Any]]) -> SetParametersResult:
         for parameter in parameters:
-            if parameter.name == self.played.focus:
-                if parameter.value in self.played.deaf:
-                    return SetParametersResult(successful=False, reason='the lens is stuck')
-                self.asked.append(parameter.value)
-                self._moves.append((time.time_ns(), parameter.value))
+            if parameter.name == self.played.focus and parameter.value in self.played.deaf:
+                return SetParametersResult(successful=False, reason='the lens is stuck')
+        with self._taking:
+            self.pending = {parameter.name: parameter.value for parameter in parameters}
+            if not self.played.forgetful:
+                self._take()
         return SetParametersResult(successful=True)
+
+    def _set_back(self) -> None:
+        for name in self.played.fixed:
+            old = Parameter(name, value=self.played.others[name])
+            if self.value(name) != old.value:
+                self.node.set_parameters([old])
+
+    def _take(self) -> None:
+        """Give the camera what was set; its lens moves unless its autofocus is on."""
+        self.camera |= self.pending
+        code = self.pending.get(self.played.focus)
+        self.pending = {}
+        if code is not None and self.camera.get('AfMode', 0) == 0:
+            self.asked.append(code)
+            self._moves.append((time.time_ns(), code))
 
     def _film(self) -> None:
         """Expose, read out and send, image after image, on an even grid."""
@@ -149,6 +173,9 @@ class PlayedDriver:
             late = max(time.time_ns() - start_ns - period_ns, 0) // period_ns
             start_ns += (late + 1) * period_ns
             end_ns = start_ns + round(EXPOSED * period_ns)
+            with self._taking:
+                self._take()
+            self._set_back()
             is_late = not is_late
             arrives_ns = start_ns + round(period_ns * (1 + self.played.late * is_late))
             while (left_ns := arrives_ns - time.time_ns()) > 0:

@@ -150,9 +150,9 @@ class RosDriverConfig(Checked):
     camera_info: str = param('', 'Topic of its intrinsics; empty: camera_info beside the images.')
     focus: str = param('', 'Its parameter that moves the lens.')
     prepare: str = param(
-        '', 'Parameters of the driver to set before the first sweep, in this order, for example '
-        '`AfMode=0, AeEnable?=false`; `a|b=1` sets the first that exists, `?` allows that none '
-        'does. All are restored when the camera is closed.',
+        '', 'Parameters of the driver to set before the first sweep, in one call and in this '
+        'order, for example `AfMode=0, AeEnable?=false`; `a|b=1` sets the first that exists, `?` '
+        'allows that none does. All are restored when the camera is closed.',
     )  # fmt: skip
     low: float = param(
         0.0, 'Lowest lens code; low and high both 0: as declared by the driver.', span=(-1e6, 1e6)

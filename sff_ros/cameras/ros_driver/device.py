@@ -18,6 +18,7 @@ from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.optics.lens_calibration import LensCalibration
 from sff_ros.errors import CalibrationError, CameraError, ConfigError
 
+TAKEN_BY = 2  # frames after a call by which the camera has what was set
 MEASURED = 7  # frames from which the frame rate is measured
 
 
@@ -55,9 +56,13 @@ class RosDriverDevice:
             link.close()
             raise
         try:
-            for setting in settings:
-                self._driver.prepare(setting)
+            self._driver.prepare(settings)
             self._driver.remember(config.focus)
+            # Before anything else is set: see DriverParameters.set.
+            self._stream.flush()
+            for _ in range(TAKEN_BY):
+                self._stream.take(lambda _: True)
+            self._driver.check_prepared()
             self._period_ns = self._measure_period()
             self._intrinsics = self._find_intrinsics()
         except BaseException:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import math
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from rcl_interfaces.msg import Parameter as ParameterMessage
 from rcl_interfaces.msg import ParameterDescriptor, ParameterType, ParameterValue
-from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters, SetParameters
+from rcl_interfaces.srv import (
+    DescribeParameters,
+    GetParameters,
+    ListParameters,
+    SetParametersAtomically,
+)
 from rclpy.parameter import Parameter
 
 from sff_ros.cameras.ros_driver.link import DriverLink, wait_for
@@ -35,15 +42,14 @@ class DriverParameters:
         self._link = link
         self._timeout_s = timeout_s
         self._found: list[ParameterMessage] = []  # previous values, in the order of setting
+        self._prepared: list[ParameterMessage] = []
         kinds: dict[str, Any] = {
-            'list': ListParameters,
-            'describe': DescribeParameters,
-            'get': GetParameters,
-            'set': SetParameters,
+            'list_parameters': ListParameters,
+            'describe_parameters': DescribeParameters,
+            'get_parameters': GetParameters,
+            'set_parameters_atomically': SetParametersAtomically,
         }
-        self._clients = {
-            verb: link.client(kind, f'{node}/{verb}_parameters') for verb, kind in kinds.items()
-        }
+        self._clients = {name: link.client(kind, f'{node}/{name}') for name, kind in kinds.items()}
         if not wait_for(self._is_there, timeout_s):
             raise CameraLostError(
                 f'no node {node} offers parameters: start the driver, or set ros_driver.node '
@@ -58,64 +64,111 @@ class DriverParameters:
             CameraError: it has no such parameter; names similar ones.
         """
         self._check_known(name)
-        found = self._ask('describe', DescribeParameters.Request(names=[name])).descriptors
+        found = self._ask(
+            'describe_parameters', DescribeParameters.Request(names=[name])
+        ).descriptors
         return found[0] if found else ParameterDescriptor(name=name)
 
     def get(self, name: str) -> ParameterValue:
         """Return the value of a parameter; of type NOT_SET if it has none."""
         self._check_known(name)
-        found = self._ask('get', GetParameters.Request(names=[name])).values
-        return found[0] if found else ParameterValue()
+        return self._values([name])[0]
 
-    def set(self, parameter: ParameterMessage) -> None:
-        """Set a parameter.
+    def set(self, *parameters: ParameterMessage) -> None:
+        """Set parameters, all of them or none.
+
+        In one call, since some drivers keep only the last call until the next frame: camera_ros
+        (0.3 to 0.7) replaces what was set since the last request by what the next call sets.
 
         Raises:
-            CameraError: it is refused, with the driver's reason, or there was no response.
+            CameraError: they are refused, with the driver's reason, or there was no response.
             CameraLostError: the node is gone.
         """
-        response = self._ask('set', SetParameters.Request(parameters=[parameter]))
-        if not response.results or not response.results[0].successful:
-            reason = response.results[0].reason if response.results else ''
-            value = plain(parameter.value)
+        request = SetParametersAtomically.Request(parameters=list(parameters))
+        result = self._ask('set_parameters_atomically', request).result
+        if not result.successful:
+            values = ', '.join(f'{p.name} = {plain(p.value)}' for p in parameters)
             raise CameraError(
-                f'{self.node} refuses {parameter.name} = {value}: {reason or "no reason given"}'
+                f'{self.node} refuses {values}: {result.reason or "no reason given"}'
             )
 
     def remember(self, name: str) -> None:
         """Save the value for `restore`, if the parameter has one."""
-        value = self.get(name)
-        if value.type != ParameterType.PARAMETER_NOT_SET:
-            self._found.append(ParameterMessage(name=name, value=value))
+        self._save([name], [self.get(name)])
 
-    def prepare(self, setting: Setting) -> None:
-        """Save and set the first parameter of a setting that the node has.
+    def prepare(self, settings: Sequence[Setting]) -> None:
+        """Save and set, in one call, the first parameter of each setting that the node has.
 
         Raises:
             CameraError: it has none and the setting is not optional, or it refuses.
         """
-        name = next((name for name in setting.names if name in self.names), None)
-        if name is None and setting.optional:
+        wanted: dict[str, bool | int | float | str] = {}
+        for setting in settings:
+            name = next((name for name in setting.names if name in self.names), None)
+            if name is not None or not setting.optional:
+                self._check_known(name or setting.names[0])
+                wanted[name or setting.names[0]] = setting.value
+        if not wanted:
             return
-        name = name or setting.names[0]
-        self.remember(name)
-        is_double = self.get(name).type == ParameterType.PARAMETER_DOUBLE
-        whole = type(setting.value) is int
-        value = float(setting.value) if is_double and whole else setting.value
-        self.set(Parameter(name, value=value).to_parameter_msg())
+        found = self._values(list(wanted))
+        self._prepared = [
+            Parameter(name, value=_of_kind(value, old)).to_parameter_msg()
+            for (name, value), old in zip(wanted.items(), found, strict=True)
+        ]
+        self._save(list(wanted), found)
+        self.set(*self._prepared)
+
+    def check_prepared(self) -> None:
+        """Read back what `prepare` set.
+
+        Raises:
+            CameraError: a parameter has another value.
+        """
+        if not self._prepared:
+            return
+        values = self._values([parameter.name for parameter in self._prepared])
+        wrong = [
+            f'{parameter.name} is {plain(value)}, not {plain(parameter.value)}'
+            for parameter, value in zip(self._prepared, values, strict=True)
+            if not _is_same(plain(value), plain(parameter.value))
+        ]
+        if wrong:
+            raise CameraError(
+                f'{self.node} accepted ros_driver.prepare, but {"; ".join(wrong)}: another node '
+                'sets it, or the driver cannot'
+            )
 
     def restore(self) -> None:
         """Restore the saved values, last first; warn of failures."""
-        while self._found:
-            parameter = self._found.pop()
+        found, self._found = self._found[::-1], []
+        try:
+            if found:
+                self.set(*found)
+        except CameraLostError:
+            return  # a node that is gone keeps no values
+        except CameraError:
+            self._restore_each(found)
+
+    def _restore_each(self, found: Sequence[ParameterMessage]) -> None:
+        """Restore those that the driver takes."""
+        for parameter in found:
             try:
                 self.set(parameter)
             except CameraLostError:
-                return  # a node that is gone keeps no values
+                return
             except CameraError as err:
                 self._link.warn(f'{parameter.name} could not be restored: {err}')
-                if not self._is_there():
-                    return
+
+    def _save(self, names: Sequence[str], values: Sequence[ParameterValue]) -> None:
+        for name, value in zip(names, values, strict=True):
+            if value.type != ParameterType.PARAMETER_NOT_SET:
+                self._found.append(ParameterMessage(name=name, value=value))
+
+    def _values(self, names: list[str]) -> list[ParameterValue]:
+        """Return the values of parameters; of type NOT_SET where there is none."""
+        found = list(self._ask('get_parameters', GetParameters.Request(names=names)).values)
+        # A node that does not know one of them returns an empty list.
+        return found if len(found) == len(names) else [ParameterValue() for _ in names]
 
     def _is_there(self) -> bool:
         return all(client.service_is_ready() for client in self._clients.values())
@@ -127,18 +180,20 @@ class DriverParameters:
         """
         end = time.monotonic() + self._timeout_s
         while time.monotonic() < end:
-            answer = self._link.call(self._clients['list'], ListParameters.Request(), _FIRST_S)
+            answer = self._link.call(
+                self._clients['list_parameters'], ListParameters.Request(), _FIRST_S
+            )
             if answer is not None:
                 return list(answer.result.names)
         raise self._no_answer('list_parameters')
 
-    def _ask(self, verb: str, request: Any) -> Any:
-        client = self._clients[verb]
+    def _ask(self, service: str, request: Any) -> Any:
+        client = self._clients[service]
         if not client.service_is_ready():
             raise CameraLostError(f'{self.node} is gone: it no longer offers parameters')
         answer = self._link.call(client, request, self._timeout_s)
         if answer is None:
-            raise self._no_answer(f'{verb}_parameters')
+            raise self._no_answer(service)
         return answer
 
     def _no_answer(self, service: str) -> CameraError:
@@ -156,6 +211,19 @@ class DriverParameters:
                 f'{self.node} has no parameter {name!r}{hint} (`ros2 param list {self.node}` '
                 'shows all)'
             )
+
+
+def _of_kind(value: bool | int | float | str, old: ParameterValue) -> bool | int | float | str:
+    """Return a value of YAML, a whole number as a float where the parameter is one."""
+    is_double = old.type == ParameterType.PARAMETER_DOUBLE
+    return float(value) if is_double and type(value) is int else value
+
+
+def _is_same(found: Any, wanted: bool | int | float | str) -> bool:
+    """Compare values; a driver may keep a number in single precision."""
+    if isinstance(found, float) and isinstance(wanted, float):
+        return math.isclose(found, wanted, rel_tol=1e-6, abs_tol=1e-9)
+    return bool(found == wanted)
 
 
 def plain(value: ParameterValue) -> Any:

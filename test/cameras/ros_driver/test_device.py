@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from film_on_demand import FilmTime, simulate
+from driver_devices import CONFIG, Open, Play, levels
+from film_on_demand import FilmTime
 from played_driver import CAMERA_ROS, HEIGHT, MOVING, WIDTH, Played, PlayedDriver
 
 from sff_ros.cameras.lens_camera import LensCamera
@@ -22,13 +21,6 @@ from sff_ros.config.cameras import LensConfig, RosDriverConfig
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.errors import CameraError, CameraLostError
 
-CONFIG = RosDriverConfig(
-    node='v4l2_camera',
-    image='image_raw',
-    focus='focus_absolute',
-    prepare='focus_auto|focus_automatic_continuous=false, auto_exposure=1, gone?=1',
-    timeout_s=60.0,
-)
 CAMERA_ROS_CONFIG = RosDriverConfig(
     node='/camera',
     image='/camera/image_raw',
@@ -37,61 +29,6 @@ CAMERA_ROS_CONFIG = RosDriverConfig(
     dioptres_per_code=1.0,
     timeout_s=60.0,
 )
-V4L2_CAMERA = Played()
-Play = Callable[..., PlayedDriver]
-Open = Callable[..., RosDriverDevice]
-
-
-@pytest.fixture(autouse=True)
-def _quick_discovery(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do without shared memory, with which Fast DDS needs up to 3 s to find another node."""
-    monkeypatch.setenv('FASTDDS_BUILTIN_TRANSPORTS', 'UDPv4')
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> FilmTime:
-    """Time that advances from image to image."""
-    return simulate(monkeypatch)
-
-
-@pytest.fixture
-def play() -> Iterator[Play]:
-    """Emulate drivers until the end of the test."""
-    drivers: list[PlayedDriver] = []
-
-    def make(played: Played = V4L2_CAMERA, **changes: Any) -> PlayedDriver:
-        drivers.append(PlayedDriver(replace(played, **changes)))
-        return drivers[-1]
-
-    yield make
-    for driver in drivers:
-        driver.close()
-
-
-@pytest.fixture
-def opened() -> Iterator[Open]:
-    """Open devices, which are closed after the test and leave no thread."""
-    devices: list[RosDriverDevice] = []
-
-    def make(config: RosDriverConfig = CONFIG, **changes: Any) -> RosDriverDevice:
-        devices.append(RosDriverDevice(replace(config, **changes)))
-        return devices[-1]
-
-    yield make
-    for device in devices:
-        device.close()
-    assert 'ros_driver' not in [thread.name for thread in threading.enumerate()]
-
-
-def levels(device: RosDriverDevice, codes: list[float], settle_s: float) -> list[int]:
-    """Return the grey level of the first frame after each move."""
-    seen = []
-    for code in codes:
-        device.move(code)
-        image = device.frame(device.now_ns() + round(settle_s * 1e9)).image
-        assert image.min() == image.max()
-        seen.append(int(image[0, 0]))
-    return seen
 
 
 def random_codes(count: int, seed: int = 0) -> list[float]:
