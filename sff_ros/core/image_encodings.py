@@ -23,6 +23,8 @@ PLAIN = {
     '16UC1': (np.uint16, 1),
     'rgb16': (np.uint16, 3),
     'bgr16': (np.uint16, 3),
+    'rgba16': (np.uint16, 4),
+    'bgra16': (np.uint16, 4),
     '32FC1': (np.float32, 1),
 }
 # Encoding -> type, channels and OpenCV's conversion to RGB. OpenCV names a Bayer pattern by the
@@ -41,11 +43,30 @@ FOREIGN = {
     'yuv422_yuy2': (np.uint8, 2, cv2.COLOR_YUV2RGB_YUY2),
     'yuyv': (np.uint8, 2, cv2.COLOR_YUV2RGB_YUY2),
 }
+# Encoding -> rows of `step` bytes that its chroma adds to those of the image, as a fraction, and
+# OpenCV's conversion to RGB; None: there is none. The plane of luma comes first, then one of
+# chroma in which U and V alternate (nv12, nv24), or V and U (nv21).
+PLANAR = {
+    'nv12': (1, 2, cv2.COLOR_YUV2RGB_NV12),
+    'nv21': (1, 2, cv2.COLOR_YUV2RGB_NV21),
+    'nv24': (2, 1, None),
+}
+PAGE = 65536  # bytes; the largest of common kernels. Buffers of drivers end at one.
+# Y, U, V, 1 -> R, G, B by ITU-R BT.601, limited range, as OpenCV converts the others.
+_BT_601 = np.array(
+    [
+        [1.1644, 0.0, 1.5960, -222.92],
+        [1.1644, -0.3918, -0.8130, 135.58],
+        [1.1644, 2.0172, 0.0, -276.84],
+    ]
+)
 _TO_RGB = {
     'bgr8': cv2.COLOR_BGR2RGB,
     'bgr16': cv2.COLOR_BGR2RGB,
     'rgba8': cv2.COLOR_RGBA2RGB,
     'bgra8': cv2.COLOR_BGRA2RGB,
+    'rgba16': cv2.COLOR_RGBA2RGB,
+    'bgra16': cv2.COLOR_BGRA2RGB,
 }
 
 
@@ -53,7 +74,7 @@ class EncodedImage(Protocol):
     """The fields of sensor_msgs/Image.
 
     Attributes:
-        encoding: one of PLAIN or FOREIGN.
+        encoding: one of PLAIN, FOREIGN or PLANAR.
         width, height: px.
         step: bytes per row, padding included.
         is_bigendian: byte order of pixels of more than one byte.
@@ -77,8 +98,10 @@ def decode(image: EncodedImage) -> npt.NDArray[Any]:
     Raises:
         StackError: invalid encoding, step, size or byte order; names which.
     """
-    pixels = raw(image)
     encoding = image.encoding
+    if encoding in PLANAR:
+        return _decode_planar(image)
+    pixels = raw(image)
     code = FOREIGN[encoding][2] if encoding in FOREIGN else _TO_RGB.get(encoding)
     return pixels if code is None else np.asarray(cv2.cvtColor(pixels, code))
 
@@ -86,13 +109,17 @@ def decode(image: EncodedImage) -> npt.NDArray[Any]:
 def raw(image: EncodedImage) -> npt.NDArray[Any]:
     """Return the unconverted pixels: (H, W) or (H, W, C), a view of the bytes.
 
+    Args:
+        image: of an encoding in PLAIN or FOREIGN.
+
     Raises:
         StackError: invalid encoding, step, size or byte order; names which.
     """
     layout = PLAIN.get(image.encoding) or FOREIGN.get(image.encoding)
     if layout is None:
         raise StackError(
-            f'encoding {image.encoding!r} is not supported; one of {", ".join((*PLAIN, *FOREIGN))}'
+            f'encoding {image.encoding!r} is not supported; one of '
+            f'{", ".join((*PLAIN, *FOREIGN, *PLANAR))}'
         )
     dtype, channels = np.dtype(layout[0]), layout[1]
     height, width, step = image.height, image.width, image.step
@@ -111,6 +138,34 @@ def raw(image: EncodedImage) -> npt.NDArray[Any]:
     used = flat[:, : width * channels]
     pixels = used if channels == 1 else used.reshape(height, width, channels)
     return pixels if dtype.isnative else pixels.astype(dtype.newbyteorder('='))
+
+
+def _decode_planar(image: EncodedImage) -> npt.NDArray[np.uint8]:
+    """Return an image with planes of luma and chroma as (H, W, 3) RGB.
+
+    Raises:
+        StackError: invalid step or size; names which.
+    """
+    more, per, code = PLANAR[image.encoding]
+    height, width, step = image.height, image.width, image.step
+    if height == 0 or width == 0 or height % per or width % per or step < width:
+        even = ' of even sides' if per == 2 else ''
+        raise StackError(
+            f'step {step} does not fit a {width}x{height} {image.encoding} image{even} (at least '
+            f'{width})'
+        )
+    rows = height + height * more // per
+    if not 0 <= len(image.data) - step * rows < PAGE:
+        raise StackError(
+            f'{len(image.data)} bytes are not step {step} x {rows} rows of luma and chroma = '
+            f'{step * rows}'
+        )
+    planes = np.frombuffer(image.data, np.uint8, step * rows).reshape(rows, step)
+    if code is not None:
+        return np.asarray(cv2.cvtColor(planes[:, :width], code), np.uint8)
+    luma = planes[:height, :width]
+    chroma = planes[height:].reshape(height, 2 * step)[:, : 2 * width].reshape(height, width, 2)
+    return np.asarray(cv2.transform(np.dstack((luma, chroma)), _BT_601), np.uint8)
 
 
 def decompress(data: Any, kind: str) -> npt.NDArray[Any]:
