@@ -11,13 +11,14 @@ import numpy.typing as npt
 from sff_ros.core.focus.canonical import CanonicalSweep, from_canonical, to_canonical
 from sff_ros.core.focus.estimate import FocusEstimate
 from sff_ros.core.focus.measure import DILATIONS, POOLING, FocusVolume, Responses, measure_contrast
-from sff_ros.core.focus.peak import gather_evidence
+from sff_ros.core.focus.peak import Evidence, gather_evidence
 from sff_ros.core.focus.subslice import refine_long_sweep
 from sff_ros.core.image import FloatMap, Image
 from sff_ros.core.model_card import ModelCard
 from sff_ros.core.sweep.stack import MIN_SLICES
 from sff_ros.errors import ModelError
 from sff_ros.inference.backend import ModelSpec, finite_estimate, finite_responses
+from sff_ros.inference.tiles import tiles_of
 
 Measure = Callable[[Image], Responses]
 
@@ -81,7 +82,7 @@ class CanonicalNetwork:
         _check(volume)
         evidence = gather_evidence(volume)
         # Before any of it becomes an index.
-        answer = FocusEstimate(*self._run(to_canonical(volume, evidence, context)))
+        answer = self._answer(volume, evidence, context)
         answer = finite_estimate(f'{self.spec.name}: network', answer)
         slices = from_canonical(answer.position, volume.axis)
         slices = refine_long_sweep(slices, volume, evidence)
@@ -89,6 +90,15 @@ class CanonicalNetwork:
         known = evidence.dense.information.any()
         confidence = np.clip(answer.confidence, 0, 1 if known else 0)
         return finite_estimate(self.spec.name, FocusEstimate(slices, confidence))
+
+    def _answer(self, volume: FocusVolume, evidence: Evidence, context: Image) -> FocusEstimate:
+        """Return canonical position and confidence, tile by tile."""
+        position, confidence = (np.empty(volume.size, np.float32) for _ in range(2))
+        for tile in tiles_of(volume.size, self.spec.size_multiple):
+            found = self._run(to_canonical(volume, evidence, context, tile.window))
+            for whole, part in zip((position, confidence), found, strict=True):
+                whole[tile.rows, tile.columns] = part[tile.own]
+        return FocusEstimate(position, confidence)
 
     def _run(self, sweep: CanonicalSweep) -> tuple[FloatMap, FloatMap]:
         """Pad to a size that the network takes, run it, and crop to the size of the slices."""

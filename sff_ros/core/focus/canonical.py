@@ -6,10 +6,12 @@ So one set of weights works for every spacing and number of slices.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from sff_ros.core.focus.measure import FocusVolume, Responses
 from sff_ros.core.focus.peak import Evidence
@@ -41,17 +43,60 @@ class CanonicalSweep:
     context: FloatMap
 
 
-def to_canonical(volume: FocusVolume, evidence: Evidence, context: Image) -> CanonicalSweep:
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A part of an image, px; begins at a multiple of the pooling."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def of(self, maps: npt.NDArray[Any], pooling: int = 1) -> npt.NDArray[Any]:
+        """Return this part of (..., H, W) maps that are pooled by `pooling`."""
+        top, left = self.top // pooling, self.left // pooling
+        height, width = (-(-side // pooling) for side in (self.height, self.width))
+        return maps[..., top : top + height, left : left + width]
+
+
+def to_canonical(
+    volume: FocusVolume, evidence: Evidence, context: Image, window: Window | None = None
+) -> CanonicalSweep:
     """Convert a sweep into the network's input format.
 
     Args:
         volume: (S, C, h, w) of any spacing.
         evidence: of that volume.
         context: (H, W) or (H, W, 3) all-in-focus image.
+        window: the part to convert; None: all of it.
     """
     places = canonical_places(volume.axis)
-    responses = _resampled(volume.responses, places)
-    return CanonicalSweep(responses, _evidence(evidence, places), _normalised(context))
+    window = window or Window(0, 0, *volume.size)
+    responses = _resampled(window.of(volume.responses, volume.pooling), places)
+    mean = max(float(context.mean()), 1e-6)
+    part = context[window.top :, window.left :][: window.height, : window.width]
+    return CanonicalSweep(
+        responses,
+        _evidence(_part(evidence, window, volume.pooling), places),
+        _normalised(part, mean),
+    )
+
+
+def _part(evidence: Evidence, window: Window, pooling: int) -> Evidence:
+    """Return the evidence inside of a window."""
+    dense = evidence.dense
+    return replace(
+        evidence,
+        position=window.of(evidence.position, pooling),
+        information=window.of(evidence.information, pooling),
+        explained=window.of(evidence.explained, pooling),
+        dense=replace(
+            dense,
+            position=window.of(dense.position, pooling),
+            information=window.of(dense.information, pooling),
+            misfit=window.of(dense.misfit, pooling),
+        ),
+    )
 
 
 def _resampled(responses: Responses, places: Floats) -> Responses:
@@ -145,8 +190,7 @@ def _evidence(evidence: Evidence, places: Floats) -> FloatMap:
     return np.stack(maps).astype(np.float32)
 
 
-def _normalised(context: Image) -> FloatMap:
-    """Return (3, H, W) float32 of mean 1."""
+def _normalised(context: Image, mean: float) -> FloatMap:
+    """Return (3, H, W) float32 over the mean brightness of the whole image."""
     colour = cv2.cvtColor(context, cv2.COLOR_GRAY2RGB) if context.ndim == 2 else context
-    mean = max(float(colour.mean()), 1e-6)
     return np.ascontiguousarray(colour.transpose(2, 0, 1), dtype=np.float32) / np.float32(mean)
