@@ -62,7 +62,7 @@ def stack_to_depth(
     """
     config = DepthConfig(min_confidence=float(min_confidence))
     setup = SweepSetup(stack.intrinsics, align=alignment_of(align, stack.lens))
-    focus_map = ShapeFromFocus(backend).estimate(stack.focal_stack(), setup)
+    focus_map = ShapeFromFocus(backend).estimate(stack, setup)
     pipeline = DepthPipeline()
     rectified = pipeline.rectify(focus_map)
     focus = rectified.focus()

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -25,8 +26,9 @@ from sff_ros.core.optics.field_curvature import field_correction
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.sweep.assembler import StackAssembler
 from sff_ros.core.sweep.blank import BlankSlice, Light, light_of
-from sff_ros.core.sweep.stack import MIN_SLICES, FocalStack, Slice
+from sff_ros.core.sweep.stack import MIN_SLICES, DeferredSlice, FocalStack, Slice
 from sff_ros.errors import StackError
+from sff_ros.files.stack import RecordedStack
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.sweep_trail import SweepTrail
 
@@ -102,7 +104,7 @@ class FocusMap:
 
     def all_in_focus(self) -> Image:
         """Compose the image that is sharp everywhere, of the slices' shape and type."""
-        return warped(compose([s.image for s in self.stack.slices], self.position), self.frame)
+        return warped(compose(self.stack.images, self.position), self.frame)
 
 
 class ShapeFromFocus:
@@ -165,18 +167,28 @@ class ShapeFromFocus:
         # If the previous sweep lost its end, this slice both closes it and starts the next.
         return None if sweep is None else self._infer(sweep.payloads)
 
-    def estimate(self, stack: FocalStack, setup: SweepSetup = DEFAULT) -> FocusMap:
-        """Compute the focus map of a whole stack at once; the current sweep is not affected.
+    def estimate(self, stack: FocalStack | RecordedStack, setup: SweepSetup = DEFAULT) -> FocusMap:
+        """Compute the focus map of a whole stack; the current sweep is not affected.
+
+        The images of a recorded stack are read one after another, and once more for the
+        all-in-focus image: memory holds one of them at a time.
 
         Raises:
-            StackError: the camera is for another image size, or too few slices are not blank.
+            StackError: the camera is for another image size, an image was removed, or too few
+                slices are not blank.
             ModelError: the backend cannot take a stack of this kind.
         """
+        recorded = stack if isinstance(stack, RecordedStack) else None
+        slices = stack.slices if isinstance(stack, FocalStack) else stack.slices()
         sweep: list[_Measured] = []
-        for slice_ in stack.slices:
+        for slice_ in slices:
             measured = self._measure(slice_, sweep[-1] if sweep else None, setup)
             if measured is None:
                 continue
+            if recorded:
+                warp = measured.trail.aligner.poses[-1].warp
+                load = partial(_reload, recorded, slice_.index, warp)
+                measured = replace(measured, aligned=DeferredSlice(measured.aligned, load))
             if sweep and measured.trail is not sweep[-1].trail:
                 sweep.clear()
             sweep.append(measured)
@@ -281,3 +293,8 @@ def _begin(first: Slice, setup: SweepSetup) -> SweepTrail:
             f'the camera is for {camera.width}x{camera.height}, the slice is {width}x{height}'
         )
     return SweepTrail(method_for(setup.align, first))
+
+
+def _reload(stack: RecordedStack, index: int, warp: Warp) -> Image:
+    """Read an image again, in the frame of its sweep."""
+    return moved(stack.slice(index), warp).image

@@ -133,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
 def _estimate(backend: DepthBackend, stack: RecordedStack, how: Alignment) -> FocusMap:
     """Estimate, and report alignment and motion."""
     setup = SweepSetup(stack.intrinsics, align=how)
-    focus_map = ShapeFromFocus(backend).estimate(stack.focal_stack(), setup)
+    focus_map = ShapeFromFocus(backend).estimate(stack, setup)
     report_blank(stack, focus_map.blank)
     alignment = focus_map.alignment
     if alignment.is_moved or how not in ('auto', 'none'):

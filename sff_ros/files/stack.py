@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.image import SUFFIXES, read_image, write_png
 from sff_ros.files.stack_yaml import STACK_YAML, read_settings, settings_of
 
-KEPT_BYTES = 1_000_000_000  # images of a larger stack are decoded again on demand
+KEPT_BYTES = 200_000_000  # images of a larger stack are decoded again on demand
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,9 +81,13 @@ class RecordedStack:
             count=len(self.paths),
         )
 
+    def slices(self) -> Iterator[Slice]:
+        """Yield the images as slices, one after another."""
+        return (self.slice(i) for i in range(len(self.paths)))
+
     def focal_stack(self) -> FocalStack:
         """Return the whole sweep, decoded."""
-        return FocalStack(tuple(self.slice(i) for i in range(len(self.paths))))
+        return FocalStack(tuple(self.slices()))
 
 
 def read_stack(folder: str | Path) -> RecordedStack:

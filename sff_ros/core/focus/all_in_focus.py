@@ -58,7 +58,7 @@ def compose(images: Sequence[Image], position: FloatMap) -> Image:
     """Blend, for each pixel, the two slices next to its slice position.
 
     Args:
-        images: S slices of one shape and type, (H, W) or (H, W, 3).
+        images: S slices of one shape and type, (H, W) or (H, W, 3); each is asked for once.
         position: (H, W) slice positions in [0, S - 1], finite.
 
     Returns:
@@ -67,17 +67,20 @@ def compose(images: Sequence[Image], position: FloatMap) -> Image:
     Raises:
         StackError: the position map does not have the size of the slices, or is not finite.
     """
-    if position.shape != images[0].shape[:2]:
-        raise StackError(f'positions are {position.shape}, slices are {images[0].shape[:2]} px')
+    image = images[0]
+    if position.shape != image.shape[:2]:
+        raise StackError(f'positions are {position.shape}, slices are {image.shape[:2]} px')
     if not np.isfinite(position).all():
         raise StackError('positions must be finite')
     position = np.clip(position, 0, len(images) - 1, dtype=np.float32)
     lower = np.minimum(position.astype(np.uint16), max(len(images) - 2, 0))
-    before, after = np.empty_like(images[0]), np.empty_like(images[0])
+    before, after = np.empty_like(image), np.empty_like(image)
     for index in range(max(len(images) - 1, 1)):
         mask = (lower == index).view(np.uint8)
-        cv2.copyTo(images[index], mask, before)
-        cv2.copyTo(images[min(index + 1, len(images) - 1)], mask, after)
+        cv2.copyTo(image, mask, before)
+        if index + 1 < len(images):
+            image = images[index + 1]
+        cv2.copyTo(image, mask, after)
     weight = position - lower
     return _blend(before, after, weight)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +46,41 @@ class Slice:
         """Focus distance of the lens, dioptres; NaN where unknown."""
         return self.lens.focus_dpt
 
+    @property
+    def kind(self) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        """Shape and type of the image."""
+        return self.image.shape, self.image.dtype
+
+
+class DeferredSlice(Slice):
+    """A slice that does not hold its image, and loads it each time it is asked for.
+
+    Args:
+        slice_: whose other attributes it has.
+        load: returns its image, always the same.
+    """
+
+    __slots__ = ('_kind', '_load')
+
+    _kind: tuple[tuple[int, ...], np.dtype[Any]]
+    _load: Callable[[], Image]
+
+    def __init__(self, slice_: Slice, load: Callable[[], Image]) -> None:
+        for name in ('lens', 'stamp_ns', 'index', 'count', 'sweep'):
+            object.__setattr__(self, name, getattr(slice_, name))
+        object.__setattr__(self, '_kind', slice_.kind)
+        object.__setattr__(self, '_load', load)
+
+    @property
+    def image(self) -> Image:  # type: ignore[override]
+        """(H, W) grey or (H, W, 3) RGB, uint8 or uint16."""
+        return self._load()
+
+    @property
+    def kind(self) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        """Shape and type of the image."""
+        return self._kind
+
 
 def check_same_kind(first: Slice, other: Slice) -> None:
     """Reject a slice that does not fit the first of its sweep.
@@ -51,10 +88,10 @@ def check_same_kind(first: Slice, other: Slice) -> None:
     Raises:
         StackError: shape, type or slice count differ, or only one knows its focus.
     """
-    if first.image.shape != other.image.shape or first.image.dtype != other.image.dtype:
+    if first.kind != other.kind:
+        (shape, dtype), (others, other_dtype) = first.kind, other.kind
         raise StackError(
-            f'slice {other.index} is {other.image.shape} {other.image.dtype}, the sweep is '
-            f'{first.image.shape} {first.image.dtype}'
+            f'slice {other.index} is {others} {other_dtype}, the sweep is {shape} {dtype}'
         )
     if first.count != other.count:
         raise StackError(
@@ -107,13 +144,35 @@ class FocalStack:
     @property
     def shape(self) -> tuple[int, int]:
         """Image size (H, W), px."""
-        height, width = self.slices[0].image.shape[:2]
+        height, width = self.slices[0].kind[0][:2]
         return height, width
+
+    @property
+    def images(self) -> Sequence[Image]:
+        """The image of each slice, loaded when it is asked for."""
+        return _Images(self.slices)
 
     @property
     def stamp_ns(self) -> int:
         """Mid-sweep time, ns: the one stamp of everything computed from this stack."""
         return mid_sweep_ns(self.slices[0].stamp_ns, self.slices[-1].stamp_ns)
+
+
+class _Images(Sequence[Image]):
+    def __init__(self, slices: Sequence[Slice]) -> None:
+        self._slices = slices
+
+    def __len__(self) -> int:
+        return len(self._slices)
+
+    @overload
+    def __getitem__(self, index: int) -> Image: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Image]: ...
+    def __getitem__(self, index: int | slice) -> Image | Sequence[Image]:
+        if isinstance(index, slice):
+            return _Images(self._slices[index])
+        return self._slices[index].image
 
 
 def mid_sweep_ns(first_ns: int, last_ns: int) -> int:
