@@ -28,8 +28,8 @@ class StackDepth:
             type; rectified where the camera is distorted.
         depth_m: (H, W) float32 metres along the optical axis, rectified: NaN unknown, -Inf nearer
             and +Inf farther than the sweep reaches (REP 117). None: focus distances are unknown.
-        blank: slices that were left out because they are black or white, while their neighbours
-            are not; their `index` counts from 0.
+        blank: slices that were left out because they are black, white or of one colour, while
+            their neighbours are not; their `index` counts from 0.
     """
 
     position: FloatMap
@@ -56,8 +56,8 @@ def stack_to_depth(
     Raises:
         ConfigError: min_confidence is outside 0 .. 1, there is no such alignment, or the stack
             lacks what it needs.
-        StackError: an image was removed after the stack was opened, or fewer than three are
-            neither black nor white.
+        StackError: an image was removed after the stack was opened, or fewer than three have an
+            image.
         ModelError: the backend cannot take a stack of this kind.
     """
     config = DepthConfig(min_confidence=float(min_confidence))

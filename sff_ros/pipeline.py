@@ -67,7 +67,7 @@ class FocusMap:
         camera_px: largest displacement of the image's corners during the sweep, px: RMS of the
             four. Calibrated breathing is not part of it, uncalibrated breathing is.
         moving: share of pixels that moved otherwise, or with the camera if it was not aligned.
-        blank: the slices that were left out because they are black or white.
+        blank: the slices that were left out because they have no image.
     """
 
     stack: FocalStack
@@ -112,7 +112,7 @@ class ShapeFromFocus:
 
     All code aligns slices through this class, so that one stack gives one map everywhere.
 
-    A slice that is black or white while its neighbours are not is missing (core/sweep/blank).
+    A slice without an image, beside others that have one, is missing (core/sweep/blank).
 
     Args:
         backend: estimates positions.

@@ -43,9 +43,9 @@ DIR receives
   depth.png          depth.tiff in colour, grey where there is none; else index.tiff in colour,
                      pale where confidence is low
   cloud.ply          coloured points in metres; only where focus and camera_matrix are known
-An image that is black or white while its neighbours are not is left out and named on stderr; the
-others keep their numbers. All files are written, or none. Files of these names from an earlier run
-are replaced.
+An image that is black, white or of one colour while its neighbours are not is left out and named
+on stderr; the others keep their numbers. All files are written, or none. Files of these names from
+an earlier run are replaced.
 """
 
 OUTPUTS = (

@@ -170,7 +170,7 @@ class InferenceNode(ManagedNode):
         self._statistics.count('sweeps')
 
     def _on_blank(self, blank: BlankSlice, sweep: int) -> None:
-        """Name a slice that is black or white; counted as stack_blank_slices."""
+        """Name a slice without an image; counted as stack_blank_slices."""
         text = f'{blank} (sweep {sweep}) and left out: check the light and the driver'
         self._statistics.warn(text)
         self.get_logger().warning(text, throttle_duration_sec=_WARN_EVERY_S)

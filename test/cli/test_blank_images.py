@@ -73,6 +73,9 @@ def test_too_few_others_are_an_error(
     folder = write_stack(tmp_path / 'black', tuple(range(7)))
     how = ['--backend', 'peak', '--out', str(tmp_path / 'out')]
     assert main([verb, str(folder), *(how if verb == 'depth' else ['--backends', 'peak'])]) == 1
-    words = {'depth': 'slice 6 is black', 'evaluate': '7 of 9 images are black or white'}
+    words = {
+        'depth': 'slice 6 is black',
+        'evaluate': '7 of 9 images are black, white',
+    }
     assert words[verb] in capsys.readouterr().err
     assert not (tmp_path / 'out').exists()

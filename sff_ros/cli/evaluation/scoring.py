@@ -69,8 +69,8 @@ def measure(
     if focus_map is None:
         blank = method.counts['blank_slices']
         raise StackError(
-            f'{stack.paths[0].parent}: {blank} of {len(stack.paths)} images are black or white, '
-            'too few are left'
+            f'{stack.paths[0].parent}: {blank} of {len(stack.paths)} images are black, white or '
+            'of one colour, too few are left'
         )
     return focus_map, seconds
 

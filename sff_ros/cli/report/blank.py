@@ -10,7 +10,7 @@ from sff_ros.files.stack import RecordedStack
 
 
 def report_blank(stack: RecordedStack, blank: Sequence[BlankSlice]) -> None:
-    """Print the images that are black or white, on stderr; nothing if there are none."""
+    """Print the images that are black, white or uniform on stderr; nothing if none is."""
     if not blank:
         return
     names = ', '.join(f'{stack.paths[b.index].name} is {b.colour}' for b in blank)

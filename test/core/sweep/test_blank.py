@@ -59,6 +59,14 @@ def test_a_frame_without_an_image_beside_one_that_has_one(
     assert beside.blank_beside(light_of(image)) is None
 
 
+@pytest.mark.parametrize('level', [79, 105, 128])
+@pytest.mark.parametrize('neighbour', [DAY, blurred(DAY, 2), microscope()])
+def test_a_frame_of_one_colour(level: int, neighbour: AnyFloats) -> None:
+    beside = light_of(frame(neighbour, noise=1))
+    assert light_of(frame(level)).blank_beside(beside) == 'uniform'
+    assert light_of(frame(level, noise=1)).blank_beside(beside) != 'uniform'
+
+
 def test_in_colour_in_16_bits_and_in_the_dark() -> None:
     colour = light_of(np.asarray(cv2.merge([frame(DAY)] * 3), np.uint8))
     assert light_of(np.zeros((HEIGHT, WIDTH, 3), np.uint8)).blank_beside(colour) == 'black'
@@ -68,7 +76,9 @@ def test_in_colour_in_16_bits_and_in_the_dark() -> None:
     assert light_of(frame(64, noise=8, high=4095)).blank_beside(deep) == 'black'
     dark = light_of(frame(DAY / 40, noise=0.5))  # 1 to 5 grey levels
     assert light_of(frame(0)).blank_beside(dark) == 'black'
-    assert light_of(frame(2)).blank_beside(light_of(frame(night()))) == 'black'
+    green = np.full((HEIGHT, WIDTH, 3), (0, 135, 0), np.uint8)  # YUV of zeros
+    assert light_of(green).blank_beside(colour) == 'uniform'
+    assert light_of(frame(2)).blank_beside(light_of(frame(night()))) == 'uniform'
 
 
 PLAIN = np.full((HEIGHT, WIDTH), 120, np.float32)
@@ -87,6 +97,7 @@ PLAIN = np.full((HEIGHT, WIDTH), 120, np.float32)
         (frame(PLAIN, noise=1), frame(PLAIN, noise=1, seed=5)),  # a wall
         (frame(PLAIN * 0.8, noise=1), frame(PLAIN, noise=1, seed=5)),
         (frame(PLAIN), frame(PLAIN * 0.5)),  # neither has an image
+        (frame(PLAIN), frame(LOW_CONTRAST + 10)),  # out of focus, without noise
         (frame(0.0), frame(0.0)),  # no light at all
         (frame(0.0), frame(0.0, noise=0.5)),
         (frame(0.0, noise=2), frame(0.0, noise=2, seed=5)),
