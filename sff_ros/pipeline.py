@@ -43,6 +43,11 @@ from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.errors import StackError
 from sff_ros.inference.backend import DepthBackend
 
+FAINT, BLANK = 0.3, 0.01  # a sweep is blank if less than BLANK of it has a confidence of FAINT
+BLANK_SWEEP = (
+    'sharpness does not change along the sweep: does the lens move, is there light and texture?'
+)
+
 
 @dataclass(frozen=True, slots=True)
 class SweepSetup:
@@ -88,6 +93,11 @@ class FocusMap:
     alignment: AlignmentReport
     camera_px: float
     moving: float
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nearly no pixel has a focus peak; BLANK_SWEEP says what that may mean."""
+        return float((self.estimate.confidence >= FAINT).mean()) < BLANK
 
     @property
     def dioptres(self) -> FloatMap | None:
