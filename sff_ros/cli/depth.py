@@ -17,6 +17,7 @@ from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.camera_info import read_camera_info
 from sff_ros.files.export import checked_out, write_ply, write_tiff
 from sff_ros.files.image import write_png
+from sff_ros.files.order import unclear_order
 from sff_ros.files.stack import RecordedStack, read_stack
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.choice import AUTO, choose_backend
@@ -25,7 +26,9 @@ from sff_ros.pipeline import FocusMap, ShapeFromFocus, SweepSetup
 HELP = 'Compute depth from a folder of images of one sweep of the lens.'
 EPILOG = """\
 FOLDER holds the images of one sweep (png, jpg, tif, bmp, webp, pgm, ppm; 8 or 16 bits) in
-natural order, slice_2 before slice_10. An optional stack.yaml beside them may give
+the order of the numbers in their names, slice_2 before slice_10; signs, decimals, exponents and
+units (900um before 1mm) count, the suffix does not. The order is printed where it is not obvious.
+An optional stack.yaml beside them may give
   focus_dpt or focus_m   focus distance of each image, dioptres or metres (.inf allowed)
   lens_codes and lens    control codes, and the table {codes, dioptres} that turns them into focus
   scales, centre_px      scale of each image relative to the reference focus, and its fixed point
@@ -111,6 +114,9 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("--iterations is for the paper's network: use `sff predict`")
     config = DepthConfig(min_confidence=args.min_confidence)
     stack = _open(args.folder, args.camera_info)
+    order = unclear_order([path.name for path in stack.paths])
+    if order:
+        print(f'order: {order}', file=sys.stderr)
     align = alignment_of(args.align, stack.lens)
     choice = choose_backend(args.backend, args.model)
     if args.backend == AUTO:

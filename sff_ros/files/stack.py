@@ -1,8 +1,7 @@
-"""A recorded sweep: a folder of images in natural order, with an optional stack.yaml."""
+"""A recorded sweep: a folder of images in the order of their numbers, and a stack.yaml."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from sff_ros.core.sweep.stack import MIN_SLICES, FocalStack, Slice
 from sff_ros.errors import CalibrationError, StackError
 from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.image import SUFFIXES, read_image, write_png
+from sff_ros.files.order import in_order, twins
 from sff_ros.files.stack_yaml import STACK_YAML, read_settings, settings_of
 
 KEPT_BYTES = 1_000_000_000  # images of a larger stack are decoded again on demand
@@ -29,7 +29,7 @@ class RecordedStack:
     """A recorded sweep; every image was decoded and checked once when it was opened.
 
     Attributes:
-        paths: the images, in natural order.
+        paths: the images, in the order of the numbers in their names.
         lens: state of the lens for each.
         intrinsics: of the images as recorded; of a lens that breathes, at the reference focus;
             not calibrated if stack.yaml gives none.
@@ -89,12 +89,14 @@ class RecordedStack:
 def read_stack(folder: str | Path) -> RecordedStack:
     """Open a recorded sweep and check all of it.
 
-    Images (png, jpg, tif, bmp, webp, pgm, ppm) are taken in natural order, slice_2 before
-    slice_10; other files, hidden files and subfolders are ignored.
+    Images (png, jpg, tif, bmp, webp, pgm, ppm) are taken in the order of the numbers in their
+    names (`files.order`), slice_2 before slice_10; other files, hidden files and subfolders are
+    ignored.
 
     Raises:
-        StackError: there is no such folder, it has fewer than MIN_SLICES images, one of them is
-            damaged, or they differ in size, depth or colour.
+        StackError: there is no such folder, it has fewer than MIN_SLICES images, two of them have
+            one name but for the suffix, one is damaged or holds several images, or they differ in
+            size, depth or colour.
         ConfigError, CalibrationError: stack.yaml is wrong.
     """
     folder = Path(folder)
@@ -123,24 +125,30 @@ def read_stack(folder: str | Path) -> RecordedStack:
 
 
 def list_images(folder: Path) -> list[Path]:
-    """Return the images of a folder in natural order.
+    """Return the images of a folder in the order of the numbers in their names.
 
     Raises:
-        StackError: it is not a folder, or has fewer than MIN_SLICES images.
+        StackError: it is not a folder, has fewer than MIN_SLICES images, or has two of one name.
     """
     try:
         entries = list(folder.iterdir())
     except OSError as err:
         raise StackError(f'{folder}: is not a folder of images: {err.strerror}') from err
-    paths = [
-        path
+    names = [
+        path.name
         for path in entries
         if path.suffix.lower() in SUFFIXES and not path.name.startswith('.') and path.is_file()
     ]
-    if len(paths) < MIN_SLICES:
-        found = f'{len(paths)} image{"" if len(paths) == 1 else "s"}'
+    if len(names) < MIN_SLICES:
+        found = f'{len(names)} image{"" if len(names) == 1 else "s"}'
         raise StackError(f'{folder}: has {found}, a stack needs {MIN_SLICES} or more')
-    return sorted(paths, key=lambda path: (_natural(path.name), path.name))
+    groups = twins(names)
+    if groups:
+        more = f', and {len(groups) - 1} more likewise' if len(groups) > 1 else ''
+        raise StackError(
+            f'{folder}: {" and ".join(groups[0])} are one slice twice{more}: keep one of each name'
+        )
+    return [folder / name for name in in_order(names)]
 
 
 def write_stack(folder: Path, slices: Sequence[Slice], intrinsics: Intrinsics) -> None:
@@ -173,12 +181,6 @@ def write_stack(folder: Path, slices: Sequence[Slice], intrinsics: Intrinsics) -
             (stage / STACK_YAML).write_text(text, encoding='utf-8')
     except OSError as err:
         raise StackError(f'{folder}: cannot be written: {err.strerror}') from err
-
-
-def _natural(name: str) -> list[str | int]:
-    """Return a sort key that compares numbers by value."""
-    parts = re.split(r'([0-9]+)', name.casefold())
-    return [int(part) if i % 2 else part for i, part in enumerate(parts)]
 
 
 def _kind(image: Image) -> str:
