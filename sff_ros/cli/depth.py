@@ -7,10 +7,13 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from sff_ros.cli.report.images import confidence_image, depth_image, position_image
 from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.alignment.aligner import ALIGNMENTS, MODELS, Alignment, alignment_of
 from sff_ros.core.alignment.motion import MUCH_MOVING
+from sff_ros.core.focus.reversals import MANY_REVERSALS, block_sharpness, reversals
 from sff_ros.depth_pipeline import DepthPipeline, is_sure
 from sff_ros.errors import CalibrationError, ConfigError
 from sff_ros.files.atomic_folder import staged_folder
@@ -114,9 +117,7 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("--iterations is for the paper's network: use `sff predict`")
     config = DepthConfig(min_confidence=args.min_confidence)
     stack = _open(args.folder, args.camera_info)
-    order = unclear_order([path.name for path in stack.paths])
-    if order:
-        print(f'order: {order}', file=sys.stderr)
+    _report_order(stack)
     align = alignment_of(args.align, stack.lens)
     choice = choose_backend(args.backend, args.model)
     if args.backend == AUTO:
@@ -131,6 +132,21 @@ def run(args: argparse.Namespace) -> int:
     if absent:
         print(absent)
     return 0
+
+
+def _report_order(stack: RecordedStack) -> None:
+    """Print the order of the images if it is not obvious, and whether focus follows it."""
+    order = unclear_order([path.name for path in stack.paths])
+    if order:
+        print(f'order: {order}', file=sys.stderr)
+    sharpness = np.array([block_sharpness(stack.image(i)) for i in range(len(stack.paths))])
+    if reversals(sharpness) > MANY_REVERSALS:
+        first, last = stack.paths[0].name, stack.paths[-1].name
+        print(
+            f'order: sharpness rises and falls several times from {first} to {last}: focus must '
+            'move in one direction; do the names give the order of one sweep?',
+            file=sys.stderr,
+        )
 
 
 def _estimate(backend: DepthBackend, stack: RecordedStack, how: Alignment) -> FocusMap:
