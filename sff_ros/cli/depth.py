@@ -69,6 +69,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--out', metavar='DIR', type=Path, required=True, help='folder to write to'
     )
     parser.add_argument(
+        '--page',
+        choices=('all',),
+        help='all: the images are the pages of one TIFF, e.g. of an OME-TIFF z-stack; FOLDER is '
+        'the file, or holds no other image',
+    )
+    parser.add_argument(
         '--backend',
         default=AUTO,
         help='tensorrt, onnx, torch, peak, or auto: the best that loads (default)',
@@ -112,11 +118,11 @@ def run(args: argparse.Namespace) -> int:
         SffError: the input is wrong; nothing was written.
         OSError: DIR cannot be written.
     """
-    out = checked_out(args.out, args.folder)
+    out = checked_out(args.out, args.folder.parent if args.folder.is_file() else args.folder)
     if args.iterations is not None:
         raise ConfigError("--iterations is for the paper's network: use `sff predict`")
     config = DepthConfig(min_confidence=args.min_confidence)
-    stack = _open(args.folder, args.camera_info)
+    stack = _open(args.folder, args.camera_info, all_pages=args.page == 'all')
     _report_order(stack)
     align = alignment_of(args.align, stack.lens)
     choice = choose_backend(args.backend, args.model)
@@ -136,12 +142,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _report_order(stack: RecordedStack) -> None:
     """Print the order of the images if it is not obvious, and whether focus follows it."""
-    order = unclear_order([path.name for path in stack.paths])
+    order = unclear_order(stack.names)
     if order:
         print(f'order: {order}', file=sys.stderr)
     sharpness = np.array([block_sharpness(stack.image(i)) for i in range(len(stack.paths))])
     if reversals(sharpness) > MANY_REVERSALS:
-        first, last = stack.paths[0].name, stack.paths[-1].name
+        first, last = stack.names[0], stack.names[-1]
         print(
             f'order: sharpness rises and falls several times from {first} to {last}: focus must '
             'move in one direction; do the names give the order of one sweep?',
@@ -167,9 +173,9 @@ def _estimate(backend: DepthBackend, stack: RecordedStack, how: Alignment) -> Fo
     return focus_map
 
 
-def _open(folder: Path, camera_info: Path | None) -> RecordedStack:
+def _open(folder: Path, camera_info: Path | None, all_pages: bool) -> RecordedStack:
     """Read the stack, with the intrinsics of camera_info if given."""
-    stack = read_stack(folder)
+    stack = read_stack(folder, all_pages=all_pages)
     if camera_info is None:
         return stack
     intrinsics, own = read_camera_info(camera_info), stack.intrinsics

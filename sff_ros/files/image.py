@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from sff_ros.core.image import Image, check_image
 from sff_ros.errors import StackError
-from sff_ros.files.tiff import one_page, page_count
+from sff_ros.files.tiff import axes_of, images_of, only
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.webp', '.pgm', '.ppm')
 
@@ -29,11 +29,15 @@ _SEVERAL = 'is an animation of several images; a slice is a file with one'
 _BGRX = (0xFF0000, 0xFF00, 0xFF)  # the usual masks of red, green and blue in a BMP
 
 
-def read_image(path: Path) -> Image:
+def read_image(path: Path, page: int | None = None) -> Image:
     """Read an image as stored: 8 or 16 bits, grey or RGB.
 
     Rotation by EXIF or a TIFF's Orientation is ignored: intrinsics are those of the sensor. An
     alpha channel is dropped if every pixel is opaque.
+
+    Args:
+        path: of the file.
+        page: which image of a TIFF, 0 .. `page_count` - 1; None: it must hold one.
 
     Returns:
         (H, W) or (H, W, 3) RGB, uint8 or uint16.
@@ -43,12 +47,36 @@ def read_image(path: Path) -> Image:
             not a valid slice.
     """
     try:
-        image: Image = _decode(path.read_bytes())
+        image: Image = _decode(path.read_bytes(), page)
+    except OSError as err:
+        raise StackError(f'{path}: cannot be read: {err.strerror}') from err
+    except StackError as err:
+        where = '' if page is None else f'image {page + 1} '
+        raise StackError(f'{path}: {where}{err}') from None
+    return image
+
+
+def page_count(path: Path) -> int:
+    """Return how many images of one kind a TIFF holds, without thumbnails and masks.
+
+    Raises:
+        StackError: the file cannot be read, is cut off or is not a TIFF; or it has several axes,
+            such as focus and colour channels, of which only one can be the sweep.
+    """
+    try:
+        data = path.read_bytes()
+        count = len(images_of(data))
     except OSError as err:
         raise StackError(f'{path}: cannot be read: {err.strerror}') from err
     except StackError as err:
         raise StackError(f'{path}: {err}') from None
-    return image
+    if not count:
+        raise StackError(f'{path}: is not a TIFF: only these have several pages')
+    axes = axes_of(data)
+    if len(axes) > 1:
+        sizes = ', '.join(f'{name} {size}' for name, size in axes.items())
+        raise StackError(f'{path}: has images along several axes ({sizes}): save one sweep alone')
+    return count
 
 
 def write_png(path: Path, image: Image) -> None:
@@ -62,8 +90,8 @@ def write_png(path: Path, image: Image) -> None:
     path.write_bytes(data.tobytes())
 
 
-def _decode(data: bytes) -> npt.NDArray[Any]:
-    """Return the image that a file holds, whose bytes these are.
+def _decode(data: bytes, page: int | None) -> npt.NDArray[Any]:
+    """Return the one image, or that page, of a file, whose bytes these are.
 
     Raises:
         StackError: says what is wrong with it.
@@ -71,11 +99,14 @@ def _decode(data: bytes) -> npt.NDArray[Any]:
     fault = _fault(data)
     if fault:
         raise StackError(fault)
-    pages = page_count(data)
-    if pages > 1:
-        raise StackError(f'holds {pages} images; a slice is a file with one')
+    pages = images_of(data)
+    if page is None and len(pages) > 1:
+        raise StackError(
+            f'holds {len(pages)} images, a slice is a file with one; `sff depth --page all` takes '
+            'the images of one TIFF as a sweep'
+        )
     if pages:
-        data = one_page(data, 0)
+        data = only(data, pages[page or 0])
     try:
         stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:

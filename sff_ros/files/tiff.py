@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 
 from sff_ros.errors import StackError
 
 _NEW_SUBFILE_TYPE, _ORIENTATION = 254, 274
+_OME_AXIS = re.compile(rb'\bSize([CTZ])="([0-9]{1,9})"')
+_IMAGEJ_AXIS = re.compile(rb'\b(channels|slices|frames)=([0-9]{1,9})\b')
 _NOT_AN_IMAGE = 0b101  # bits of NewSubfileType: a reduced version of another page, or a mask
 
 
@@ -38,7 +41,7 @@ class _Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
+class Page:
     """One page.
 
     Attributes:
@@ -52,32 +55,51 @@ class _Page:
     orientation_at: int
 
 
-def page_count(data: bytes) -> int:
-    """Return how many images a TIFF holds, without thumbnails and masks; 0: not a TIFF.
+def images_of(data: bytes) -> list[Page]:
+    """Return the pages of a TIFF, but for thumbnails and masks; none: it is no TIFF.
 
     Raises:
-        StackError: the file is cut off after an image.
+        StackError: a page after the first is missing.
     """
-    return len(_images(data))
+    layout = _layout(data)
+    pages: dict[int, Page] = {}
+    at = 0 if layout is None else layout.read(layout.word, data, layout.first_at)
+    while layout is not None and at and at not in pages:
+        try:
+            pages[at], at = _page(layout, data, at)
+        except (struct.error, IndexError, OverflowError):
+            if not pages:
+                return []
+            raise StackError(f'is cut off: image {len(pages) + 1} is missing') from None
+    return [page for page in pages.values() if page.is_image] or list(pages.values())
 
 
-def one_page(data: bytes, index: int) -> bytes:
-    """Return a TIFF of `page_count` > 0 whose first page is an image, to be shown as stored.
+def only(data: bytes, page: Page) -> bytes:
+    """Return a TIFF with this page as its first, to be shown as stored.
 
     The Orientation tag is reset: OpenCV would rotate the image, which for PNG and JPEG it does
     not.
-
-    Args:
-        data: the bytes of the file.
-        index: of the image, 0 .. page_count - 1.
     """
-    layout, page = _layout(data), _images(data)[index]
+    layout = _layout(data)
     assert layout is not None
     changed = bytearray(data)
     struct.pack_into(layout.order + layout.word, changed, layout.first_at, page.at)
     if page.orientation_at:
         struct.pack_into(f'{layout.order}H', changed, page.orientation_at, 1)
     return bytes(changed)
+
+
+def axes_of(data: bytes) -> dict[str, int]:
+    """Return the axes of more than one image that OME or ImageJ wrote into a TIFF.
+
+    An OME-TIFF names C, T and Z; an ImageJ TIFF channels, slices and frames. Of an OME-TIFF with
+    several image series, the first counts.
+    """
+    found: dict[str, int] = {}
+    pattern = _IMAGEJ_AXIS if b'ImageJ=' in data else _OME_AXIS
+    for name, size in pattern.findall(data):
+        found.setdefault(name.decode(), int(size))
+    return {name: size for name, size in found.items() if size > 1}
 
 
 def _layout(data: bytes) -> _Layout | None:
@@ -92,26 +114,7 @@ def _layout(data: bytes) -> _Layout | None:
     return None
 
 
-def _images(data: bytes) -> list[_Page]:
-    """Return the pages that are images; all of them if none says so.
-
-    Raises:
-        StackError: a page after the first is missing.
-    """
-    layout = _layout(data)
-    pages: dict[int, _Page] = {}
-    at = 0 if layout is None else layout.read(layout.word, data, layout.first_at)
-    while layout is not None and at and at not in pages:
-        try:
-            pages[at], at = _page(layout, data, at)
-        except (struct.error, IndexError, OverflowError):
-            if not pages:
-                return []
-            raise StackError(f'is cut off: image {len(pages) + 1} is missing') from None
-    return [page for page in pages.values() if page.is_image] or list(pages.values())
-
-
-def _page(layout: _Layout, data: bytes, at: int) -> tuple[_Page, int]:
+def _page(layout: _Layout, data: bytes, at: int) -> tuple[Page, int]:
     """Return the page at an offset, and the offset of the next; 0: there is none."""
     entries = layout.read(layout.count, data, at)
     first = at + struct.calcsize(layout.count)
@@ -124,4 +127,4 @@ def _page(layout: _Layout, data: bytes, at: int) -> tuple[_Page, int]:
             kind = layout.read('I', data, entry + layout.value_at)
         elif tag == _ORIENTATION:
             orientation_at = entry + layout.value_at
-    return _Page(at, not kind & _NOT_AN_IMAGE, orientation_at), following
+    return Page(at, not kind & _NOT_AN_IMAGE, orientation_at), following
