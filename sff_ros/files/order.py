@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import PurePath
@@ -11,13 +11,24 @@ from pathlib import PurePath
 SHOWN = 24  # names in a message, at most
 
 # A sign is no part of a date or range: there, a digit comes before it. A decimal number has one
-# point or comma; 1.2.10 is three numbers. Text is casefolded: both signs for micro become μ.
-_NUMBER = re.compile(
-    r'(?P<sign>(?<![0-9])[-+])?'
-    r'(?P<digits>(?<![0-9][.,])[0-9]+[.,][0-9]+(?![0-9]|[.,][0-9])|[0-9]+)'
-    r'(?:e(?P<exponent>[-+]?[0-9]{1,3})(?![0-9]))?'
-    r'(?P<unit>[ _]?(?P<prefix>[nuμmcdk]?)(?P<base>[mav])(?![a-z]))?'
+# point or comma; 1.2.10 is three numbers. The zero before a point may be left out (z_.5), but not
+# after a letter (slice.5). Text is casefolded: both signs for micro become μ.
+_WHOLE = r'[0-9]+'
+_DECIMAL = (
+    r'(?<![0-9][.,])[0-9]+[.,][0-9]+(?![0-9]|[.,][0-9])'
+    r'|(?<![^\W_])\.[0-9]+(?![.,]?[0-9])'
+    r'|[0-9]+'
 )
+_DECIMALS, _WHOLES = (
+    re.compile(
+        r'(?P<sign>(?<![0-9])[-+])?'
+        rf'(?P<digits>{digits})'
+        r'(?:e(?P<exponent>[-+]?[0-9]{1,3})(?![0-9]))?'
+        r'(?P<unit>[ _]?(?P<prefix>[nuμmcdk]?)(?P<base>[mav])(?![a-z]))?'
+    )
+    for digits in (_DECIMAL, _WHOLE)
+)
+_DASHES = str.maketrans('\N{MINUS SIGN}\N{EN DASH}', '--')
 _POWERS = {'n': -9, 'u': -6, 'μ': -6, 'm': -3, 'c': -2, 'd': -1, '': 0, 'k': 3}
 _TEXT_THEN_SIGN = re.compile(r'[^\s_=,;:~#@([{-]$')  # z-10 may be z, minus 10, or the tenth of z
 
@@ -37,7 +48,7 @@ def in_order(names: Sequence[str]) -> list[str]:
     where they differ (900um before 1mm). A name comes before the same name with a number
     (scan before scan2). A minus directly after a letter is a sign only if another name has the
     same text without it (z-10, z0), else a dash (scan-1, scan-2). Where decimals would make two
-    names equal (v1.1 and v1.10), every group of digits is a number of its own.
+    names equal (v1.1 and v1.10), the digits before and after the point are two numbers.
     """
     keys = _keys(names)
     return sorted(names, key=lambda name: (keys[name], name))
@@ -73,8 +84,14 @@ def twins(names: Sequence[str]) -> list[list[str]]:
 
 def _keys(names: Sequence[str]) -> dict[str, _Key]:
     """Return the sort key of each name; how a number is read depends on all of them."""
-    stems = {name: stem(name).casefold().replace('\N{MINUS SIGN}', '-') for name in names}
-    found = {name: list(_NUMBER.finditer(text)) for name, text in stems.items()}
+    stems = {name: stem(name).casefold().translate(_DASHES) for name in names}
+    decimals, wholes = _read(stems, _DECIMALS), _read(stems, _WHOLES)
+    return decimals if _equal(decimals) <= _equal(wholes) else wholes
+
+
+def _read(stems: dict[str, str], number: re.Pattern[str]) -> dict[str, _Key]:
+    """Return the keys, with digits read as decimals or as whole numbers."""
+    found = {name: list(number.finditer(text)) for name, text in stems.items()}
     # A column is the numbers of the same place in the name, after the same text.
     plain: set[tuple[int, str]] = set()
     units: dict[tuple[int, str], set[tuple[str, str]]] = defaultdict(set)
@@ -89,9 +106,7 @@ def _keys(names: Sequence[str]) -> dict[str, _Key]:
         for column, kinds in units.items()
         if len(kinds) > 1 and len({base for _, base in kinds}) == 1
     }
-    keys = {name: _values(stems[name], found[name], plain, scaled) for name in names}
-    digits: dict[str, _Key] = {name: _digit_groups(stems[name]) for name in names}
-    return keys if _equal(keys) <= _equal(digits) else digits
+    return {name: _values(text, found[name], plain, scaled) for name, text in stems.items()}
 
 
 def _columns(text: str, matches: Sequence[re.Match[str]]) -> list[tuple[int, str]]:
@@ -128,4 +143,4 @@ def _digit_groups(text: str) -> _Key:
 
 def _equal(keys: dict[str, _Key]) -> int:
     """Return how many keys equal another one."""
-    return len(keys) - len(Counter(map(tuple, keys.values())))
+    return len(keys) - len(set(map(tuple, keys.values())))
