@@ -7,16 +7,20 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from sff_ros.cli.report.images import confidence_image, depth_image, position_image
 from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.alignment.aligner import ALIGNMENTS, MODELS, Alignment, alignment_of
 from sff_ros.core.alignment.motion import MUCH_MOVING
+from sff_ros.core.focus.reversals import MANY_REVERSALS, block_sharpness, reversals
 from sff_ros.depth_pipeline import DepthPipeline, is_sure
 from sff_ros.errors import CalibrationError, ConfigError
 from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.camera_info import read_camera_info
 from sff_ros.files.export import checked_out, write_ply, write_tiff
 from sff_ros.files.image import write_png
+from sff_ros.files.order import unclear_order
 from sff_ros.files.stack import RecordedStack, read_stack
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.choice import AUTO, choose_backend
@@ -25,7 +29,9 @@ from sff_ros.pipeline import BLANK_SWEEP, FocusMap, ShapeFromFocus, SweepSetup
 HELP = 'Compute depth from a folder of images of one sweep of the lens.'
 EPILOG = """\
 FOLDER holds the images of one sweep (png, jpg, tif, bmp, webp, pgm, ppm; 8 or 16 bits) in
-natural order, slice_2 before slice_10. An optional stack.yaml beside them may give
+the order of the numbers in their names, slice_2 before slice_10; signs, decimals, exponents and
+units (900um before 1mm) count, the suffix does not. The order is printed where it is not obvious.
+An optional stack.yaml beside them may give
   focus_dpt or focus_m   focus distance of each image, dioptres or metres (.inf allowed)
   lens_codes and lens    control codes, and the table {codes, dioptres} that turns them into focus
   scales, centre_px      scale of each image relative to the reference focus, and its fixed point
@@ -61,6 +67,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('folder', metavar='FOLDER', type=Path, help='images of one sweep')
     parser.add_argument(
         '--out', metavar='DIR', type=Path, required=True, help='folder to write to'
+    )
+    parser.add_argument(
+        '--page',
+        choices=('all',),
+        help='all: the images are the pages of one TIFF, e.g. of an OME-TIFF z-stack; FOLDER is '
+        'the file, or holds no other image',
     )
     parser.add_argument(
         '--backend',
@@ -106,11 +118,12 @@ def run(args: argparse.Namespace) -> int:
         SffError: the input is wrong; nothing was written.
         OSError: DIR cannot be written.
     """
-    out = checked_out(args.out, args.folder)
+    out = checked_out(args.out, args.folder.parent if args.folder.is_file() else args.folder)
     if args.iterations is not None:
         raise ConfigError("--iterations is for the paper's network: use `sff predict`")
     config = DepthConfig(min_confidence=args.min_confidence)
-    stack = _open(args.folder, args.camera_info)
+    stack = _open(args.folder, args.camera_info, all_pages=args.page == 'all')
+    _report_order(stack)
     align = alignment_of(args.align, stack.lens)
     choice = choose_backend(args.backend, args.model)
     if args.backend == AUTO:
@@ -125,6 +138,21 @@ def run(args: argparse.Namespace) -> int:
     if absent:
         print(absent)
     return 0
+
+
+def _report_order(stack: RecordedStack) -> None:
+    """Print the order of the images if it is not obvious, and whether focus follows it."""
+    order = unclear_order(stack.names)
+    if order:
+        print(f'order: {order}', file=sys.stderr)
+    sharpness = np.array([block_sharpness(stack.image(i)) for i in range(len(stack.paths))])
+    if reversals(sharpness) > MANY_REVERSALS:
+        first, last = stack.names[0], stack.names[-1]
+        print(
+            f'order: sharpness rises and falls several times from {first} to {last}: focus must '
+            'move in one direction; do the names give the order of one sweep?',
+            file=sys.stderr,
+        )
 
 
 def _estimate(backend: DepthBackend, stack: RecordedStack, how: Alignment) -> FocusMap:
@@ -147,9 +175,9 @@ def _estimate(backend: DepthBackend, stack: RecordedStack, how: Alignment) -> Fo
     return focus_map
 
 
-def _open(folder: Path, camera_info: Path | None) -> RecordedStack:
+def _open(folder: Path, camera_info: Path | None, all_pages: bool) -> RecordedStack:
     """Read the stack, with the intrinsics of camera_info if given."""
-    stack = read_stack(folder)
+    stack = read_stack(folder, all_pages=all_pages)
     if camera_info is None:
         return stack
     intrinsics, own = read_camera_info(camera_info), stack.intrinsics
