@@ -28,7 +28,7 @@ class StackDepth:
             type; rectified where the camera is distorted.
         depth_m: (H, W) float32 metres along the optical axis, rectified: NaN unknown, -Inf nearer
             and +Inf farther than the sweep reaches (REP 117). None: focus distances are unknown.
-        blank: slices that were left out because they are black, white or of one colour, while
+        left_out: slices that were left out because they are black, white or of one colour, while
             their neighbours are not; their `index` counts from 0.
     """
 
@@ -36,7 +36,7 @@ class StackDepth:
     confidence: FloatMap
     all_in_focus: Image
     depth_m: FloatMap | None
-    blank: tuple[BlankSlice, ...] = ()
+    left_out: tuple[BlankSlice, ...] = ()
 
 
 def stack_to_depth(
@@ -71,5 +71,5 @@ def stack_to_depth(
         confidence=focus_map.estimate.confidence,
         all_in_focus=rectified.all_in_focus(),
         depth_m=None if focus is None else pipeline.depth(focus, config).depth_m,
-        blank=focus_map.blank,
+        left_out=focus_map.left_out,
     )

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
@@ -26,11 +25,16 @@ from sff_ros.core.optics.field_curvature import field_correction
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.sweep.assembler import StackAssembler
 from sff_ros.core.sweep.blank import BlankSlice, Light, light_of
-from sff_ros.core.sweep.stack import MIN_SLICES, DeferredSlice, FocalStack, Slice
+from sff_ros.core.sweep.stack import MIN_SLICES, FocalStack, Slice
 from sff_ros.errors import StackError
 from sff_ros.files.stack import RecordedStack
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.sweep_trail import SweepTrail
+
+FAINT, BLANK = 0.3, 0.01  # a sweep is blank if less than BLANK of it has a confidence of FAINT
+BLANK_SWEEP = (
+    'sharpness does not change along the sweep: does the lens move, is there light and texture?'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class FocusMap:
         camera_px: largest displacement of the image's corners during the sweep, px: RMS of the
             four. Calibrated breathing is not part of it, uncalibrated breathing is.
         moving: share of pixels that moved otherwise, or with the camera if it was not aligned.
-        blank: the slices that were left out because they have no image.
+        left_out: slices that have no image (core/sweep/blank).
     """
 
     stack: FocalStack
@@ -78,7 +82,7 @@ class FocusMap:
     alignment: AlignmentReport
     camera_px: float
     moving: float
-    blank: tuple[BlankSlice, ...]
+    left_out: tuple[BlankSlice, ...]
 
     @property
     def index(self) -> FloatMap:
@@ -88,6 +92,11 @@ class FocusMap:
         indices = [s.index for s in self.stack.slices]
         among_all = np.interp(self.estimate.position, np.arange(len(indices)), indices)
         return among_all.astype(np.float32)
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether nearly no pixel has a focus peak; BLANK_SWEEP says what that may mean."""
+        return float((self.estimate.confidence >= FAINT).mean()) < BLANK
 
     @property
     def dioptres(self) -> FloatMap | None:
@@ -178,25 +187,22 @@ class ShapeFromFocus:
                 slices are not blank.
             ModelError: the backend cannot take a stack of this kind.
         """
-        recorded = stack if isinstance(stack, RecordedStack) else None
         slices = stack.slices if isinstance(stack, FocalStack) else stack.slices()
         sweep: list[_Measured] = []
         for slice_ in slices:
             measured = self._measure(slice_, sweep[-1] if sweep else None, setup)
             if measured is None:
                 continue
-            if recorded:
+            if isinstance(stack, RecordedStack):
                 warp = measured.trail.aligner.poses[-1].warp
-                load = partial(_reload, recorded, slice_.index, warp)
-                measured = replace(measured, aligned=DeferredSlice(measured.aligned, load))
+                measured = replace(measured, aligned=stack.deferred(measured.aligned, warp))
             if sweep and measured.trail is not sweep[-1].trail:
                 sweep.clear()
             sweep.append(measured)
         if len(sweep) < MIN_SLICES:
             blank = ', '.join(map(str, sweep[-1].trail.blank))
             raise StackError(
-                f'a stack needs {MIN_SLICES} slices or more, {len(sweep)} have an image: {blank} '
-                '(0 is the first)'
+                f'a stack needs {MIN_SLICES} slices or more, {len(sweep)} have an image: {blank}'
             )
         return self._infer(sweep)
 
@@ -206,8 +212,7 @@ class ShapeFromFocus:
         """Align and measure a slice; its sweep is changed only once nothing can fail any more.
 
         Returns:
-            None if the slice is blank. Of another trail than `before` if all slices up to that
-            one are.
+            None if the slice is blank. Of a new trail if all slices before it are.
         """
         light = light_of(slice_.image)
         blank: list[BlankSlice] = []
@@ -229,8 +234,8 @@ class ShapeFromFocus:
 
     def _leave_out(self, trail: SweepTrail, slices: Sequence[BlankSlice], sweep: int) -> None:
         """Note blank slices of a sweep."""
-        trail.blank += slices
         for blank in slices:
+            trail.blank.append(blank)
             self._on_blank(blank, sweep)
 
     def _infer(self, sweep: Sequence[_Measured]) -> FocusMap:
@@ -259,7 +264,7 @@ class ShapeFromFocus:
             alignment=trail.aligner.report(frame),
             camera_px=max(trail.aligner.motion_px(stack.shape), motion.camera_px),
             moving=motion.moving,
-            blank=tuple(sorted(trail.blank, key=lambda blank: blank.index)),
+            left_out=tuple(sorted(trail.blank, key=lambda blank: blank.index)),
         )
 
 
@@ -293,8 +298,3 @@ def _begin(first: Slice, setup: SweepSetup) -> SweepTrail:
             f'the camera is for {camera.width}x{camera.height}, the slice is {width}x{height}'
         )
     return SweepTrail(method_for(setup.align, first))
-
-
-def _reload(stack: RecordedStack, index: int, warp: Warp) -> Image:
-    """Read an image again, in the frame of its sweep."""
-    return moved(stack.slice(index), warp).image

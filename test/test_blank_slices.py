@@ -68,7 +68,7 @@ def test_the_map_is_that_of_the_other_slices(
     )
     assert result is not None
     expected = tuple(BlankSlice(index, COLOURS[level]) for index in blank)  # type: ignore[arg-type]
-    assert result.blank == at_once.blank == expected
+    assert result.left_out == at_once.left_out == expected
     assert seen == [(slice_, 0) for slice_ in expected]
     assert_same(result, without(slices, blank))
     assert_same(at_once, without(slices, blank))
@@ -87,7 +87,7 @@ def test_a_black_slice_before_a_white_one() -> None:
     slices = sweep((0,))
     slices[1] = replace(slices[1], image=np.full_like(IMAGES[1], 255))
     result = ShapeFromFocus(PeakBackend()).estimate(FocalStack(tuple(slices)))
-    assert result.blank == (BlankSlice(0, 'black'), BlankSlice(1, 'white'))
+    assert result.left_out == (BlankSlice(0, 'black'), BlankSlice(1, 'white'))
     assert_same(result, without(slices, (0, 1)))
 
 
@@ -98,7 +98,7 @@ def test_sweeps_with_more_blank_slices_than_may_be_missing_are_dropped() -> None
     second = [pipeline.add(slice_, setup) for slice_ in sweep(number=1)]
     assert first == [None] * COUNT
     assert second[-1] is not None
-    assert second[-1].blank == ()
+    assert second[-1].left_out == ()
     assert +pipeline.counts == {
         'sweeps': 1, 'dropped_sweeps': 1, 'missing_slices': 2, 'blank_slices': 2
     }  # fmt: skip
@@ -119,7 +119,7 @@ def test_a_room_without_light_has_a_map_without_confidence(level: int, noise: in
         for s in sweep()
     ]
     result = ShapeFromFocus(PeakBackend()).estimate(FocalStack(tuple(slices)))
-    assert result.blank == ()
+    assert result.left_out == ()
     assert len(result.stack.slices) == COUNT
     assert (result.estimate.confidence < 0.5).all()
 
@@ -127,5 +127,5 @@ def test_a_room_without_light_has_a_map_without_confidence(level: int, noise: in
 def test_a_dark_sweep_keeps_all_its_slices() -> None:
     slices = [replace(s, image=(s.image / 30).astype(np.uint8)) for s in sweep()]
     result = ShapeFromFocus(PeakBackend()).estimate(FocalStack(tuple(slices)))
-    assert result.blank == ()
+    assert result.left_out == ()
     assert result.stack.missing == 0

@@ -48,9 +48,9 @@ def test_no_image_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     images: list[weakref.ref[Any]] = []
     held: list[int] = []
 
-    def read(path: Path) -> Any:
+    def read(path: Path, page: int | None = None) -> Any:
         held.append(sum(image() is not None for image in images))
-        image = read_image(path)
+        image = read_image(path, page)
         names.append(path.name)
         images.append(weakref.ref(image))
         return image

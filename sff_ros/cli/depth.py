@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from sff_ros.cli.report.blank import report_blank
 from sff_ros.cli.report.images import confidence_image, depth_image, position_image
 from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.alignment.aligner import ALIGNMENTS, MODELS, Alignment, alignment_of
 from sff_ros.core.alignment.motion import MUCH_MOVING
+from sff_ros.core.focus.reversals import MANY_REVERSALS, block_sharpness, reversals
+from sff_ros.core.sweep.blank import BlankSlice
 from sff_ros.depth_pipeline import DepthPipeline, is_sure
 from sff_ros.errors import CalibrationError, ConfigError
 from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.camera_info import read_camera_info
 from sff_ros.files.export import checked_out, write_ply, write_tiff
 from sff_ros.files.image import write_png
+from sff_ros.files.order import unclear_order
 from sff_ros.files.stack import RecordedStack, read_stack
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.choice import AUTO, choose_backend
-from sff_ros.pipeline import FocusMap, ShapeFromFocus, SweepSetup
+from sff_ros.pipeline import BLANK_SWEEP, FocusMap, ShapeFromFocus, SweepSetup
 
 HELP = 'Compute depth from a folder of images of one sweep of the lens.'
 EPILOG = """\
 FOLDER holds the images of one sweep (png, jpg, tif, bmp, webp, pgm, ppm; 8 or 16 bits) in
-natural order, slice_2 before slice_10. An optional stack.yaml beside them may give
+the order of the numbers in their names, slice_2 before slice_10; signs, decimals, exponents and
+units (900um before 1mm) count, the suffix does not. The order is printed where it is not obvious.
+An optional stack.yaml beside them may give
   focus_dpt or focus_m   focus distance of each image, dioptres or metres (.inf allowed)
   lens_codes and lens    control codes, and the table {codes, dioptres} that turns them into focus
   scales, centre_px      scale of each image relative to the reference focus, and its fixed point
@@ -64,6 +72,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('folder', metavar='FOLDER', type=Path, help='images of one sweep')
     parser.add_argument(
         '--out', metavar='DIR', type=Path, required=True, help='folder to write to'
+    )
+    parser.add_argument(
+        '--page',
+        choices=('all',),
+        help='all: the images are the pages of one TIFF, e.g. of an OME-TIFF z-stack; FOLDER is '
+        'the file, or holds no other image',
     )
     parser.add_argument(
         '--backend',
@@ -109,16 +123,18 @@ def run(args: argparse.Namespace) -> int:
         SffError: the input is wrong; nothing was written.
         OSError: DIR cannot be written.
     """
-    out = checked_out(args.out, args.folder)
+    out = checked_out(args.out, args.folder.parent if args.folder.is_file() else args.folder)
     if args.iterations is not None:
         raise ConfigError("--iterations is for the paper's network: use `sff predict`")
     config = DepthConfig(min_confidence=args.min_confidence)
-    stack = _open(args.folder, args.camera_info)
+    stack = _open(args.folder, args.camera_info, all_pages=args.page == 'all')
+    _report_order(stack)
     align = alignment_of(args.align, stack.lens)
     choice = choose_backend(args.backend, args.model)
     if args.backend == AUTO:
         print(f'backend: {choice}', file=sys.stderr)
     focus_map = _estimate(choice.backend, stack, align)
+    _report_reversals(stack, focus_map.left_out)
     with staged_folder(out) as stage:
         absent = _write(stage, stack, focus_map, config)
         written = [name for name in OUTPUTS if (stage / name).exists()]
@@ -130,11 +146,31 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _report_order(stack: RecordedStack) -> None:
+    """Print the order of the images if it is not obvious."""
+    order = unclear_order(stack.names)
+    if order:
+        print(f'order: {order}', file=sys.stderr)
+
+
+def _report_reversals(stack: RecordedStack, left_out: Sequence[BlankSlice]) -> None:
+    """Print whether focus goes back and forth through the images that were used."""
+    used = sorted({*range(len(stack.paths))} - {blank.index for blank in left_out})
+    sharpness = np.array([block_sharpness(stack.image(i)) for i in used])
+    if reversals(sharpness) > MANY_REVERSALS:
+        first, last = stack.names[0], stack.names[-1]
+        print(
+            f'order: sharpness rises and falls several times from {first} to {last}: focus must '
+            'move in one direction; do the names give the order of one sweep?',
+            file=sys.stderr,
+        )
+
+
 def _estimate(backend: DepthBackend, stack: RecordedStack, how: Alignment) -> FocusMap:
     """Estimate, and report alignment and motion."""
     setup = SweepSetup(stack.intrinsics, align=how)
     focus_map = ShapeFromFocus(backend).estimate(stack, setup)
-    report_blank(stack, focus_map.blank)
+    report_blank(stack, focus_map.left_out)
     alignment = focus_map.alignment
     if alignment.is_moved or how not in ('auto', 'none'):
         print(f'alignment: {alignment}', file=sys.stderr)
@@ -146,12 +182,14 @@ def _estimate(backend: DepthBackend, stack: RecordedStack, how: Alignment) -> Fo
             + hint,
             file=sys.stderr,
         )
+    if focus_map.is_blank:
+        print(f'focus: {BLANK_SWEEP}', file=sys.stderr)
     return focus_map
 
 
-def _open(folder: Path, camera_info: Path | None) -> RecordedStack:
+def _open(folder: Path, camera_info: Path | None, all_pages: bool) -> RecordedStack:
     """Read the stack, with the intrinsics of camera_info if given."""
-    stack = read_stack(folder)
+    stack = read_stack(folder, all_pages=all_pages)
     if camera_info is None:
         return stack
     intrinsics, own = read_camera_info(camera_info), stack.intrinsics

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import re
 import sys
@@ -10,12 +11,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sff_ros.cli.evaluation.ground_truth import GroundTruth, ground_truth_path, read_ground_truth
+from sff_ros.cli.evaluation.robustness import SIZES, Comparison, joined, run_suite
+from sff_ros.cli.evaluation.robustness_scores import SuiteScores, score_row, score_suite
 from sff_ros.cli.evaluation.scoring import Row, judge, mean_row, measure, to_numbers
+from sff_ros.cli.report import robustness_table
 from sff_ros.cli.report.blank import report_blank
 from sff_ros.cli.report.evaluation_plot import evaluation_plot
 from sff_ros.cli.report.evaluation_table import markdown
-from sff_ros.core.alignment.aligner import ALIGNMENTS, alignment_of
+from sff_ros.cli.report.robustness_plots import edge_plot, reliability_plot, scene_sheet
+from sff_ros.config.nodes import DepthConfig
+from sff_ros.core.alignment.aligner import ALIGNMENTS, Alignment, alignment_of
 from sff_ros.core.optics.field_curvature import field_correction
+from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.errors import ConfigError, SffError
 from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.export import checked_out
@@ -40,12 +47,38 @@ min_confidence; time: from the last slice to the map.
 
 DIR receives evaluation.md, evaluation.json and STACK_BACKEND.png: all in focus, ground truth,
 estimate and error.
+
+--suite robustness takes no FOLDER. It draws scenes that go wrong at a user's (a lens that stands
+still, plain backgrounds, noise, wires, lights at night, motion, ...), with unknown focus
+distances. Published is a pixel with a confidence of --min-confidence or more, wrong a published
+position that is off by more than a slice (of 15: a fourteenth of the sweep), or any position
+where none is right; both are shares of the pixels that the scene is about. error: mean of the
+published ones, in slices of 15; right of knowable: the share that is published and right of
+surfaces whose position the images determine. Below the table: reliability by tenths of
+confidence, and errors by distance to depth edges in the textured scene. DIR receives
+robustness.md, robustness.json, reliability.png, edges.png and SCENE.png: slices, ground truth,
+masks (orange: judged, green: knowable, white: both) and what each backend publishes.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `sff evaluate`."""
-    parser.add_argument('folders', metavar='FOLDER', type=Path, nargs='+', help='a stack')
+    parser.add_argument('folders', metavar='FOLDER', type=Path, nargs='*', help='a stack')
+    parser.add_argument(
+        '--suite', choices=('robustness',), help='score drawn scenes instead of folders'
+    )
+    parser.add_argument(
+        '--size',
+        choices=tuple(SIZES),
+        help='of the suite: small takes seconds, full minutes (default: full)',
+    )
+    parser.add_argument(
+        '--min-confidence',
+        metavar='C',
+        type=float,
+        help='from which the suite counts a pixel as published '
+        f'(default: {DepthConfig().min_confidence})',
+    )
     parser.add_argument(
         '--backends',
         metavar='NAMES',
@@ -76,6 +109,12 @@ def run(args: argparse.Namespace) -> int:
         SffError: the input is wrong; nothing was written.
         OSError: DIR cannot be written.
     """
+    if args.suite is not None:
+        return _run_suite(args)
+    if args.size is not None or args.min_confidence is not None:
+        raise ConfigError('--size and --min-confidence are for --suite')
+    if not args.folders:
+        raise ConfigError('no FOLDER is given, and no --suite')
     paths = [ground_truth_path(folder) for folder in args.folders]
     ground_truths = dict(zip(stack_names(args.folders), paths, strict=True))
     backends = _open(args.backends, args.model)
@@ -122,13 +161,70 @@ def evaluate(
                 focus_map, seconds = measure(stack, backend, how)
             except SffError as err:
                 raise type(err)(f'{name}, {backend_name}: {err}') from err
-            report_blank(stack, focus_map.blank)
+            report_blank(stack, focus_map.left_out)
             row = judge(focus_map, ground_truth, seconds)
             print(f'{name}, {backend_name}: MAE {row.mae:.3f}', file=sys.stderr, flush=True)
             if plots is not None:
-                file = re.sub(r'[^\w.-]+', '_', f'{name}_{backend_name}')
+                file = _file_name(f'{name}_{backend_name}')
                 _draw(plots / f'{file}.png', stack, focus_map, ground_truth)
             yield name, backend_name, row
+
+
+def _run_suite(args: argparse.Namespace) -> int:
+    """Run `sff evaluate --suite`."""
+    if args.folders:
+        raise ConfigError(f'--suite draws its own scenes; {args.folders[0]} cannot be added')
+    config = DepthConfig()
+    if args.min_confidence is not None:
+        config = DepthConfig(min_confidence=args.min_confidence)
+    align = alignment_of(args.align, [LensState()])
+    backends = _open(args.backends, args.model)
+    with contextlib.ExitStack() as stack:
+        stage = None
+        if args.out is not None:
+            stage = stack.enter_context(staged_folder(checked_out(args.out, None)))
+        scores = evaluate_suite(backends, args.size or 'full', align, config.min_confidence, stage)
+        table = robustness_table.markdown(scores)
+        numbers = json.dumps(robustness_table.to_numbers(scores), indent=2)
+        if stage is not None:
+            (stage / 'robustness.md').write_text(table + '\n', encoding='utf-8')
+            (stage / 'robustness.json').write_text(numbers + '\n', encoding='utf-8')
+            write_png(stage / 'reliability.png', reliability_plot(scores))
+            write_png(stage / 'edges.png', edge_plot(scores))
+    print(numbers if args.json else table)
+    return 0
+
+
+def evaluate_suite(
+    backends: Mapping[str, DepthBackend],
+    size: str,
+    align: Alignment,
+    min_confidence: float,
+    plots: Path | None,
+) -> SuiteScores:
+    """Score backends on the robustness suite; print progress on stderr.
+
+    Args:
+        backends: by name.
+        size: one of SIZES.
+        align: how slices are brought into one frame.
+        min_confidence: from which a pixel counts as published.
+        plots: existing folder to draw the first draw of each scene into, or None.
+
+    Raises:
+        SffError: a backend cannot take a scene.
+    """
+    found: dict[tuple[str, str], list[Comparison]] = {}
+    for outcome in run_suite(SIZES[size], backends, align):
+        for backend, comparison in outcome.comparisons.items():
+            found.setdefault((outcome.name, backend), []).append(comparison)
+            wrong = score_row(comparison, min_confidence).wrong
+            said = f'{outcome.name} {outcome.draw}, {backend}: published and wrong {wrong:.1%}'
+            print(said, file=sys.stderr, flush=True)
+        if plots is not None and outcome.draw == 0:
+            sheet = scene_sheet(outcome.scene, outcome.estimates, min_confidence)
+            write_png(plots / f'{_file_name(outcome.name)}.png', sheet)
+    return score_suite({key: joined(parts) for key, parts in found.items()}, min_confidence)
 
 
 def with_means(rows: Sequence[tuple[str, str, Row]]) -> list[tuple[str, str, Row]]:
@@ -168,6 +264,10 @@ def _open(names: str, model: str) -> dict[str, DepthBackend]:
         elif all(backend.spec != other.spec for other in opened.values()):
             opened[backend.spec.name] = backend
     return opened
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r'[^\w.-]+', '_', name)
 
 
 def _shape(stack: RecordedStack) -> tuple[int, int]:

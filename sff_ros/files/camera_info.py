@@ -43,8 +43,8 @@ def read_camera_info(path: Path) -> Intrinsics:
             raise ConfigError(f'distortion_model must be a word, not {model!r}')
         return make_intrinsics(
             (size[0], size[1]),
-            _matrix(content['camera_matrix'], 'camera_matrix', 3, 3),
-            _matrix(content['distortion_coefficients'], 'distortion_coefficients', 1, None),
+            _camera_matrix(content['camera_matrix']),
+            _coefficients(content['distortion_coefficients']),
             model,
         )
     except (ConfigError, CalibrationError) as err:
@@ -86,6 +86,7 @@ def from_message(info: Any) -> Intrinsics:
         return Intrinsics(info.width, info.height)
     if info.binning_x > 1 or info.binning_y > 1 or info.roi.width not in (0, info.width):
         raise CalibrationError('camera_info with binning or a region of interest is not supported')
+    distortion, model = _without_none(tuple(info.d), info.distortion_model)
     return Intrinsics(
         width=info.width,
         height=info.height,
@@ -93,8 +94,8 @@ def from_message(info: Any) -> Intrinsics:
         fy=info.k[4],
         cx=info.k[2],
         cy=info.k[5],
-        distortion=tuple(info.d) if any(info.d) else (),
-        distortion_model=info.distortion_model or 'plumb_bob',
+        distortion=distortion if any(distortion) else (),
+        distortion_model=model or 'plumb_bob',
     )
 
 
@@ -110,13 +111,14 @@ def make_intrinsics(
         size: width and height, px.
         matrix: the nine numbers of K; all zero where the camera is not calibrated.
         distortion: coefficients in OpenCV's order; all zero counts as none.
-        model: distortion model; empty: by the number of coefficients.
+        model: distortion model; empty: by the number of coefficients; `none`: there is none.
 
     Raises:
         CalibrationError: K is not that of a pinhole without skew, or there is distortion without
             a calibrated K, or the number of coefficients does not fit the model.
     """
     width, height = size
+    distortion, model = _without_none(distortion, model)
     fx, skew, cx, zero, fy, cy, *last = matrix
     calibrated = any(matrix)
     if calibrated and (skew, zero, *last) != (0, 0, 0, 0, 1):
@@ -137,14 +139,45 @@ def _size(value: object, name: str) -> int:
     return value
 
 
-def _matrix(value: object, name: str, rows: int, cols: int | None) -> tuple[float, ...]:
-    """Return the numbers of one {rows, cols, data}; any number of columns where `cols` is None."""
+def _camera_matrix(value: object) -> tuple[float, ...]:
+    shape, data = _numbers(value, 'camera_matrix')
+    if shape != (3, 3):
+        raise _misfit('camera_matrix', shape, data)
+    return as_matrix(list(data), 'camera_matrix.data')
+
+
+def _coefficients(value: object) -> tuple[float, ...]:
+    """Return the coefficients of one row, as camera_calibration writes them, or one column."""
+    shape, data = _numbers(value, 'distortion_coefficients')
+    count = len(data)
+    if shape not in ((1, count), (count, 1)) and not (shape == (0, 0) and count == 0):
+        raise _misfit('distortion_coefficients', shape, data)
+    return data
+
+
+def _numbers(value: object, name: str) -> tuple[tuple[object, object], tuple[float, ...]]:
+    """Return rows and columns, and the numbers, of one {rows, cols, data}."""
     layout = as_mapping(value, name, ('rows', 'cols', 'data'))
-    data = as_numbers(layout['data'], f'{name}.data')
-    shape = (layout['rows'], layout['cols'])
-    if shape != (rows, len(data) // rows if cols is None else cols):
-        raise ConfigError(f'{name}: {len(data)} data do not fit rows {shape[0]}, cols {shape[1]}')
-    return as_matrix(list(data), f'{name}.data') if cols == 3 else data
+    return (layout['rows'], layout['cols']), as_numbers(layout['data'], f'{name}.data')
+
+
+def _misfit(name: str, shape: tuple[object, object], data: tuple[float, ...]) -> ConfigError:
+    return ConfigError(f'{name}: {len(data)} data do not fit rows {shape[0]}, cols {shape[1]}')
+
+
+def _without_none(distortion: tuple[float, ...], model: str) -> tuple[tuple[float, ...], str]:
+    """Return coefficients and model; of the model `none`, which some drivers say, no more.
+
+    Raises:
+        CalibrationError: the model is `none`, and a coefficient is not zero.
+    """
+    if model.lower() != 'none':
+        return distortion, model
+    if any(distortion):
+        raise CalibrationError(
+            f'distortion_model {model} takes no coefficients but zeros, not {list(distortion)}'
+        )
+    return (), ''
 
 
 def _layout(data: list[float], rows: int) -> dict[str, object]:

@@ -1,8 +1,7 @@
-"""A recorded sweep: a folder of images in natural order, with an optional stack.yaml."""
+"""A recorded sweep: a folder of images in the order of their numbers, and a stack.yaml."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +11,15 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from sff_ros.core.image import Image
+from sff_ros.core.alignment.aligner import moved
+from sff_ros.core.image import Image, Warp
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.sweep.lens_state import LensState
-from sff_ros.core.sweep.stack import MIN_SLICES, FocalStack, Slice
+from sff_ros.core.sweep.stack import MIN_SLICES, DeferredSlice, FocalStack, Slice
 from sff_ros.errors import CalibrationError, StackError
 from sff_ros.files.atomic_folder import staged_folder
-from sff_ros.files.image import SUFFIXES, read_image, write_png
+from sff_ros.files.image import SUFFIXES, page_count, read_image, write_png
+from sff_ros.files.order import in_order, twins
 from sff_ros.files.stack_yaml import STACK_YAML, read_settings, settings_of
 
 KEPT_BYTES = 200_000_000  # images of a larger stack are decoded again on demand
@@ -29,7 +30,8 @@ class RecordedStack:
     """A recorded sweep; every image was decoded and checked once when it was opened.
 
     Attributes:
-        paths: the images, in natural order.
+        paths: of the images, in the order of the numbers in their names.
+        pages: which image of its file each is; None: the only one.
         lens: state of the lens for each.
         intrinsics: of the images as recorded; of a lens that breathes, at the reference focus;
             not calibrated if stack.yaml gives none.
@@ -38,10 +40,16 @@ class RecordedStack:
     """
 
     paths: tuple[Path, ...]
+    pages: tuple[int | None, ...]
     lens: tuple[LensState, ...]
     intrinsics: Intrinsics
     white: int
     images: tuple[Image, ...] | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the images, for messages: of the file, and which image of it."""
+        return tuple(map(_name, self.paths, self.pages))
 
     @property
     def focus_dpt(self) -> npt.NDArray[np.float64]:
@@ -59,7 +67,9 @@ class RecordedStack:
         Raises:
             StackError: the file was damaged or removed after the stack was opened.
         """
-        return read_image(self.paths[index]) if self.images is None else self.images[index]
+        if self.images is None:
+            return read_image(self.paths[index], self.pages[index])
+        return self.images[index]
 
     def as_8_bit(self, image: Image) -> npt.NDArray[np.uint8]:
         """Return an image of this stack in 8 bits.
@@ -85,40 +95,55 @@ class RecordedStack:
         """Yield the images as slices, one after another."""
         return (self.slice(i) for i in range(len(self.paths)))
 
+    def deferred(self, aligned: Slice, warp: Warp) -> DeferredSlice:
+        """Return a slice of this stack, resampled by a warp, that does not hold its image."""
+        index = aligned.index  # not the slice itself, which holds its image
+        return DeferredSlice(aligned, lambda: moved(self.slice(index), warp).image)
+
     def focal_stack(self) -> FocalStack:
         """Return the whole sweep, decoded."""
         return FocalStack(tuple(self.slices()))
 
 
-def read_stack(folder: str | Path) -> RecordedStack:
+def read_stack(folder: str | Path, *, all_pages: bool = False) -> RecordedStack:
     """Open a recorded sweep and check all of it.
 
-    Images (png, jpg, tif, bmp, webp, pgm, ppm) are taken in natural order, slice_2 before
-    slice_10; other files, hidden files and subfolders are ignored.
+    Images (png, jpg, tif, bmp, webp, pgm, ppm) are taken in the order of the numbers in their
+    names (`files.order`), slice_2 before slice_10; other files, hidden files and subfolders are
+    ignored.
+
+    Args:
+        folder: of the images and, if there is one, a stack.yaml.
+        all_pages: the images are the pages of one TIFF, in their order: the only image file in
+            the folder, or `folder` itself, with stack.yaml beside it.
 
     Raises:
-        StackError: there is no such folder, it has fewer than MIN_SLICES images, one of them is
-            damaged, or they differ in size, depth or colour.
+        StackError: there is no such folder, it has fewer than MIN_SLICES images, two of them have
+            one name but for the suffix, one is damaged or holds several images, or they differ in
+            size, depth or colour.
         ConfigError, CalibrationError: stack.yaml is wrong.
     """
     folder = Path(folder)
-    paths = list_images(folder)
-    first = read_image(paths[0])
+    sources = list_pages(folder) if all_pages else [(path, None) for path in list_images(folder)]
+    first = read_image(*sources[0])
     height, width = first.shape[:2]
-    known = read_settings(folder / STACK_YAML, len(paths), (width, height))
-    keep = first.nbytes * len(paths) <= KEPT_BYTES
+    settings = sources[0][0].parent / STACK_YAML
+    known = read_settings(settings, len(sources), (width, height))
+    keep = first.nbytes * len(sources) <= KEPT_BYTES
     images, white = [first], int(first.max())
-    for path in paths[1:]:
-        image = read_image(path)
+    for source in sources[1:]:
+        image = read_image(*source)
         if _kind(image) != _kind(first):
             raise StackError(
-                f'{folder}: {path.name} is {_kind(image)}, {paths[0].name} is {_kind(first)}'
+                f'{folder}: {_name(*source)} is {_kind(image)}, {_name(*sources[0])} is '
+                f'{_kind(first)}'
             )
         white = max(white, int(image.max()))
         if keep:
             images.append(image)
     return RecordedStack(
-        paths=tuple(paths),
+        paths=tuple(path for path, _ in sources),
+        pages=tuple(page for _, page in sources),
         lens=known.lens,
         intrinsics=known.intrinsics,
         white=white,
@@ -127,24 +152,60 @@ def read_stack(folder: str | Path) -> RecordedStack:
 
 
 def list_images(folder: Path) -> list[Path]:
-    """Return the images of a folder in natural order.
+    """Return the images of a folder in the order of the numbers in their names.
 
     Raises:
-        StackError: it is not a folder, or has fewer than MIN_SLICES images.
+        StackError: it is not a folder, has fewer than MIN_SLICES images, or has two of one name.
     """
+    names = _image_names(folder)
+    if len(names) < MIN_SLICES:
+        raise StackError(
+            f'{folder}: has {_images(len(names))}, a stack needs {MIN_SLICES} or more'
+        )
+    groups = twins(names)
+    if groups:
+        more = f', and {len(groups) - 1} more likewise' if len(groups) > 1 else ''
+        raise StackError(
+            f'{folder}: {" and ".join(groups[0])} are one slice twice{more}: keep one of each name'
+        )
+    return [folder / name for name in in_order(names)]
+
+
+def list_pages(path: Path) -> list[tuple[Path, int | None]]:
+    """Return file and page of each image of one TIFF, in the order of the file.
+
+    Args:
+        path: of the file, or of a folder with no other image.
+
+    Raises:
+        StackError: the folder has no or several images, or the file is not a TIFF that holds
+            MIN_SLICES images or more along one axis.
+    """
+    if not path.is_file():
+        names = _image_names(path)
+        if len(names) != 1:
+            raise StackError(f'{path}: has {_images(len(names))}, name the one TIFF to be read')
+        path = path / names[0]
+    count = page_count(path)
+    if count < MIN_SLICES:
+        raise StackError(f'{path}: holds {_images(count)}, a stack needs {MIN_SLICES} or more')
+    return [(path, page) for page in range(count)]
+
+
+def _image_names(folder: Path) -> list[str]:
     try:
         entries = list(folder.iterdir())
     except OSError as err:
         raise StackError(f'{folder}: is not a folder of images: {err.strerror}') from err
-    paths = [
-        path
+    return [
+        path.name
         for path in entries
         if path.suffix.lower() in SUFFIXES and not path.name.startswith('.') and path.is_file()
     ]
-    if len(paths) < MIN_SLICES:
-        found = f'{len(paths)} image{"" if len(paths) == 1 else "s"}'
-        raise StackError(f'{folder}: has {found}, a stack needs {MIN_SLICES} or more')
-    return sorted(paths, key=lambda path: (_natural(path.name), path.name))
+
+
+def _images(count: int) -> str:
+    return f'{count} image{"" if count == 1 else "s"}'
 
 
 def write_stack(folder: Path, slices: Sequence[Slice], intrinsics: Intrinsics) -> None:
@@ -179,10 +240,9 @@ def write_stack(folder: Path, slices: Sequence[Slice], intrinsics: Intrinsics) -
         raise StackError(f'{folder}: cannot be written: {err.strerror}') from err
 
 
-def _natural(name: str) -> list[str | int]:
-    """Return a sort key that compares numbers by value."""
-    parts = re.split(r'([0-9]+)', name.casefold())
-    return [int(part) if i % 2 else part for i, part in enumerate(parts)]
+def _name(path: Path, page: int | None) -> str:
+    """Name an image in messages."""
+    return path.name if page is None else f'image {page + 1} of {path.name}'
 
 
 def _kind(image: Image) -> str:

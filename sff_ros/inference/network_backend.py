@@ -13,6 +13,7 @@ from sff_ros.core.focus.estimate import FocusEstimate
 from sff_ros.core.focus.measure import DILATIONS, POOLING, FocusVolume, Responses, measure_contrast
 from sff_ros.core.focus.peak import Evidence, gather_evidence
 from sff_ros.core.focus.subslice import refine_long_sweep
+from sff_ros.core.focus.support import supported_confidence
 from sff_ros.core.image import FloatMap, Image
 from sff_ros.core.model_card import ModelCard
 from sff_ros.core.sweep.stack import MIN_SLICES
@@ -86,9 +87,8 @@ class CanonicalNetwork:
         answer = finite_estimate(f'{self.spec.name}: network', answer)
         slices = from_canonical(answer.position, volume.axis)
         slices = refine_long_sweep(slices, volume, evidence)
-        # Without any texture in the image the network can only guess.
-        known = evidence.dense.information.any()
-        confidence = np.clip(answer.confidence, 0, 1 if known else 0)
+        confidence = np.clip(answer.confidence, 0, 1)
+        confidence = supported_confidence(slices, confidence, volume, evidence)
         return finite_estimate(self.spec.name, FocusEstimate(slices, confidence))
 
     def _answer(self, volume: FocusVolume, evidence: Evidence, context: Image) -> FocusEstimate:

@@ -36,7 +36,7 @@ from sff_ros.nodes.motion_report import Moved, report_motion
 from sff_ros.nodes.parameters import NodeParameters
 from sff_ros.nodes.watched_inputs import WatchedInputs
 from sff_ros.nodes.worker import Worker
-from sff_ros.pipeline import FocusMap, ShapeFromFocus, SweepSetup
+from sff_ros.pipeline import BLANK_SWEEP, FocusMap, ShapeFromFocus, SweepSetup
 
 _INPUTS = {'stack/image': Image, 'stack/camera_info': CameraInfo, 'stack/focus': JointState}
 _OUTPUTS = {
@@ -69,6 +69,7 @@ class InferenceNode(ManagedNode):
         self._worker: Worker[Parts] | None = None
         self._depth = DepthPipeline()
         self._focus_known = True
+        self._blank = False
         self._moved: Moved | None = None
         self.create_service(Trigger, '~/reload_model', self._on_reload)
 
@@ -160,6 +161,7 @@ class InferenceNode(ManagedNode):
         if dioptres is not None:
             self._out['focus_map/image'].publish(to_image(dioptres, '32FC1', header))
             self._statistics.latency('last_slice_to_focus_map', time.monotonic() - arrived)
+        self._blank = result.is_blank
         self._moved = Moved(result.alignment.method, result.camera_px, result.moving)
         if self._out['focus_map/slice_position'].get_subscription_count():
             position = to_image(maps.position(), '32FC1', header)
@@ -215,8 +217,14 @@ class InferenceNode(ManagedNode):
                 report.values[f'stack_{name}'] = str(value)
         if self._worker is not None:
             report.values['backlog'] = str(self._worker.backlog)
+        self._report_sweep(report)
+
+    def _report_sweep(self, report: Report) -> None:
+        """Report what was found of the last sweep."""
         if self._moved is not None:
             report_motion(self._moved, report)
+        if self._blank:
+            report.add(WARN, BLANK_SWEEP)
         if not self._focus_known:
             report.add(WARN, 'focus distances unknown: no focus_map/image, slice positions only')
 

@@ -45,10 +45,10 @@ def test_depth_is_as_without_it(tmp_path: Path, capsys: pytest.CaptureFixture[st
     folder = write_stack(tmp_path / 'black', (BLACK,))
     depth, maps = depth_of(folder, tmp_path / 'out')
     assert capsys.readouterr().err == (f'{folder}: 1 of 9 images left out: slice_4.png is black\n')
-    assert depth.blank == (sff_ros.BlankSlice(BLACK, 'black'),)
+    assert depth.left_out == (sff_ros.BlankSlice(BLACK, 'black'),)
     other, expected = depth_of(write_stack(tmp_path / 'less', (), (BLACK,)), tmp_path / 'other')
     assert capsys.readouterr().err == ''
-    assert other.blank == ()
+    assert other.left_out == ()
     for name in ('confidence', 'depth'):
         np.testing.assert_array_equal(maps[name], expected[name])
     # Its positions count the black image, those of the other stack do not.

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from stack_files import texture
 
 from sff_ros.cameras.lens_camera import LensCamera
 from sff_ros.cameras.plan import plan_sweep
@@ -18,9 +19,11 @@ from sff_ros.cli.calibrate_lens import from_one_side
 from sff_ros.cli.main import main
 from sff_ros.config.cameras import LensConfig
 from sff_ros.config.nodes import SweepConfig
+from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.optics.lens_calibration import LensCalibration
 from sff_ros.core.optics.lens_table import LensTable
 from sff_ros.core.sweep.lens_state import LensState
+from sff_ros.core.sweep.stack import Slice
 from sff_ros.files.lens_yaml import read_lens
 from sff_ros.files.stack import write_stack
 
@@ -80,6 +83,22 @@ def test_slices_from_the_other_side_are_left_out(
 ) -> None:
     pairs = zip(codes, position_codes, strict=True)
     assert from_one_side([LensState(code=c, position_code=p) for c, p in pairs]) == kept
+
+
+def test_sweeps_of_two_image_sizes_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = []
+    for name, size in (('a', (64, 48)), ('b', (64, 48)), ('c', (80, 60))):
+        image = texture(0, (size[1], size[0], 3))
+        slices = [Slice(image, LensState(code=float(k)), k, k, 4) for k in range(4)]
+        folders.append(tmp_path / name)
+        write_stack(folders[-1], slices, Intrinsics(*size))
+    out = tmp_path / 'lens.yaml'
+    assert main(['calibrate', 'lens', *map(str, folders), *BOARD, '--out', str(out)]) == 1
+    message = 'sweeps differ in image size: a is 64x48, c is 80x60; a calibration is for one size'
+    assert message in capsys.readouterr().err
+    assert not out.exists()
 
 
 @pytest.mark.slow

@@ -223,6 +223,31 @@ def test_the_same_sweep_backwards_gives_the_same_depth(tmp_path: Path) -> None:
     assert np.abs(maps[0] - maps[1])[both].mean() < 1e-3
 
 
+@pytest.mark.parametrize('backend', ['auto', 'peak'])
+def test_a_lens_that_stands_still_gives_no_depth_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], backend: str
+) -> None:
+    folder = write_walls(tmp_path / 'in', FOCUS + K)
+    still = read_image(folder / 'slice_3.png').astype(float)
+    rng = np.random.default_rng(0)
+    for i in range(COUNT):
+        noisy = np.clip(still + rng.normal(0, 2, still.shape), 0, 255).astype(np.uint8)
+        cv2.imwrite(str(folder / f'slice_{i}.png'), noisy[..., ::-1])
+    out = tmp_path / 'out'
+    assert main(['depth', str(folder), '--out', str(out), '--backend', backend]) == 0
+    assert np.isnan(read_map(out / 'depth.tiff')).mean() > 0.99
+    words = 'focus: sharpness does not change along the sweep: does the lens move'
+    assert words in capsys.readouterr().err
+
+
+def test_a_sweep_that_shows_depth_does_not_say_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_walls(tmp_path / 'in')
+    assert main(['depth', str(folder), '--out', str(tmp_path / 'out')]) == 0
+    assert 'sharpness' not in capsys.readouterr().err
+
+
 def test_an_earlier_run_is_replaced_and_other_files_stay(tmp_path: Path) -> None:
     out = tmp_path / 'out'
     folder = write_walls(tmp_path / 'in', FOCUS + K)

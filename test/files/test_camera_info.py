@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.errors import CalibrationError
-from sff_ros.files.camera_info import read_camera_info, write_camera_info
+from sff_ros.files.camera_info import from_message, read_camera_info, write_camera_info
 
 # As camera_calibration writes it.
 WEBCAM = """\
@@ -85,6 +86,50 @@ def test_the_written_file_has_the_keys_and_layout_of_ros(tmp_path: Path) -> None
     }
 
 
+def test_coefficients_in_a_column_are_read(tmp_path: Path) -> None:
+    (tmp_path / 'row.yaml').write_text(WEBCAM)
+    column = WEBCAM.replace('rows: 1\n  cols: 5', 'rows: 5\n  cols: 1')
+    (tmp_path / 'column.yaml').write_text(column)
+    read = [read_camera_info(tmp_path / f'{name}.yaml') for name in ('row', 'column')]
+    assert read[0] == read[1]
+    assert len(read[1].distortion) == 5
+
+
+@pytest.mark.parametrize('model', ['none', 'None'])
+@pytest.mark.parametrize(
+    ('rows', 'cols', 'data'),
+    [(1, 5, '[0, 0.0, 0, 0, 0]'), (5, 1, '[0, 0, 0, 0, 0]'), (1, 0, '[]'), (0, 0, '[]')],
+)
+def test_no_distortion_is_read(
+    tmp_path: Path, model: str, rows: int, cols: int, data: str
+) -> None:
+    text = WEBCAM.replace('plumb_bob', model).replace('rows: 1', f'rows: {rows}')
+    text = text.replace('cols: 5', f'cols: {cols}')
+    path = tmp_path / 'ost.yaml'
+    path.write_text(text.replace('[0.078696, -0.151563, -3e-05, 4.4e-04, 0.000000]', data))
+    assert read_camera_info(path) == Intrinsics(
+        640, 480, 516.17898, 513.44912, 323.5253, 247.26581
+    )
+
+
+def info_of(model: str, coefficients: list[float]) -> SimpleNamespace:
+    """A sensor_msgs/CameraInfo, as far as it is read."""
+    k = [500.0, 0, 320, 0, 510, 240, 0, 0, 1]
+    return SimpleNamespace(
+        width=640, height=480, k=k, d=coefficients, distortion_model=model, binning_x=0,
+        binning_y=0, roi=SimpleNamespace(width=0),
+    )  # fmt: skip
+
+
+def test_a_message_without_distortion_is_read() -> None:
+    for model in ('none', 'None', '', 'plumb_bob'):
+        for coefficients in ([], [0.0] * 5):
+            found = from_message(info_of(model, coefficients))
+            assert found == Intrinsics(640, 480, 500, 510, 320, 240)
+    with pytest.raises(CalibrationError, match='none takes no coefficients but zeros'):
+        from_message(info_of('none', [0.1, 0, 0, 0, 0]))
+
+
 @pytest.mark.parametrize(
     ('old', 'new', 'message'),
     [
@@ -100,6 +145,7 @@ def test_the_written_file_has_the_keys_and_layout_of_ros(tmp_path: Path) -> None
         ('model: plumb_bob', 'model: 5', 'distortion_model must be a word, not 5'),
         ('model: plumb_bob', 'model: fisheye', "distortion_model 'fisheye' is unknown; one"),
         ('model: plumb_bob', 'model: equidistant', 'equidistant takes 4 coefficients, not 5'),
+        ('model: plumb_bob', 'model: none', 'none takes no coefficients but zeros, not [0.078'),
         ('image_width: 640', '%YAML:1.0', 'is not YAML'),
     ],
 )  # fmt: skip

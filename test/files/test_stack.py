@@ -20,7 +20,7 @@ from sff_ros.files.stack import list_images, read_stack, write_stack
 K = 'camera_matrix: [[50, 0, 19.5], [0, 51, 15.5], [0, 0, 1]]\n'
 
 
-def test_images_come_in_natural_order_and_other_files_do_not_count(tmp_path: Path) -> None:
+def test_images_are_ordered_and_other_files_do_not_count(tmp_path: Path) -> None:
     names = ['s10.PNG', 's2.png', 'S1.png', 's02b.png', 's2a.jpeg', '10.png', '9.png']
     others = ['stack.yaml', 'notes.txt', '.s3.png', 'intrinsic.yaml', 's4.png.bak']
     for name in names + others:

@@ -91,6 +91,11 @@ def test_confidence_stays_within_its_range() -> None:
     assert result.confidence.max() == 1
 
 
+def test_what_no_curve_supports_has_no_confidence() -> None:
+    network = CanonicalNetwork(SPEC, FakeRunner(position=3.0, confidence=0.7))
+    assert network.infer(volume(), context()).confidence.max() == 0  # all curves peak at 7
+
+
 def test_images_without_texture_have_no_confidence() -> None:
     silent = FocusVolume(np.zeros((15, 4, 16, 24), np.float32), even(0, 14, 15), (31, 47), 2)
     result = CanonicalNetwork(SPEC, FakeRunner(confidence=0.9)).infer(silent, context((31, 47)))

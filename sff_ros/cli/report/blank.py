@@ -13,7 +13,7 @@ def report_blank(stack: RecordedStack, blank: Sequence[BlankSlice]) -> None:
     """Print the images that are black, white or uniform on stderr; nothing if none is."""
     if not blank:
         return
-    names = ', '.join(f'{stack.paths[b.index].name} is {b.colour}' for b in blank)
+    names = ', '.join(f'{stack.names[b.index]} is {b.colour}' for b in blank)
     paths = stack.paths
     print(
         f'{paths[0].parent}: {len(blank)} of {len(paths)} images left out: {names}',

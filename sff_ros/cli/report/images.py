@@ -50,6 +50,13 @@ def position_image(position: FloatMap, sure: Mask | None = None) -> RgbImage:
     return add_scale(image, scale)
 
 
+def coloured_positions(position: FloatMap, last: float) -> RgbImage:
+    """Draw slice positions from 0 to `last` without a scale, those beyond black, NaN grey."""
+    image = _colour(position, Scale(0.0, last, 'slice', _colour_map(cv2.COLORMAP_TURBO)))
+    image[np.isinf(position)] = 0
+    return image
+
+
 def prediction_image(prediction: FloatMap) -> RgbImage:
     """Draw the prediction (H, W) of the paper's network, with a scale in its own units."""
     colours = _colour_map(cv2.COLORMAP_TURBO)

@@ -14,6 +14,7 @@ import numpy as np
 from sff_ros.core.calibration.board_pose import BoardViews, Poses, find_poses
 from sff_ros.core.calibration.breathing_fit import Breathing, fit_breathing
 from sff_ros.core.calibration.charuco import Board
+from sff_ros.core.calibration.code_sweep import CodeSweep
 from sff_ros.core.calibration.corner_focus import SharpPoints, find_points
 from sff_ros.core.calibration.table_fit import LensFit, fit_lens
 from sff_ros.core.optics.lens_calibration import LensCalibration
@@ -57,9 +58,11 @@ def calibrate_lens(every: Sequence[BoardViews], board: Board) -> LensReport:
         board: as printed.
 
     Raises:
-        CalibrationError: the board was not seen, or always at one distance, or never tilted, or
-            too few corners had a peak; the message says what to do.
+        CalibrationError: the sweeps differ in image size, or the board was not seen, or always at
+            one distance, or never tilted, or too few corners had a peak; the message says what to
+            do.
     """
+    _check_sizes([view.sweep for view in every])
     views = [view for view in every if view.is_seen]
     unseen = tuple(view.sweep.name for view in every if not view.is_seen)
     if not views:
@@ -102,6 +105,16 @@ def _calibration(fit: LensFit, breathing: Breathing, poses: Poses) -> LensCalibr
         centre_px=breathing.centre_px,
         residual_dpt=fit.rms_dpt,
     )
+
+
+def _check_sizes(sweeps: Sequence[CodeSweep]) -> None:
+    """Refuse sweeps of several image sizes: pixels of one are not those of another."""
+    for sweep in sweeps:
+        if sweep.size != sweeps[0].size:
+            sizes = [f'{s.name} is {s.size[0]}x{s.size[1]}' for s in (sweeps[0], sweep)]
+            raise CalibrationError(
+                f'sweeps differ in image size: {", ".join(sizes)}; a calibration is for one size'
+            )
 
 
 def _check(points: SharpPoints) -> None:

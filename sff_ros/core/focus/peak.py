@@ -61,8 +61,7 @@ def estimate_peak(volume: FocusVolume, context: Image) -> FocusEstimate:
     """
     evidence = gather_evidence(volume)
     last = np.float32(len(volume.axis) - 1)
-    tolerance = np.float32(max(0.5, evidence.width / 2))
-    confidence = _confidence(evidence, last, tolerance)
+    confidence = _confidence(evidence, last)
     dense = evidence.dense
     smooth = FocusEstimate(
         np.clip(to_full_size(dense.position, volume), 0, last),
@@ -154,15 +153,20 @@ def _density(information: FloatMap) -> FloatMap:
     return density
 
 
-def _confidence(evidence: Evidence, last: np.float32, tolerance: np.float32) -> FloatMap:
+def tolerance_of(evidence: Evidence) -> np.float32:
+    """Return the error that a position may have, slices: half the width of a curve, or 0.5."""
+    return np.float32(max(0.5, evidence.width / 2))
+
+
+def _confidence(evidence: Evidence, last: np.float32) -> FloatMap:
     """Return the confidence of each position, 0..1.
 
     The product of: the share of the curve that a single peak explains (one surface, no noise);
-    local and neighbourhood information relative to `tolerance`, half the width of a curve and at
-    least half a slice (enough texture); a neighbourhood planar to that tolerance (no depth
-    edge); and whether both flanks of the peak lie inside the sweep.
+    local and neighbourhood information relative to `tolerance_of` it (enough texture); a
+    neighbourhood planar to that tolerance (no depth edge); and whether both flanks of the peak
+    lie inside the sweep.
     """
-    dense = evidence.dense
+    dense, tolerance = evidence.dense, tolerance_of(evidence)
     here = cv2.blur(evidence.information, (3, 3)) * tolerance**2
     around = dense.information * tolerance**2
     texture = here / (here + ENOUGH_HERE) * around / (around + ENOUGH_AROUND)
