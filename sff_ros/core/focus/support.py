@@ -18,11 +18,14 @@ AGREE = 1.0  # slices by which a curve's own peak may differ from a position, at
 # Mean weight of the curves that agree: below the first a position has no support, from the second
 # on it has full support.
 NONE, FULL = 0.1, 0.25
-# Confidence of the network from which a position without support counts, and of full effect.
+# Where the surroundings are mostly supported, a position without support counts from the first
+# confidence of the network on, fully at the second.
 VERY_SURE, CERTAIN = 0.8, 1.0
-# Mean weight of the curves of a sweep that have a peak at all: below the first they are mostly
-# noise, from the second on they are clear.
-NOISY, CLEAR = 0.6, 0.9
+AROUND = 24  # radius of the surroundings, pooled px
+PARTLY, MOSTLY = (
+    0.3,
+    0.5,
+)  # mean weight there: of no effect up to the first, of full from the second
 
 
 def supported_confidence(
@@ -33,7 +36,7 @@ def supported_confidence(
     A curve counts by its information, up to 1 for a peak that is certain to `tolerance_of` a
     sweep, and only if its own peak agrees. So noise, plain surfaces and a lens that stands still
     support nothing: there a network fills in from the surroundings or from habit. It is
-    believed only where it is very sure, and only in a sweep whose curves are clear.
+    believed only where it is very sure, and only on plain patches within supported surroundings.
 
     Args:
         position: (H, W) slice positions.
@@ -47,12 +50,13 @@ def supported_confidence(
     weight = np.minimum(evidence.information * np.float32(tolerance**2), np.float32(1))
     pooled = position[:: volume.pooling, :: volume.pooling]
     agrees = np.abs(evidence.position - pooled) <= max(AGREE, tolerance)
-    nearby = cast('FloatMap', cv2.GaussianBlur(weight * agrees, (0, 0), REACH))
+    counted = np.asarray(weight * agrees, np.float32)
+    nearby = cast('FloatMap', cv2.GaussianBlur(counted, (0, 0), REACH))
+    around = cast('FloatMap', cv2.blur(counted, (2 * AROUND + 1, 2 * AROUND + 1)))
     support = _ramp(to_full_size(nearby, volume), NONE, FULL)
-    peaks = weight[weight > 0]
-    clear = min(max((float(peaks.mean()) - NOISY) / (CLEAR - NOISY), 0), 1) if peaks.size else 0.0
-    alone = _ramp(confidence, VERY_SURE, CERTAIN) * np.float32(clear)
-    believed: FloatMap = support * confidence + (1 - support) * alone
+    framed = _ramp(to_full_size(around, volume), PARTLY, MOSTLY)
+    filled_in = _ramp(confidence, VERY_SURE, CERTAIN) * framed
+    believed: FloatMap = support * confidence + (1 - support) * filled_in
     return believed
 
 

@@ -60,13 +60,18 @@ def test_noise_of_25_grey_levels_supports_next_to_nothing() -> None:
         assert (supported(images, there) > 0.5).mean() < 0.03
 
 
-def test_in_a_clear_sweep_a_network_that_is_very_sure_is_believed() -> None:
+def test_a_network_that_is_very_sure_may_fill_a_plain_patch_but_not_a_background() -> None:
     position = np.full((HEIGHT, WIDTH), 5, np.float32)
-    sharp = texture()
-    sharp[:, 48:] = 20
-    images = render(position, sharp=sharp)
-    plain = [supported(images, position, sure)[:, 96:].mean() * sure for sure in (0.85, 0.9, 0.98)]
-    assert plain[0] < 0.3 < plain[1] < 0.6 < plain[2]
+    patch = texture()
+    patch[26:70, 42:86] = 20
+    background = texture()
+    background[:, 24:] = 20
+    for sharp, filled in ((patch, True), (background, False)):
+        images = render(position, sharp=sharp)
+        inner = (slice(46, 50), slice(62, 66))
+        for sure, believed in ((0.75, False), (0.98, filled)):
+            left = supported(images, position, sure)[inner] * sure
+            assert (left > 0.5).all() if believed else (left < 0.2).all()
 
 
 def test_in_a_noisy_sweep_no_network_is_believed_without_support() -> None:
