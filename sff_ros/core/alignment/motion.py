@@ -1,14 +1,9 @@
 """Motion of scene or camera during a sweep, separated from the effect of focus on the image.
 
-Between two aligned slices a and b, every window of a coarse image is explained by a shift and
-by a change of blur, in one least squares fit (Lucas and Kanade, IJCAI 1981, with one unknown
-more):
-
-    a - b = u dg/dx + v dg/dy + c Laplacian(g),   g = (a + b) / 2
-
-Blur spreads light as heat spreads, whose change with time is the Laplacian, so c absorbs the
-change of defocus. The residual of the fit gives the uncertainty of u and v: only significant
-motion counts.
+Two tests on every pair of neighbouring slices: how far each part of the image shifted
+(core/alignment/local_shift), summed up over the sweep, so that slow motion counts; and which part
+of the image changed by what neither focus nor a small shift explains (core/alignment/unexplained),
+so that a jump counts, however far it goes. Both are done at low resolution.
 """
 
 from __future__ import annotations
@@ -19,22 +14,22 @@ from typing import cast
 import cv2
 import numpy as np
 
+from sff_ros.core.alignment.local_shift import CELL, CHANCE, shifts
+from sff_ros.core.alignment.unexplained import BlurRange, blur_range, unexplained
 from sff_ros.core.alignment.warp import corner_shift_px
 from sff_ros.core.homography import product, solve
 from sff_ros.core.image import FloatMap, Floats, Image, Mask, Warp, to_grey
 
 LONGER_PX = 200  # longer side of the coarse image, at least; twice this at most
 SMOOTHING = 0.5  # of the coarse image, its px
-CELL = 4  # side of the cells that shifts are given for, coarse px
-WINDOW = 3  # side of a window, cells
-ALIKE = 8.0  # coarse px that count as one sample, since smoothing correlates neighbours
-UNSURE = 1 / 3  # standard deviation above which a shift is unknown, coarse px
-# The next three were set on the following sweeps. Still ones (simulated, rendered reliefs,
-# photographs) lose at most 1.5 % of their pixels, at depth steps and spreading highlights; an
-# object that moves by 0.3 px a slice loses 82 % of its pixels, by 1 px a slice 99 %.
-CHANCE = 6.0  # standard deviations below which a shift is not significant
 HARMLESS_PX = 1.0  # shift within a sweep up to which confidence is kept, px of the full image
 RUINOUS_PX = 4.0  # shift from which on confidence is 0
+# Share of the contrast that neither focus nor a shift explains. Of still sweeps (rendered and
+# photographed, with highlights, noise, and steps of up to 3.5 px of blur) at most 2 % of the
+# pixels are above; of an object that jumped by 8 px while its texture was sharp, 90 %.
+HARMLESS_CHANGE = 0.008
+RUINOUS_CHANGE = 0.016
+GAP = 7  # side, cells, of the gaps to close in what jumped: plain parts between textured ones
 ROUNDS = 4  # of the robust fit of the camera's motion
 MUCH_MOVING = 0.05  # share of moving pixels above which a sweep deserves a warning
 FEWEST_CELLS = 12  # needed to fit the camera's motion
@@ -59,12 +54,13 @@ class MotionMeter:
     """Tracks motion through one sweep of aligned slices."""
 
     def __init__(self) -> None:
-        self._last: FloatMap | None = None
+        self._last: BlurRange | None = None
         self._shape = (0, 0)
         self._shrink = 1
         self._shift = np.zeros((2, 1, 1))  # of each cell since the first slice, px
         self._variance = np.zeros((1, 1))  # of that, px^2
         self._farthest = np.zeros((1, 1))  # largest significant shift so far, px
+        self._change = np.zeros((1, 1))  # largest unexplained share of the contrast so far
         self._camera: Warp = np.eye(3)  # from the first slice to the last
         self._camera_px = 0.0
 
@@ -78,24 +74,32 @@ class MotionMeter:
         self._shape = (image.shape[0], image.shape[1])
         self._shrink = max(1, max(self._shape) // LONGER_PX)
         coarse = _smooth(_shrunk(to_grey(image), self._shrink))
-        last, self._last = self._last, coarse
+        ranged = blur_range(coarse, HARMLESS_PX / self._shrink)
+        last, self._last = self._last, ranged
         if last is None:
             return
         weight = np.ones_like(coarse)
         if seen is not None:
             weight = (_shrunk(seen.astype(np.uint8), self._shrink) >= 1).astype(np.float32)
-        shift, variance = _shifts(last, coarse, weight)
-        sure = variance < UNSURE**2
-        self._shift = self._shift + np.where(sure, shift, 0) * self._shrink
-        self._variance = self._variance + np.where(sure, variance, 0) * self._shrink**2
+        shift, variance, left = shifts(last.image, coarse, weight)
+        shift, variance = shift * self._shrink, variance * self._shrink**2
+        sure = np.isfinite(variance)
+        self._shift = self._shift + np.where(sure, shift, 0)
+        self._variance = self._variance + np.where(sure, variance, 0)
         beyond = np.hypot(*self._shift) - CHANCE * np.sqrt(self._variance)
         self._farthest = np.maximum(self._farthest, beyond)
-        self._follow_camera(shift * self._shrink, variance * self._shrink**2, sure)
+        change = unexplained(last, ranged, weight) * left
+        self._change = np.maximum(self._change, change)
+        self._follow_camera(shift, variance, sure)
 
     @property
     def motion(self) -> Motion:
         """Motion up to the last slice."""
         trust = (RUINOUS_PX - self._farthest) / (RUINOUS_PX - HARMLESS_PX)
+        gap = np.ones((GAP, GAP), np.uint8)
+        change = cv2.morphologyEx(self._change, cv2.MORPH_CLOSE, gap)
+        jumped = (RUINOUS_CHANGE - change) / (RUINOUS_CHANGE - HARMLESS_CHANGE)
+        trust = np.minimum(trust, jumped)
         full = self._to_full_size(np.clip(trust, 0, 1).astype(np.float32))
         return Motion(full, float((full < 0.5).mean()), self._camera_px)
 
@@ -134,78 +138,6 @@ def _smooth(image: FloatMap) -> FloatMap:
     """Smooth a little, and divide by the mean for invariance to exposure."""
     smooth = cast('FloatMap', cv2.GaussianBlur(image, (0, 0), SMOOTHING))
     return smooth / np.float32(max(float(smooth.mean()), 1e-6))
-
-
-def _shifts(first: FloatMap, second: FloatMap, weight: FloatMap) -> tuple[Floats, Floats]:
-    """Return the shift of each cell from one image to the next, and its variance.
-
-    Args:
-        first, second: (h, w) coarse images.
-        weight: (h, w), 0 where there is no image.
-
-    Returns:
-        (2, h / 4, w / 4) x and y, coarse px, and (h / 4, w / 4) their variance, infinite where
-        unknown.
-    """
-    moments, count = _moments(first, second, weight)
-    normal, right = moments[..., :3, :3], moments[..., :3, 3]
-    trace = np.trace(normal, axis1=-2, axis2=-1)
-    inverse = _inverses(normal + (1e-6 * trace + 1e-12)[..., None, None] * np.eye(3))
-    solution = np.einsum('hwij,hwj->hwi', inverse, right)
-    unexplained = moments[..., 3, 3] - np.einsum('hwi,hwi->hw', solution, right)
-    free = count / ALIKE - 3
-    noise = np.maximum(unexplained, 0) / np.maximum(free, 1)
-    variance = (inverse[..., 0, 0] + inverse[..., 1, 1]) * noise
-    # At least half a window must be covered, and have texture.
-    known = (count > (CELL * WINDOW) ** 2 / 2) & (trace > 0)
-    return np.moveaxis(solution[..., :2], -1, 0), np.where(known, variance, np.inf)
-
-
-def _inverses(matrices: Floats) -> Floats:
-    """Return the inverses of (..., 3, 3) matrices, by cofactors."""
-    a, b, c = np.moveaxis(matrices, -2, 0)
-    cofactors = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=-1)
-    determinant = (a * cofactors[..., 0]).sum(axis=-1)
-    inverses: Floats = cofactors / determinant[..., None, None]
-    return inverses
-
-
-def _moments(first: FloatMap, second: FloatMap, weight: FloatMap) -> tuple[Floats, Floats]:
-    """Return sums over windows around each cell.
-
-    Returns:
-        (h / 4, w / 4, 4, 4) products of dg/dx, dg/dy, Laplacian(g) and the change, and
-        (h / 4, w / 4) how many px there are.
-    """
-    mean = (first + second) * np.float32(0.5)
-    inside = cv2.erode(
-        weight, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=(0,)
-    )
-    # All four are smoothed over 3 x 3 px, as Sobel's gradients are.
-    maps = [
-        cv2.Sobel(mean, cv2.CV_32F, 1, 0, scale=1 / 8) * inside,
-        cv2.Sobel(mean, cv2.CV_32F, 0, 1, scale=1 / 8) * inside,
-        cv2.Laplacian(cv2.GaussianBlur(mean, (3, 3), 0), cv2.CV_32F) * inside,
-        cv2.GaussianBlur(first - second, (3, 3), 0) * inside,
-    ]
-    pairs = [(i, j) for i in range(4) for j in range(i, 4)]
-    height, width = (side // CELL for side in first.shape)
-    moments = np.empty((height, width, 4, 4))
-    for i, j in pairs:
-        product = np.asarray(maps[i] * maps[j], np.float32)
-        moments[..., i, j] = moments[..., j, i] = _window_sums(product)
-    return moments, _window_sums(np.asarray(inside, np.float32))
-
-
-def _window_sums(values: FloatMap) -> Floats:
-    """Return the sum over the window around each cell."""
-    height, width = (side // CELL for side in values.shape)
-    even = values[: height * CELL, : width * CELL]
-    cells = cv2.resize(even, (width, height), interpolation=cv2.INTER_AREA).astype(np.float64)
-    sums = cv2.boxFilter(
-        cells, -1, (WINDOW, WINDOW), normalize=False, borderType=cv2.BORDER_CONSTANT
-    )
-    return np.asarray(sums, np.float64) * CELL**2
 
 
 def _fit_similarity(centres: Floats, shifts: Floats, variance: Floats) -> Warp:
