@@ -172,9 +172,26 @@ class ShapeFromFocus:
         aligned = moved(slice_, pose.warp)
         responses = self.backend.measure(aligned.image)
         trail.take(pose, aligned, responses)
-        return _Measured(aligned, trail)
+        return _Measured(slice_, aligned, trail)
+
+    def _agreed(self, sweep: Sequence[_Measured]) -> Sequence[_Measured]:
+        """Return the sweep without motion that most of its slices do not confirm."""
+        trail = sweep[0].trail
+        if trail.setup.align != 'auto':
+            return sweep
+        dropped, poses = trail.aligner.agreed()
+        if not dropped:
+            return sweep
+        again = _Trail(trail.setup, trail.aligner.method, dropped)
+        measured = []
+        for m, pose in zip(sweep, poses, strict=True):
+            aligned = moved(m.slice_, pose.warp)
+            again.take(pose, aligned, self.backend.measure(aligned.image))
+            measured.append(_Measured(m.slice_, aligned, again))
+        return measured
 
     def _infer(self, sweep: Sequence[_Measured]) -> FocusMap:
+        sweep = self._agreed(sweep)
         stack, trail = FocalStack(tuple(m.aligned for m in sweep)), sweep[0].trail
         indices = [s.index for s in stack.slices]
         volume = FocusVolume(
@@ -208,10 +225,12 @@ class _Measured:
     """Measurements of one slice; passed through the assembler with it.
 
     Attributes:
+        slice_: the slice as it came.
         aligned: the slice in the frame of its sweep.
         trail: of its sweep, all that is accumulated from it.
     """
 
+    slice_: Slice
     aligned: Slice
     trail: _Trail
 
@@ -225,9 +244,9 @@ class _Trail:
         covered: (H, W), where all slices so far have an image; None: everywhere.
     """
 
-    def __init__(self, setup: SweepSetup, method: Method) -> None:
+    def __init__(self, setup: SweepSetup, method: Method, dropped: int = 0) -> None:
         self.setup = setup
-        self.aligner = Aligner(method)
+        self.aligner = Aligner(method, dropped)
         self.motion = MotionMeter()
         self.context = RunningAllInFocus()
         self.covered: Mask | None = None
