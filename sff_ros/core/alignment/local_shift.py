@@ -12,6 +12,7 @@ the shift and so finds one of up to about a pixel: larger ones are found in smal
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import cast
 
 import cv2
@@ -32,7 +33,24 @@ SMALL = 1.0  # shift, px, up to which a change that it explains is none of its o
 SMALLEST = 3 * CELL  # shorter side of an image that is worth a search, px
 
 
-def shifts(first: FloatMap, second: FloatMap, weight: FloatMap) -> tuple[Floats, Floats, Floats]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Shifts:
+    """What the fit found in each cell between two slices.
+
+    Attributes:
+        shift: (2, h / 4, w / 4) x and y, px.
+        variance: (h / 4, w / 4) of the shift, px^2; infinite where unknown.
+        left: (h / 4, w / 4) share of the change that the fit leaves, 0..1.
+        blur: (h / 4, w / 4) growth of the variance of the blur, px^2.
+    """
+
+    shift: Floats
+    variance: Floats
+    left: Floats
+    blur: Floats
+
+
+def shifts(first: FloatMap, second: FloatMap, weight: FloatMap) -> Shifts:
     """Return the shift of each cell from one image to the next, and how well it is known.
 
     A cell takes the shift of the smallest image that shows a significant one too far for the next
@@ -41,26 +59,25 @@ def shifts(first: FloatMap, second: FloatMap, weight: FloatMap) -> tuple[Floats,
     Args:
         first, second: (h, w) images, a little smoothed.
         weight: (h, w), 0 where there is no image.
-
-    Returns:
-        (2, h / 4, w / 4) x and y, px; (h / 4, w / 4) their variance, px^2, infinite where unknown;
-        and (h / 4, w / 4) the share of the change that the fit in the given image leaves, 0..1.
     """
-    shift, variance, left = _shifts(first, second, weight)
-    variance = np.where(variance < UNSURE**2, variance, np.inf)
+    found = _shifts(first, second, weight)
+    shift, left = found.shift, found.left
+    variance = np.where(found.variance < UNSURE**2, found.variance, np.inf)
     for level in range(1, LEVELS):
         if min(first.shape) < 2 * SMALLEST:
             break
         first, second, weight = (_halved(image) for image in (first, second, weight))
         weight = np.asarray(weight >= 1, np.float32)
-        coarse, spread, _ = _shifts(first, second, weight)
+        small = _shifts(first, second, weight)
+        coarse, spread = small.shift, small.variance
         distance = np.hypot(*coarse)
         far = (spread < UNSURE**2) & (distance > CHANCE * np.sqrt(spread))
         far &= (distance > FAR) & (distance < FARTHEST)
         cells = _repeated(variance.shape, far.shape, 2**level)
         shift = np.where(far[cells], coarse[:, cells[0], cells[1]] * 2**level, shift)
         variance = np.where(far[cells], spread[cells] * 4**level, variance)
-    return shift, variance, left
+        left = np.minimum(left, small.left[cells])
+    return replace(found, shift=shift, variance=variance, left=left)
 
 
 def _halved(image: FloatMap) -> FloatMap:
@@ -80,7 +97,7 @@ def _repeated(
     return rows[:, None], columns[None]
 
 
-def _shifts(first: FloatMap, second: FloatMap, weight: FloatMap) -> tuple[Floats, Floats, Floats]:
+def _shifts(first: FloatMap, second: FloatMap, weight: FloatMap) -> Shifts:
     """Return the shift of each cell as `shifts` does, from these images alone."""
     moments, count = _moments(first, second, weight)
     normal, right = moments[..., :3, :3], moments[..., :3, 3]
@@ -95,7 +112,9 @@ def _shifts(first: FloatMap, second: FloatMap, weight: FloatMap) -> tuple[Floats
     known = (count > (CELL * WINDOW) ** 2 / 2) & (trace > 0)
     left = np.clip(unexplained / np.maximum(moments[..., 3, 3], 1e-12), 0, 1)
     left = np.where(np.hypot(solution[..., 0], solution[..., 1]) < SMALL, left, 1)
-    return np.moveaxis(solution[..., :2], -1, 0), np.where(known, variance, np.inf), left
+    shift = np.moveaxis(solution[..., :2], -1, 0)
+    # a - b = c Laplacian(g), and blur adds half of its variance times the Laplacian.
+    return Shifts(shift, np.where(known, variance, np.inf), left, -2 * solution[..., 2])
 
 
 def _inverses(m: Floats) -> Floats:

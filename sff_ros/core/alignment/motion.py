@@ -31,6 +31,7 @@ HARMLESS_CHANGE = 0.008
 RUINOUS_CHANGE = 0.016
 GAP = 7  # side, cells, of the gaps to close in what jumped: plain parts between textured ones
 ROUNDS = 4  # of the robust fit of the camera's motion
+CAT_EYE = 0.42  # of the radius of its blur: shift of a point whose aperture is cut to a half
 MUCH_MOVING = 0.05  # share of moving pixels above which a sweep deserves a warning
 FEWEST_CELLS = 12  # needed to fit the camera's motion
 
@@ -60,6 +61,11 @@ class MotionMeter:
         self._shift = np.zeros((2, 1, 1))  # of each cell since the first slice, px
         self._variance = np.zeros((1, 1))  # of that, px^2
         self._farthest = np.zeros((1, 1))  # largest significant shift so far, px
+        # The same without the zoom that the whole image shares, and that zoom, px.
+        self._farthest_unzoomed = np.zeros((1, 1))
+        self._zoom = np.zeros((2, 1, 1))
+        self._most_zoom = 0.0
+        self._blur = self._least = self._most = np.zeros((1, 1))  # variance of the blur, px^2
         self._change = np.zeros((1, 1))  # largest unexplained share of the contrast so far
         self._camera: Warp = np.eye(3)  # from the first slice to the last
         self._camera_px = 0.0
@@ -81,38 +87,70 @@ class MotionMeter:
         weight = np.ones_like(coarse)
         if seen is not None:
             weight = (_shrunk(seen.astype(np.uint8), self._shrink) >= 1).astype(np.float32)
-        shift, variance, left = shifts(last.image, coarse, weight)
-        shift, variance = shift * self._shrink, variance * self._shrink**2
+        found = shifts(last.image, coarse, weight)
+        shift, variance = found.shift * self._shrink, found.variance * self._shrink**2
         sure = np.isfinite(variance)
         self._shift = self._shift + np.where(sure, shift, 0)
         self._variance = self._variance + np.where(sure, variance, 0)
-        beyond = np.hypot(*self._shift) - CHANCE * np.sqrt(self._variance)
-        self._farthest = np.maximum(self._farthest, beyond)
-        change = unexplained(last, ranged, weight) * left
+        self._blur = self._blur + np.where(sure, found.blur, 0) * self._shrink**2
+        self._least = np.minimum(self._least, self._blur)
+        self._most = np.maximum(self._most, self._blur)
+        change = unexplained(last, ranged, weight) * found.left
         self._change = np.maximum(self._change, change)
-        self._follow_camera(shift, variance, sure)
+        zoom = self._follow_camera(shift, variance, sure)
+        self._zoom = self._zoom + np.where(sure, zoom, 0)
+        self._most_zoom = max(self._most_zoom, float(np.hypot(*self._zoom).max()))
+        chance = CHANCE * np.sqrt(self._variance)
+        beyond = np.hypot(*self._shift) - chance
+        self._farthest = np.maximum(self._farthest, beyond)
+        beyond = np.hypot(*(self._shift - self._zoom)) - chance
+        self._farthest_unzoomed = np.maximum(self._farthest_unzoomed, beyond)
 
     @property
     def motion(self) -> Motion:
         """Motion up to the last slice."""
-        trust = (RUINOUS_PX - self._farthest) / (RUINOUS_PX - HARMLESS_PX)
+        trust = (RUINOUS_PX - self._far) / (RUINOUS_PX - HARMLESS_PX)
+        # Padded: at the border, a closing would also fill what lies between a cell and the border.
+        padded = np.pad(self._change, GAP)
         gap = np.ones((GAP, GAP), np.uint8)
-        change = cv2.morphologyEx(self._change, cv2.MORPH_CLOSE, gap)
+        change = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, gap)[GAP:-GAP, GAP:-GAP]
         jumped = (RUINOUS_CHANGE - change) / (RUINOUS_CHANGE - HARMLESS_CHANGE)
         trust = np.minimum(trust, jumped)
         full = self._to_full_size(np.clip(trust, 0, 1).astype(np.float32))
         return Motion(full, float((full < 0.5).mean()), self._camera_px)
 
-    def _follow_camera(self, shift: Floats, variance: Floats, sure: Mask) -> None:
+    @property
+    def _far(self) -> Floats:
+        """(h, w) the largest significant shift of each cell that focus does not cause, px.
+
+        The aperture of a wide lens is cut towards the corners (cat's eyes), so that the centre of
+        a blurred point moves by up to 0.42 of the radius of its blur, outwards or inwards: the
+        whole image zooms. What is in focus stays in its place, so that is harmless.
+        """
+        known = (self._variance > 0) & (self._most > self._least)
+        if not known.any():
+            return self._farthest
+        # A disc of radius r has the variance r^2 / 4; twice, since the sweep goes through focus.
+        radius = 2 * float(np.sqrt(np.median((self._most - self._least)[known])))
+        harmless = self._most_zoom <= 2 * CAT_EYE * radius
+        return self._farthest_unzoomed if harmless else self._farthest
+
+    def _follow_camera(self, shift: Floats, variance: Floats, sure: Mask) -> Floats:
+        """Follow the camera; return the (2, h, w) shift of each cell by the zoom alone, px."""
         rows, columns = np.nonzero(sure)
         if len(rows) < FEWEST_CELLS:
-            return
+            return np.zeros_like(shift)
         side = CELL * self._shrink
         centres = np.stack([columns + 0.5, rows + 0.5]) * side - 0.5
         step = _fit_similarity(centres, shift[:, sure], variance[sure])
         self._camera = product(step, self._camera)
         moved = corner_shift_px(self._camera, self._shape)
         self._camera_px = max(self._camera_px, float(np.sqrt(np.mean(moved**2))))
+        height, width = sure.shape
+        x = (np.arange(width) - (width - 1) / 2) * side * (step[0, 0] - 1)
+        y = (np.arange(height) - (height - 1) / 2) * side * (step[0, 0] - 1)
+        zoom: Floats = np.stack(np.meshgrid(x, y))
+        return zoom
 
     def _to_full_size(self, cells: FloatMap) -> FloatMap:
         """Interpolate between the centres of the cells; the outermost are repeated beyond them."""

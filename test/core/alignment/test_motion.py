@@ -145,6 +145,30 @@ def test_highlights_that_spread_are_not_motion() -> None:
     assert (watch(images).trust < 0.5).mean() < 0.02
 
 
+@pytest.mark.parametrize(('blur_px', 'moves'), [(0.75, False), (0.05, True)])
+def test_a_zoom_is_motion_unless_it_is_that_of_cat_eye_apertures(
+    blur_px: float, moves: bool
+) -> None:
+    """What is cut off the aperture moves a blurred point by less than half the radius of its blur.
+
+    A Gaussian as wide as a disc has half its radius as the standard deviation.
+    """
+    images: list[Image] = []
+    for k, image in enumerate(rendered(15, blur_px)):
+        scale = 1 + 0.003 * (k - 7)  # 0.6 px a slice at the corners
+        warp = np.array([[scale, 0, 160 * (1 - scale)], [0, scale, 120 * (1 - scale)]])
+        zoomed = cv2.warpAffine(
+            image, warp, (320, 240), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+        )
+        images.append(np.asarray(zoomed, np.uint8))
+    motion = watch(images)
+    assert motion.camera_px > 5
+    if moves:
+        assert motion.moving > 0.3
+    else:
+        assert motion.moving < 0.02
+
+
 def with_jump(
     images: Sequence[Image], at: int, by_px: int, side: int
 ) -> tuple[list[Image], Image]:
