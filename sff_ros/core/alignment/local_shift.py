@@ -29,7 +29,7 @@ UNSURE = 1 / 3  # standard deviation above which a shift is unknown, px of its i
 CHANCE = 6.0  # standard deviations below which a shift is not significant
 FAR = 0.75  # shift, px of its image, that is too far for the next larger image
 FARTHEST = 2.0  # shift, px of its image, up to which the fit can be trusted
-SMALL = 1.0  # shift, px, up to which a change that it explains is none of its own
+SMALL = 1.25  # shift, px, up to which a change that it explains is none of its own
 SMALLEST = 3 * CELL  # shorter side of an image that is worth a search, px
 
 
@@ -76,7 +76,8 @@ def shifts(first: FloatMap, second: FloatMap, weight: FloatMap) -> Shifts:
         cells = _repeated(variance.shape, far.shape, 2**level)
         shift = np.where(far[cells], coarse[:, cells[0], cells[1]] * 2**level, shift)
         variance = np.where(far[cells], spread[cells] * 4**level, variance)
-        left = np.minimum(left, small.left[cells])
+        near = distance * 2**level < SMALL
+        left = np.minimum(left, np.where(near, small.left, 1)[cells])
     return replace(found, shift=shift, variance=variance, left=left)
 
 
@@ -101,8 +102,10 @@ def _shifts(first: FloatMap, second: FloatMap, weight: FloatMap) -> Shifts:
     """Return the shift of each cell as `shifts` does, from these images alone."""
     moments, count = _moments(first, second, weight)
     normal, right = moments[..., :3, :3], moments[..., :3, 3]
-    trace = np.trace(normal, axis1=-2, axis2=-1)
-    inverse = _inverses(normal + (1e-6 * trace + 1e-12)[..., None, None] * np.eye(3))
+    diagonal = np.arange(3)
+    trace = normal[..., diagonal, diagonal].sum(axis=-1)
+    normal[..., diagonal, diagonal] += (1e-6 * trace + 1e-12)[..., None]
+    inverse = _inverses(normal)
     solution = np.einsum('hwij,hwj->hwi', inverse, right)
     unexplained = moments[..., 3, 3] - np.einsum('hwi,hwi->hw', solution, right)
     free = count / ALIKE - 3

@@ -101,7 +101,7 @@ def _noise(change: FloatMap, brightness: Floats) -> Floats:
     Noise depends on brightness: so each quarter of the image has its own, from the darkest to the
     brightest. It is that of its quietest windows, in which nothing but noise can have changed.
     """
-    fine = change - cv2.GaussianBlur(change, (0, 0), 1.0)
+    fine = change - cv2.blur(change, (3, 3))
     power = 2 * _means(np.asarray(fine * fine, np.float32))
     quarters = np.array_split(np.argsort(brightness, axis=None), 4)
     noise = np.empty(power.size)
