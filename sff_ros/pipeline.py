@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sff_ros.core.alignment.aligner import Alignment, AlignmentReport, method_for, moved
+from sff_ros.core.alignment.aligner import Alignment, AlignmentReport, moved
 from sff_ros.core.alignment.warp import warped, warped_map, without_rounding
 from sff_ros.core.focus.all_in_focus import compose
 from sff_ros.core.focus.estimate import FocusEstimate, to_dioptres
@@ -195,7 +195,8 @@ class ShapeFromFocus:
                 continue
             if isinstance(stack, RecordedStack):
                 warp = measured.trail.aligner.poses[-1].warp
-                measured = replace(measured, aligned=stack.deferred(measured.aligned, warp))
+                deferred = stack.deferred(measured.aligned, warp)
+                measured = replace(measured, slice_=deferred, aligned=deferred)
             if sweep and measured.trail is not sweep[-1].trail:
                 sweep.clear()
             sweep.append(measured)
@@ -204,7 +205,7 @@ class ShapeFromFocus:
             raise StackError(
                 f'a stack needs {MIN_SLICES} slices or more, {len(sweep)} have an image: {blank}'
             )
-        return self._infer(sweep)
+        return self._infer(sweep, stack if isinstance(stack, RecordedStack) else None)
 
     def _measure(
         self, slice_: Slice, before: _Measured | None, setup: SweepSetup
@@ -222,7 +223,10 @@ class ShapeFromFocus:
                 self._leave_out(before.trail, [BlankSlice(slice_.index, colour)], slice_.sweep)
                 return None
             blank = before.trail.blank_before(light)
-        trail = _begin(slice_, setup) if before is None or blank else before.trail
+        if before is None or blank:
+            trail = SweepTrail.of_first(slice_, setup.camera, setup.align)
+        else:
+            trail = before.trail
         pose = trail.aligner.find(slice_)
         aligned = moved(slice_, pose.warp)
         responses = self.backend.measure(aligned.image)
@@ -230,7 +234,7 @@ class ShapeFromFocus:
             trail.blank += before.trail.blank
             self._leave_out(trail, blank, slice_.sweep)
         trail.take(pose, aligned, responses, light)
-        return _Measured(aligned, setup, trail, light)
+        return _Measured(slice_, aligned, setup, trail, light)
 
     def _leave_out(self, trail: SweepTrail, slices: Sequence[BlankSlice], sweep: int) -> None:
         """Note blank slices of a sweep."""
@@ -238,8 +242,15 @@ class ShapeFromFocus:
             trail.blank.append(blank)
             self._on_blank(blank, sweep)
 
-    def _infer(self, sweep: Sequence[_Measured]) -> FocusMap:
-        stack, trail = FocalStack(tuple(m.aligned for m in sweep)), sweep[0].trail
+    def _infer(
+        self, sweep: Sequence[_Measured], recorded: RecordedStack | None = None
+    ) -> FocusMap:
+        trail, aligned = sweep[0].trail, [m.aligned for m in sweep]
+        if sweep[0].setup.align == 'auto':
+            keep = recorded.deferred if recorded else None
+            slices = (recorded.slice(m.aligned.index) if recorded else m.slice_ for m in sweep)
+            trail, aligned = trail.agreed(slices, aligned, self.backend.measure, keep)
+        stack = FocalStack(tuple(aligned))
         indices = [s.index for s in stack.slices]
         volume = FocusVolume(
             responses=trail.responses,
@@ -273,28 +284,15 @@ class _Measured:
     """Measurements of one slice; passed through the assembler with it.
 
     Attributes:
+        slice_: the slice as it came; `aligned` for a recorded stack, which can be read again.
         aligned: the slice in the frame of its sweep.
         setup: of its sweep.
         trail: of its sweep, all that is accumulated from it.
         light: of the slice as it came.
     """
 
+    slice_: Slice
     aligned: Slice
     setup: SweepSetup
     trail: SweepTrail
     light: Light
-
-
-def _begin(first: Slice, setup: SweepSetup) -> SweepTrail:
-    """Begin a sweep with its first slice.
-
-    Raises:
-        StackError: the camera is for another image size.
-    """
-    height, width = first.image.shape[:2]
-    camera = setup.camera
-    if camera is not None and (camera.width, camera.height) != (width, height):
-        raise StackError(
-            f'the camera is for {camera.width}x{camera.height}, the slice is {width}x{height}'
-        )
-    return SweepTrail(method_for(setup.align, first))

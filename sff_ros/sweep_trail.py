@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 
-from sff_ros.core.alignment.aligner import Aligner, Method, SlicePose
+from sff_ros.core.alignment.aligner import Aligner, Alignment, Method, SlicePose, method_for, moved
 from sff_ros.core.alignment.motion import MotionMeter
 from sff_ros.core.alignment.warp import covered, is_still
 from sff_ros.core.focus.all_in_focus import RunningAllInFocus
 from sff_ros.core.focus.measure import Responses
-from sff_ros.core.image import Mask
+from sff_ros.core.image import Image, Mask, Warp
+from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.sweep.blank import BlankSlice, Light
 from sff_ros.core.sweep.stack import Slice
+from sff_ros.errors import StackError
 
 
 class SweepTrail:
@@ -19,6 +23,7 @@ class SweepTrail:
 
     Args:
         method: how its slices are aligned.
+        dropped: steps of their alignment that were ignored.
 
     Attributes:
         aligner, motion, context: updated by each slice.
@@ -27,8 +32,8 @@ class SweepTrail:
         blank: slices that were left out.
     """
 
-    def __init__(self, method: Method) -> None:
-        self.aligner = Aligner(method)
+    def __init__(self, method: Method, dropped: int = 0) -> None:
+        self.aligner = Aligner(method, dropped)
         self.motion = MotionMeter()
         self.context = RunningAllInFocus()
         self.covered: Mask | None = None
@@ -38,6 +43,20 @@ class SweepTrail:
         self.lights: dict[int, Light] = {}
         self.last_light: Light | None = None
         self.blank: list[BlankSlice] = []
+
+    @classmethod
+    def of_first(cls, first: Slice, camera: Intrinsics | None, align: Alignment) -> SweepTrail:
+        """Begin a sweep with its first slice.
+
+        Raises:
+            StackError: the camera is for another image size.
+        """
+        height, width = first.image.shape[:2]
+        if camera is not None and (camera.width, camera.height) != (width, height):
+            raise StackError(
+                f'the camera is for {camera.width}x{camera.height}, the slice is {width}x{height}'
+            )
+        return cls(method_for(align, first))
 
     @property
     def responses(self) -> Responses:
@@ -79,3 +98,34 @@ class SweepTrail:
             seen = covered((pose.warp,), (height, width))
             self.covered = seen if self.covered is None else self.covered & seen
         self.motion.add(aligned.image, self.covered)
+
+    def agreed(
+        self,
+        slices: Iterable[Slice],
+        aligned: list[Slice],
+        measure: Callable[[Image], Responses],
+        keep: Callable[[Slice, Warp], Slice] | None = None,
+    ) -> tuple[SweepTrail, list[Slice]]:
+        """Return the sweep without motion that most of its slices do not confirm.
+
+        If there is any, the slices are aligned and measured again.
+
+        Args:
+            slices: all of the sweep, as they came.
+            aligned: the same in the frame of the sweep.
+            measure: of the backend.
+            keep: turns an aligned slice and its warp into what is kept of it; None: the slice.
+
+        Returns:
+            Trail and aligned slices; those given if all motion is confirmed.
+        """
+        dropped, poses = self.aligner.agreed()
+        if not dropped:
+            return self, aligned
+        again, kept = SweepTrail(self.aligner.method, dropped), []
+        again.blank = self.blank
+        for slice_, pose in zip(slices, poses, strict=True):
+            there = moved(slice_, pose.warp)
+            again.take(pose, there, measure(there.image), self.lights[slice_.index])
+            kept.append(there if keep is None else keep(there, pose.warp))
+        return again, kept

@@ -44,7 +44,7 @@ ROOMS = {
     'network': (*CORE, *BASE),
     'network/paper': ('network', *CORE, *BASE),
     'training': (*CORE, *NETWORK, *BASE),
-    'sweep_trail': CORE,
+    'sweep_trail': (*CORE, 'errors'),
     'pipeline': ('sweep_trail', 'files', *CORE, *CAMERAS, *INFERENCE, *BASE),
     'depth_pipeline': ('core', 'core/optics', 'core/depth', 'pipeline', *BASE),
     'nodes': ('files', *CORE, *CAMERAS, *INFERENCE, *PIPELINES, *BASE),

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pytest
-from breathing_sweep import COUNT, camera, sweep, with_mover
+from breathing_sweep import COUNT, camera, shifted, sweep, with_mover
 
 from sff_ros.cameras.simulated.optics import SimulatedOptics
 from sff_ros.core.alignment.aligner import Alignment
+from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import FocalStack, Slice
 from sff_ros.errors import StackError
 from sff_ros.inference.peak import PeakBackend
@@ -126,6 +127,65 @@ def test_a_still_sweep_is_not_resampled() -> None:
     plain = run(slices, 'none')
     np.testing.assert_array_equal(result.estimate.position, plain.estimate.position)
     np.testing.assert_array_equal(result.estimate.confidence, plain.estimate.confidence)
+
+
+def unknown(slices: list[Slice], shifts_px: list[float]) -> list[Slice]:
+    """Return slices whose focus is unknown, each shifted to the right."""
+    return [
+        replace(slice_, lens=LensState(), image=shifted(slice_.image, by))
+        for slice_, by in zip(slices, shifts_px, strict=True)
+    ]
+
+
+def test_auto_ignores_a_small_motion_that_few_steps_show() -> None:
+    """One small step of fourteen, as blur may invent it."""
+    shifts = [0.0] * 9 + [0.12] * 6
+    slices = unknown(sweep(camera(0.0)), shifts)
+    followed, result = run(slices, 'similarity'), run(slices, 'auto')
+    assert followed.alignment.is_moved
+    assert followed.alignment.dropped == 0
+    assert result.alignment.dropped == 1
+    assert result.stack.slices == tuple(slices)
+    plain = run(slices, 'none')
+    np.testing.assert_array_equal(result.estimate.position, plain.estimate.position)
+    assert 'most slices show no motion; 1 of 14 steps' in str(result.alignment)
+
+
+def test_auto_follows_motion_that_most_steps_show() -> None:
+    slices = unknown(sweep(camera(0.0)), [0.6 * k for k in range(COUNT)])
+    result = run(slices, 'auto')
+    assert result.alignment.dropped == 0
+    assert result.camera_px == pytest.approx(14 * 0.6, abs=0.5)
+
+
+@pytest.mark.parametrize('share', [0.06, 0.12, 0.25])
+def test_a_camera_that_is_knocked_once_is_followed(share: float) -> None:
+    whole = [slice_.image for slice_ in sweep(camera(0.0, 640, 480))]
+    by = round(320 * share)
+    slices = [
+        replace(slice_, lens=LensState(), image=image[100:340, left : left + 320])
+        for slice_, image, left in zip(
+            sweep(camera(0.0)), whole, [150] * 6 + [150 + by] * 9, strict=True
+        )
+    ]
+    result = run(slices, 'auto')
+    assert result.camera_px == pytest.approx(by, abs=1)
+    assert [k for k, step in enumerate(result.alignment.steps) if not step.refused] == [5]
+    assert result.moving < 0.02
+    assert result.alignment.dropped == 0
+
+
+@pytest.mark.parametrize('how', ['none', 'auto'])
+def test_a_knock_that_is_not_followed_is_reported(how: Alignment) -> None:
+    """The lens is calibrated, so auto does not search."""
+    slices = sweep(camera(0.0))
+    knocked = [
+        replace(slice_, image=shifted(slice_.image, 0.0 if k < 7 else 60.0))
+        for k, slice_ in enumerate(slices)
+    ]
+    result = run(knocked, how)
+    assert not result.alignment.is_moved
+    assert result.moving > 0.5
 
 
 def test_a_refused_slice_leaves_no_trace() -> None:

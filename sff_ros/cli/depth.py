@@ -172,8 +172,9 @@ def _estimate(backend: DepthBackend, stack: RecordedStack, how: Alignment) -> Fo
     focus_map = ShapeFromFocus(backend).estimate(stack, setup)
     report_blank(stack, focus_map.left_out)
     alignment = focus_map.alignment
-    if alignment.is_moved or how not in ('auto', 'none'):
-        print(f'alignment: {alignment}', file=sys.stderr)
+    if alignment.is_moved or alignment.dropped or how not in ('auto', 'none'):
+        by = f', shifts of up to {focus_map.camera_px:.1f} px' if alignment.is_moved else ''
+        print(f'alignment: {alignment}{by}', file=sys.stderr)
     if focus_map.moving > MUCH_MOVING:
         searched = MODELS[alignment.method] is not None
         hint = '' if searched else '; --align similarity compensates camera motion'

@@ -162,7 +162,9 @@ class InferenceNode(ManagedNode):
             self._out['focus_map/image'].publish(to_image(dioptres, '32FC1', header))
             self._statistics.latency('last_slice_to_focus_map', time.monotonic() - arrived)
         self._blank = result.is_blank
-        self._moved = Moved(result.alignment.method, result.camera_px, result.moving)
+        self._moved = Moved(
+            result.alignment.method, result.camera_px, result.moving, result.alignment.dropped
+        )
         if self._out['focus_map/slice_position'].get_subscription_count():
             position = to_image(maps.position(), '32FC1', header)
             self._out['focus_map/slice_position'].publish(position)

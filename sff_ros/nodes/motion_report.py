@@ -19,11 +19,13 @@ class Moved:
         align: how its slices were aligned.
         camera_px: motion of the four corners of the image, RMS, px.
         moving: share of pixels with other motion, or with camera motion that was not compensated.
+        dropped: steps of an alignment that were ignored, since most slices show no motion.
     """
 
     align: Method
     camera_px: float
     moving: float
+    dropped: int = 0
 
 
 def report_motion(moved: Moved, report: Report) -> None:
@@ -31,6 +33,7 @@ def report_motion(moved: Moved, report: Report) -> None:
     report.values['align'] = moved.align
     report.values['camera_motion_px'] = f'{moved.camera_px:.2f}'
     report.values['moving_fraction'] = f'{moved.moving:.3f}'
+    report.values['ignored_steps'] = str(moved.dropped)
     if MODELS[moved.align] is None and moved.camera_px > MUCH_PX:
         report.add(
             WARN,

@@ -79,7 +79,7 @@ def test_a_malformed_p_is_refused(place: int, value: float) -> None:
 @pytest.mark.parametrize(
     ('moved', 'words'),
     [
-        (Moved('similarity', 14.0, 0.01), []),
+        (Moved('similarity', 14.0, 0.01, 3), []),
         (Moved('breathing', 1.9, 0.05), []),
         (Moved('breathing', 2.6, 0.0), ['the image moved by 2.6 px', 'align is breathing']),
         (Moved('none', 2.6, 0.0), ['set align to similarity']),
@@ -95,6 +95,7 @@ def test_motion_is_reported(moved: Moved, words: list[str]) -> None:
     assert report.values['align'] == moved.align
     assert report.values['camera_motion_px'] == f'{moved.camera_px:.2f}'
     assert report.values['moving_fraction'] == f'{moved.moving:.3f}'
+    assert report.values['ignored_steps'] == str(moved.dropped)
 
 
 @pytest.mark.parametrize('breathing', [0.0, 0.05])

@@ -13,29 +13,14 @@ from typing import Literal
 
 import numpy as np
 
-from sff_ros.core.alignment.registration import (
-    Level,
-    Levels,
-    Model,
-    correlation,
-    pyramid,
-    register,
-    share_better,
-)
+from sff_ros.core.alignment.registration import Levels, Model, pyramid
+from sff_ros.core.alignment.step import Step, look
 from sff_ros.core.alignment.warp import corner_shift_px, is_still, warped, without_rounding
 from sff_ros.core.homography import area_scale, inverse, product
 from sff_ros.core.image import Warp
 from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import ConfigError
-
-# Least share of the difference of two slices that a warp must explain. In still sweeps, blur
-# alone appears to move by up to a pixel, and explains 6 %; a step of half a pixel explains 20 %.
-LEAST_EXPLAINED = 0.08
-# Least share of the image in which it must match better. Steps of real sweeps have 0.52 or more,
-# mostly 0.9; a moving object that wins the correlation has at most the share it covers.
-LEAST_BETTER = 0.5
-FARTHEST = 0.2  # of the longer side: largest plausible motion of a corner between two slices
 
 Method = Literal['none', 'breathing', 'similarity', 'homography']
 Alignment = Literal['auto', 'none', 'breathing', 'similarity', 'homography']
@@ -99,23 +84,6 @@ def method_for(how: Alignment, first: Slice) -> Method:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Step:
-    """The warp from one slice to the next.
-
-    Attributes:
-        warp: (3, 3) from px of the previous slice to px of this one.
-        before, after: correlation of the two with the calibrated warp, and with `warp`.
-        refused: whether no better warp than the calibrated one was found, so that `warp` is that;
-            the identity if not calibrated.
-    """
-
-    warp: Warp
-    before: float
-    after: float
-    refused: bool
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class SlicePose:
     """Pose of one slice in its sweep.
 
@@ -148,10 +116,12 @@ class Aligner:
     Attributes:
         method: as given.
         poses: of the slices so far.
+        dropped: how many steps were found, and not taken since most of the others found none.
     """
 
-    def __init__(self, method: Method) -> None:
+    def __init__(self, method: Method, dropped: int = 0) -> None:
         self.method: Method = method
+        self.dropped = dropped
         self._breathes = method != 'none'
         self._model = MODELS[method]
         self._last: Levels = ()
@@ -173,7 +143,7 @@ class Aligner:
             product(known, last.motion, from_last),
             product(known, self._pace, last.motion, from_last),
         ]
-        step = _look(self._model, self._last, levels, starts)
+        step = look(self._model, self._last, levels, starts)
         warp = product(step.warp, last.warp)
         motion = last.motion if step.refused else product(inverse(known), warp)
         return SlicePose(warp / warp[2, 2], motion / motion[2, 2], slice_.stamp_ns, step, levels)
@@ -187,6 +157,36 @@ class Aligner:
         """Take the next slice; return (3, 3) from px of the frame to px of it."""
         self.take(self.find(slice_))
         return self.poses[-1].warp
+
+    def agreed(self) -> tuple[int, list[SlicePose]]:
+        """Return the poses without the steps that most of the sweep does not confirm.
+
+        A motion of the lens or the hand shows in most steps. If most were refused, the others are
+        taken for blur that resembles motion, except where the match is beyond doubt: a knock.
+
+        Returns:
+            How many steps were dropped, and the poses of all slices.
+        """
+        steps = [pose.step for pose in self.poses if pose.step is not None]
+        refused = sum(step.refused for step in steps)
+        weak = [step for step in steps if not step.refused and not step.is_strong]
+        if 2 * refused <= len(steps) or not weak:
+            return 0, self.poses
+        poses = self.poses[:1]
+        for pose in self.poses[1:]:
+            known, last = product(pose.warp, inverse(pose.motion)), poses[-1]
+            step = pose.step
+            if step is None or step.refused or not step.is_strong:
+                motion, warp = last.motion, product(known, last.motion)
+                if step is not None and not step.refused:
+                    still = product(warp, inverse(last.warp))
+                    step = Step(still, step.before, step.before, refused=True)
+            else:
+                warp = product(step.warp, last.warp)
+                motion = product(inverse(known), warp)
+            warp, motion = warp / warp[2, 2], motion / motion[2, 2]
+            poses.append(SlicePose(warp, motion, pose.stamp_ns, step))
+        return len(weak), poses
 
     def frame_at(self, stamp_ns: int) -> Warp:
         """Return (3, 3) from px of the frame to px of the image at a time within the sweep.
@@ -215,6 +215,7 @@ class Aligner:
             tuple(without_rounding(product(pose.warp, frame)) for pose in self.poses),
             tuple(pose.step for pose in self.poses if pose.step is not None),
             not all(np.allclose(pose.warp, pose.motion, atol=1e-6) for pose in self.poses),
+            self.dropped,
         )
 
     def motion_px(self, shape: tuple[int, int]) -> float:
@@ -233,20 +234,6 @@ class Aligner:
         return product(self.poses[-1].motion, inverse(self.poses[-2].motion))
 
 
-def _look(model: Model, last: Levels, this: Levels, starts: Sequence[Warp]) -> Step:
-    """Estimate the warp between two slices; the first start is the calibrated one."""
-    start = max(starts, key=lambda w: correlation(last[0], this[0], w))
-    warp = register(last, this, start, model)
-    before, after = (correlation(last[-1], this[-1], w) for w in (starts[0], warp))
-    explained = (after - before) / max(1 - before, 1e-9)
-    # Two levels coarser is precise enough to decide, at a sixteenth of the cost.
-    rough = max(len(last) - 3, 0)
-    better = share_better(last[rough], this[rough], warp, than=starts[0])
-    if explained < LEAST_EXPLAINED or better < LEAST_BETTER or _reach(warp, this[0]) > FARTHEST:
-        return Step(starts[0], before, before, refused=True)
-    return Step(warp, before, after, refused=False)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class AlignmentReport:
     """How the slices of one sweep were brought into one frame.
@@ -256,12 +243,14 @@ class AlignmentReport:
         warps: (3, 3) each, from px of the frame to px of a slice.
         steps: from each slice to the next; empty where none was estimated.
         calibrated: whether calibrated breathing was removed.
+        dropped: how many steps were found, and not taken since most of the others found none.
     """
 
     method: Method
     warps: tuple[Warp, ...]
     steps: tuple[Step, ...]
     calibrated: bool
+    dropped: int = 0
 
     @property
     def is_moved(self) -> bool:
@@ -269,8 +258,14 @@ class AlignmentReport:
         return not all(is_still(warp) for warp in self.warps)
 
     def __str__(self) -> str:
+        gave_up = ''
+        if self.dropped:
+            gave_up = (
+                f'most slices show no motion; {self.dropped} of {len(self.steps)} steps that '
+                'seemed to were ignored'
+            )
         if not self.is_moved:
-            return 'none needed, or none found'
+            return gave_up or 'none needed, or none found'
         scales = [_scale(warp) for warp in self.warps]
         still = [k for k, warp in enumerate(self.warps) if is_still(warp)]
         frame = f'slice {still[0]}' if still else 'mid-sweep'
@@ -278,7 +273,9 @@ class AlignmentReport:
             frame = 'the reference focus'
         refused = sum(step.refused for step in self.steps)
         kept = f', {refused} of {len(self.steps)} steps refused' if refused else ''
-        return f'slices of scale {min(scales):.3f} to {max(scales):.3f} of {frame}{kept}'
+        return f'slices of scale {min(scales):.3f} to {max(scales):.3f} of {frame}{kept}' + (
+            f'; {gave_up}' if gave_up else ''
+        )
 
 
 def _scale(warp: Warp) -> float:
@@ -292,9 +289,3 @@ def moved(slice_: Slice, warp: Warp) -> Slice:
         return slice_
     lens = replace(slice_.lens, warp=None)
     return replace(slice_, image=warped(slice_.image, warp), lens=lens)
-
-
-def _reach(warp: Warp, level: Level) -> float:
-    """Return the largest displacement of a corner by a warp, relative to the longer side."""
-    height, width = (side * level.shrink for side in level.image.shape)
-    return float(corner_shift_px(warp, (height, width)).max() / max(height, width))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from breathing_sweep import camera, shifted, sweep, with_mover
@@ -91,6 +92,112 @@ def test_a_moving_object_loses_its_confidence(speed: float, lost: float, blur: f
     assert (motion.trust[~around] < 0.5).mean() <= 0.02
     assert motion.moving == pytest.approx((motion.trust < 0.5).mean())
     assert motion.camera_px < 0.5
+
+
+def rendered(count: int, blur_px: float, noise: float = 2.0) -> list[Image]:
+    """Return a still sweep of 320x240: a textured plane and, nearer, textured squares."""
+    rng = np.random.default_rng(4)
+    texture = [rng.standard_normal((240, 320)).astype(np.float32) for _ in range(2)]
+    far, near = (
+        110 + 45 * image / image.std()
+        for image in (cv2.GaussianBlur(one, (0, 0), 1.2) for one in texture)
+    )
+    cover = np.zeros((240, 320), np.float32)
+    for left, top in ((20, 30), (200, 20), (60, 150), (190, 140)):
+        cover[top : top + 60, left : left + 70] = 1
+    images: list[Image] = []
+    for k in range(count):
+        behind = cv2.GaussianBlur(far, (0, 0), 0.4 + blur_px * abs(k - 0.3 * count))
+        sigma = 0.4 + blur_px * abs(k - 0.7 * count)
+        share = cv2.GaussianBlur(cover, (0, 0), sigma)
+        image = behind * (1 - share) + cv2.GaussianBlur(near * cover, (0, 0), sigma)
+        image = image + noise * rng.standard_normal(image.shape)
+        images.append(np.clip(np.rint(image), 0, 255).astype(np.uint8))
+    return images
+
+
+@pytest.mark.parametrize(
+    ('count', 'blur_px', 'noise'), [(15, 0.3, 2), (5, 1.2, 2), (3, 2.0, 2), (15, 0.3, 20)]
+)
+def test_depth_steps_coarse_sweeps_and_noise_are_not_motion(
+    count: int, blur_px: float, noise: float
+) -> None:
+    assert (watch(rendered(count, blur_px, noise)).trust < 0.5).mean() < 0.005
+
+
+def test_noise_beside_black_is_not_motion() -> None:
+    images = rendered(8, 0.4, 15)
+    for image in images:
+        image[:, :200] = 0
+    assert (watch(images).trust < 0.5).mean() < 0.005
+
+
+def test_highlights_that_spread_are_not_motion() -> None:
+    rng = np.random.default_rng(1)
+    still_images = rendered(9, 0.3)
+    spots = np.stack([rng.integers(10, 230, 20), rng.integers(10, 310, 20)])
+    images: list[Image] = []
+    for k, image in enumerate(still_images):
+        lights = np.zeros(image.shape, np.float32)
+        for y, x in spots.T.tolist():  # clipped discs, as bright at the rim as in the middle
+            cv2.circle(lights, (x, y), 1 + abs(k - 4), 255.0, -1)
+        images.append(np.maximum(image, lights.astype(np.uint8)))
+    assert (watch(images).trust < 0.5).mean() < 0.02
+
+
+@pytest.mark.parametrize(('blur_px', 'moves'), [(0.75, False), (0.05, True)])
+def test_a_zoom_is_motion_unless_it_is_that_of_cat_eye_apertures(
+    blur_px: float, moves: bool
+) -> None:
+    """What is cut off the aperture moves a blurred point by less than half the radius of its blur.
+
+    A Gaussian as wide as a disc has half its radius as the standard deviation.
+    """
+    images: list[Image] = []
+    for k, image in enumerate(rendered(15, blur_px)):
+        scale = 1 + 0.003 * (k - 7)  # 0.6 px a slice at the corners
+        warp = np.array([[scale, 0, 160 * (1 - scale)], [0, scale, 120 * (1 - scale)]])
+        zoomed = cv2.warpAffine(
+            image, warp, (320, 240), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+        )
+        images.append(np.asarray(zoomed, np.uint8))
+    motion = watch(images)
+    assert motion.camera_px > 5
+    if moves:
+        assert motion.moving > 0.3
+    else:
+        assert motion.moving < 0.02
+
+
+def with_jump(
+    images: Sequence[Image], at: int, by_px: int, side: int
+) -> tuple[list[Image], Image]:
+    """Return images of which a square jumps once to the right; and where it then is."""
+    height, width = images[0].shape[:2]
+    top, left = (height - side) // 2, width // 4
+    after = np.s_[top : top + side, left + by_px : left + by_px + side]
+    jumped: list[Image] = []
+    for k, image in enumerate(images):
+        moved = np.array(image, np.uint8)
+        if k >= at:
+            moved[after] = image[top : top + side, left : left + side]
+        jumped.append(moved)
+    inside = np.zeros((height, width), np.uint8)
+    inside[after] = 1
+    return jumped, inside
+
+
+@pytest.mark.parametrize('by_px', [4, 8, 12, 24, 64])
+@pytest.mark.parametrize(('count', 'blur_px', 'lost'), [(15, 0.3, 0.9), (6, 1.0, 0.8)])
+def test_an_object_that_jumps_once_loses_its_confidence(
+    count: int, blur_px: float, lost: float, by_px: int
+) -> None:
+    images, inside = with_jump(rendered(count, blur_px), count // 2, by_px, 60)
+    motion = watch(images)
+    assert (motion.trust[inside == 1] < 0.1).mean() >= lost
+    assert motion.moving >= lost * inside.mean()
+    around = cv2.dilate(inside, np.ones((61, 61 + 2 * by_px), np.uint8))
+    assert (motion.trust[around == 0] < 0.5).mean() < 0.005
 
 
 @pytest.mark.parametrize('drift_px', [1.0, 0.4])
