@@ -22,6 +22,7 @@ APART = 1.0  # positions by which a second peak misleads
 def has_texture(
     sharp: FloatMap,
     place: FloatMap,
+    front: FloatMap,
     glows: Known,
     noise: float,
     reflected: FloatMap | None = None,
@@ -29,13 +30,14 @@ def has_texture(
 ) -> Known:
     """Return where a surface has texture of its own within reach.
 
-    A step between two pixels at a depth edge is the outline of the nearer surface: it tells
+    A step between two pixels at a depth edge is the outline of the surface in front: it tells
     nothing about a plain one behind it. Nor does a lamp tell about the dark around it.
 
     Args:
         sharp: (H, W, 3) the scene in focus everywhere and without noise, grey levels as
             digitised: clipped areas have no texture.
         place: (H, W) position of the visible surface.
+        front: (H, W) larger for the surface in front, in any unit.
         glows: (H, W) lamps and highlights.
         noise: standard deviation, grey levels.
         reflected: (H, W, 3) what surfaces mirror, alone; where it is the stronger texture, the
@@ -46,8 +48,8 @@ def has_texture(
         (H, W).
     """
     dark = cv2.dilate(glows.astype(np.uint8), np.ones((3, 3), np.uint8)) == 0
-    energy = _own_steps(sharp, place) * (dark & ~_behind_edge(place, mixed_px))
-    rival = None if reflected is None else _own_steps(reflected, place)
+    energy = _own_steps(sharp, place, front) * (dark & ~_behind_edge(place, front, mixed_px))
+    rival = None if reflected is None else _own_steps(reflected, place, front)
     least = max(FAINTEST, OF_NOISE * noise) ** 2
     known = cv2.distanceTransform((~glows).astype(np.uint8), cv2.DIST_L2, 5) < HALO_PX
     for level in np.unique(np.rint(place)).tolist():
@@ -87,15 +89,18 @@ def keeps_still(seen: FloatMap, places: Floats, place: FloatMap) -> Known:
     return right & ~wrong
 
 
-def _behind_edge(place: FloatMap, within_px: int) -> Known:
-    """Return the pixels close to a nearer surface; on a slope there is as much below as above."""
+def _behind_edge(place: FloatMap, front: FloatMap, within_px: int) -> Known:
+    """Return the pixels close to a surface in front; a slope has as much below as above."""
     around = np.ones((2 * within_px + 1,) * 2, np.uint8)
-    rise, fall = cv2.dilate(place, around) - place, place - cv2.erode(place, around)
-    return np.asarray(rise - fall > SAME, np.bool_)
+
+    def unevenness(values: FloatMap) -> FloatMap:
+        return np.asarray(cv2.dilate(values, around) + cv2.erode(values, around) - 2 * values)
+
+    return np.asarray((np.abs(unevenness(place)) > SAME) & (unevenness(front) > 0), np.bool_)
 
 
-def _own_steps(image: FloatMap, place: FloatMap) -> FloatMap:
-    """Return (H, W) squared steps to the neighbours; at a depth edge for the nearer pixel only."""
+def _own_steps(image: FloatMap, place: FloatMap, front: FloatMap) -> FloatMap:
+    """Return (H, W) squared steps to the neighbours; at a depth edge for the front one only."""
     grey = image.mean(axis=2)
     energy = np.zeros_like(grey)
     for before, after in (
@@ -103,9 +108,9 @@ def _own_steps(image: FloatMap, place: FloatMap) -> FloatMap:
         (np.s_[:-1, :], np.s_[1:, :]),
     ):
         squared = (grey[after] - grey[before]) ** 2 / 4  # each step is shared by two pixels
-        ahead = place[after] - place[before]
-        energy[before] += np.where(ahead <= SAME, squared, 0)
-        energy[after] += np.where(ahead >= -SAME, squared, 0)
+        same = np.abs(place[after] - place[before]) <= SAME
+        energy[before] += np.where(same | (front[before] > front[after]), squared, 0)
+        energy[after] += np.where(same | (front[after] > front[before]), squared, 0)
     return np.asarray(energy, np.float32)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -105,8 +105,10 @@ def draw_sample(rng: Rng, textures: Textures, ranges: SampleRange, size: int) ->
     places = _draw_places(rng, ranges)
     still = bool(ranges.still) and rng.random() < ranges.still
     shifts = None
+    front = _order(layers, size)
     if rng.random() < FLAT:
         layers = flatten(layers, size)
+        front = visible(layers, size)[1]
     elif not still:
         shifts = object_shifts(rng, ranges, layers, len(places))
     colour, place = visible(layers, size)
@@ -133,7 +135,7 @@ def draw_sample(rng: Rng, textures: Textures, ranges: SampleRange, size: int) ->
         stack = enlarged(rng, digitise(rng, resized(sweep, inner), noise), size)
         sharp = resized(resized(sharp, inner), size)
     known &= not still and has_texture(
-        255 * sharp, place, glows, noise, reflected, MIXED_PX + round(scale or 0)
+        255 * sharp, place, front, glows, noise, reflected, MIXED_PX + round(scale or 0)
     )
     stack, kept = _with_blank_frames(rng, ranges, stack)
     places = places[kept]
@@ -217,6 +219,14 @@ def _painted(layer: Layer, brightness: float) -> Layer:
     alpha = layer.rgba[..., 3:]
     rgba = np.concatenate([np.repeat(alpha * np.float32(brightness), 3, axis=2), alpha], axis=2)
     return Layer(rgba, layer.dioptres, layer.x, layer.y)
+
+
+def _order(layers: Sequence[Layer], size: int) -> FloatMap:
+    """Return (size, size) the index of the visible layer: an object may lie below the ground."""
+    numbered = [
+        replace(layer, dioptres=np.full_like(layer.dioptres, k)) for k, layer in enumerate(layers)
+    ]
+    return visible(numbered, size)[1]
 
 
 def _in_motion(

@@ -37,13 +37,13 @@ def flat(place: float) -> FloatMap:
     ],
 )
 def test_a_surface_is_known_by_its_texture(sharp: FloatMap, noise: float, known: int) -> None:
-    assert has_texture(sharp, flat(5), NOWHERE, noise).mean() == known
+    assert has_texture(sharp, flat(5), flat(0), NOWHERE, noise).mean() == known
 
 
 def test_texture_tells_the_plain_part_of_a_surface_as_far_as_it_reaches() -> None:
     sharp = wall()
     sharp[:, :20] = textured()[:, :20]
-    row = has_texture(sharp, flat(5), NOWHERE, 1.0)[48]
+    row = has_texture(sharp, flat(5), flat(0), NOWHERE, 1.0)[48]
     assert row[: 20 + REACH_PX - 2].all()
     assert not row[20 + REACH_PX + 6 :].any()
 
@@ -51,26 +51,34 @@ def test_texture_tells_the_plain_part_of_a_surface_as_far_as_it_reaches() -> Non
 def test_an_outline_tells_the_near_surface_only() -> None:
     sharp, place = wall(), flat(3)
     sharp[40:56, 40:56], place[40:56, 40:56] = 200, 9
-    known = has_texture(sharp, place, NOWHERE, 1.0)
+    known = has_texture(sharp, place, place, NOWHERE, 1.0)
     assert known[40:56, 40:56].all()
     assert known.sum() == 16 * 16
     sharp[39, 40:56] = sharp[56, 40:56] = 160  # a soft outline
-    assert not has_texture(sharp, place, NOWHERE, 1.0)[place == 3].any()
+    assert not has_texture(sharp, place, place, NOWHERE, 1.0)[place == 3].any()
     place[40:56, 40:56] = 3  # a print on the wall
-    assert has_texture(sharp, place, NOWHERE, 1.0).sum() > 30**2
+    assert has_texture(sharp, place, place, NOWHERE, 1.0).sum() > 30**2
+
+
+def test_an_object_laid_over_a_nearer_surface_owns_its_outline() -> None:
+    sharp, place, front = wall(), flat(9), flat(0)
+    sharp[40:42], place[40:42], front[40:42] = 200, 3, 1  # a wire
+    known = has_texture(sharp, place, front, NOWHERE, 1.0)
+    assert known[40:42].all()
+    assert known.sum() == 2 * SIZE
 
 
 @pytest.mark.parametrize('slope', [0.1, 0.4, 1.0])
 def test_a_steep_slope_is_no_depth_edge(slope: float) -> None:
     place = np.tile(slope * np.arange(SIZE, dtype=np.float32), (SIZE, 1))
     inside = np.s_[:, 2:-2]  # the slope is not seen on both sides of the border
-    assert has_texture(textured(), place, NOWHERE, 1.0)[inside].all()
+    assert has_texture(textured(), place, place, NOWHERE, 1.0)[inside].all()
 
 
 def test_a_lamp_does_not_tell_about_the_dark_around_it() -> None:
     sharp, glows = wall(0), NOWHERE.copy()
     sharp[48:50, 48:50], glows[48:50, 48:50] = 255, True
-    known = has_texture(sharp, flat(5), glows, 0.2)
+    known = has_texture(sharp, flat(5), flat(0), glows, 0.2)
     assert known[48:50, 48:50].all()
     assert known.sum() < 30
 
@@ -78,7 +86,7 @@ def test_a_lamp_does_not_tell_about_the_dark_around_it() -> None:
 def test_a_reflection_hides_fainter_texture() -> None:
     for own, known in ((4.0, 0), (60.0, 1)):
         mirrored = textured(20.0) - wall()
-        assert has_texture(textured(own), flat(5), NOWHERE, 1.0, mirrored).mean() == known
+        assert has_texture(textured(own), flat(5), flat(0), NOWHERE, 1.0, mirrored).mean() == known
 
 
 PLACES = np.linspace(0, 14, 15)
