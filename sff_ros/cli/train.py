@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from sff_ros.errors import ModelError
 
+CHANGEABLE = ('steps', 'batch', 'scenes', 'pool', 'learning_rate')  # fields of Recipe
+
 HELP = 'Train a network on rendered scenes; resumes where it was interrupted.'
 EPILOG = """\
+Scenes are drawn by the workers while the training runs, and kept in memory: about 1.5 MB each.
 DIR receives
-  scenes/            rendered scenes, created on demand, about 1.5 MB each
   checkpoint.pt      weights, their running average and the optimizer; written every 5 minutes and
                      on interruption
-  history.csv        step, hours, learning rate and errors; history.png shows them
+  history.csv        step, hours, learning rate, errors and shares; history.png shows them
 `sff export DIR/checkpoint.pt` converts it to the model files of the nodes.
 
 Several processes or GPUs share each step under torchrun:
   torchrun --nproc-per-node 2 -m sff_ros.cli train --out DIR ...
+
+On a machine with a GPU, which needs no network:
+  sff train --recipe robust --device cuda --batch 256 --workers 16 --pool 4000 --textures PHOTOS \\
+    --out DIR
 """
 
 
@@ -26,7 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `sff train`."""
     parser.add_argument('--out', metavar='DIR', type=Path, required=True, help='see below')
     parser.add_argument(
-        '--recipe', choices=('fast', 'paper'), default='fast', help='see docs/training.md'
+        '--recipe',
+        choices=('fast', 'robust', 'paper'),
+        default='fast',
+        help='see docs/training.md',
     )
     parser.add_argument(
         '--textures',
@@ -34,7 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         action='append',
         default=[],
-        help='images for surfaces, png or jpg; may be repeated',
+        help='images for surfaces, png or jpg, besides those of scikit-image if it is installed; '
+        'may be repeated',
     )
     parser.add_argument(
         '--weights',
@@ -42,9 +53,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help='initial weights, .safetensors of `sff export`, if DIR has no checkpoint',
     )
-    parser.add_argument('--steps', metavar='N', type=int, help='total number of steps')
-    parser.add_argument('--scenes', metavar='N', type=int, help='total number of scenes')
-    parser.add_argument('--workers', metavar='N', type=int, default=1, help='loaders per process')
+    parser.add_argument('--steps', metavar='N', type=_count, help='total number of steps')
+    parser.add_argument('--batch', metavar='N', type=_count, help='crops per step')
+    parser.add_argument('--scenes', metavar='N', type=_count, help='total number of scenes')
+    parser.add_argument(
+        '--pool',
+        metavar='N',
+        type=_count,
+        help='scenes in memory at a time; the oldest are replaced step by step',
+    )
+    parser.add_argument('--learning-rate', metavar='RATE', type=_rate, help='the peak value')
+    parser.add_argument(
+        '--workers',
+        metavar='N',
+        type=int,
+        default=1,
+        help='processes that draw scenes, per process that trains (default: %(default)s)',
+    )
     parser.add_argument(
         '--device', choices=('auto', 'cpu', 'cuda'), default='auto', help='(default: %(default)s)'
     )
@@ -57,24 +82,41 @@ def run(args: argparse.Namespace) -> int:
         SffError: a package is missing, or textures or checkpoint are invalid.
     """
     try:
-        import skimage.data
-
         from sff_ros.training.recipes import RECIPES
         from sff_ros.training.textures import Textures
         from sff_ros.training.train import Run, Trainer
     except ImportError as err:
         raise ModelError(f'{err}; training needs: pip install -r requirements/train.txt') from err
-    wanted = {name: getattr(args, name) for name in ('steps', 'scenes')}
+    wanted = {name: getattr(args, name) for name in CHANGEABLE}
     recipe = replace(
         RECIPES[args.recipe], **{name: n for name, n in wanted.items() if n is not None}
     )
-    photographs = Path(skimage.data.__file__).parent
-    textures = Textures((photographs, *args.textures))
-    where = Run(
-        args.out, args.out / 'scenes', args.weights, workers=args.workers, device=args.device
-    )
+    textures = Textures((*_photographs(), *args.textures))
+    where = Run(args.out, args.weights, workers=args.workers, device=args.device)
     trainer = Trainer(recipe, where, textures)
     finished = trainer.train()
     if trainer.rank == 0:
         print(f'{args.out}: step {trainer.step} of {recipe.steps}')
     return 0 if finished else 1
+
+
+def _photographs() -> tuple[Path, ...]:
+    """Return the folder of scikit-image's photographs, if it is installed."""
+    found = find_spec('skimage')
+    if found is None or found.origin is None:
+        return ()
+    return (Path(found.origin).parent / 'data',)
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f'{value} is not 1 or more')
+    return value
+
+
+def _rate(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f'{value:g} is not between 0 and 1')
+    return value

@@ -1,75 +1,103 @@
-"""Samples on disk, each rendered once, and their order in training."""
+"""Scenes drawn while the training runs, and their order."""
 
 from __future__ import annotations
 
-import os
+import math
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from torch.utils.data import Dataset, Sampler
 
+from sff_ros.training.ranges import ROBUST, USUAL
 from sff_ros.training.recipes import Recipe
 from sff_ros.training.samples import draw_sample
 from sff_ros.training.tasks import Arrays, Task
 from sff_ros.training.textures import Textures
 
 PHASE = 4  # crops start at multiples of this, px: where blocks of both poolings start
+GROUPS = 8  # of the scenes, at most: as many processes can share a step without drawing twice
+
+# In memory and between processes; half the size of float32.
+Compact = dict[str, npt.NDArray[np.float16]]
 
 
-class RenderedSweeps(Dataset[Arrays]):
-    """Network inputs of random scenes, with ground truth.
+@dataclass(frozen=True, slots=True)
+class SceneSource:
+    """An endless row of random scenes, as network inputs with ground truth.
 
-    An item is indexed by (scene, draw): the scene is rendered on first use and cached on disk;
-    the draw selects crop, mirroring and direction of the sweep.
-
-    Args:
-        folder: cache of rendered scenes; one recipe each.
+    Attributes:
         textures: of the surfaces.
         task: converts a scene into arrays.
-        recipe: size, crop and cameras.
-        seed: of the scenes.
+        size: side of the images, px.
+        seed: of all scenes.
+        hard: share of the scenes that are of ROBUST, not of USUAL.
     """
 
-    def __init__(
-        self, folder: Path, textures: Textures, task: Task, recipe: Recipe, seed: int
-    ) -> None:
-        self._folder = folder
-        self._textures = textures
-        self._task = task
+    textures: Textures
+    task: Task
+    size: int
+    seed: int
+    hard: float
+
+    def draw(self, scene: int) -> Compact:
+        """Return the scene of that number: always the same."""
+        rng = np.random.default_rng([self.seed, scene])
+        ranges = ROBUST if self.hard > 0 and rng.random() < self.hard else USUAL
+        arrays = self.task.prepare(draw_sample(rng, self.textures, ranges, self.size))
+        return {name: values.astype(np.float16) for name, values in arrays.items()}
+
+
+class FixedScenes(Dataset[Compact]):
+    """The first scenes of a source, whole: for validation."""
+
+    def __init__(self, source: SceneSource, count: int) -> None:
+        self._source, self._count = source, count
+
+    def __getitem__(self, scene: int) -> Compact:
+        if scene >= self._count:
+            raise IndexError(scene)
+        return self._source.draw(scene)
+
+    def __len__(self) -> int:
+        return self._count
+
+
+class ScenePool(Dataset[Compact]):
+    """Crops of scenes that are drawn on first use and kept until the order has left them behind.
+
+    An item is indexed by (scene, draw): the draw selects crop, mirroring and direction of the
+    sweep. Each worker process has a pool of its own, of the scenes that its batches are from.
+
+    Args:
+        source: of the scenes.
+        recipe: its `crop` and `pool`.
+    """
+
+    def __init__(self, source: SceneSource, recipe: Recipe) -> None:
+        self._source = source
         self._recipe = recipe
-        self._seed = seed
-        folder.mkdir(parents=True, exist_ok=True)
+        self._kept: dict[int, Compact] = {}
 
-    def __getitem__(self, item: tuple[int, int]) -> Arrays:
-        """Return responses, evidence, context and ground truth of one crop, float32."""
+    def __getitem__(self, item: tuple[int, int]) -> Compact:
+        """Return responses, evidence, context and ground truth of one crop."""
         scene, draw = item
-        rng = np.random.default_rng([self._seed, scene, draw])
-        piece, reverse = augment(self.load(scene), rng, self._recipe.crop)
+        rng = np.random.default_rng([self._source.seed, scene, draw])
+        piece, reverse = augment(self._load(scene), rng, self._recipe.crop)
         if reverse:
-            self._task.reverse(piece)
-        return {name: np.ascontiguousarray(values) for name, values in piece.items()}
+            self._source.task.reverse(piece)
+        return {name: np.ascontiguousarray(v, np.float16) for name, v in piece.items()}
 
-    def load(self, scene: int) -> Arrays:
-        """Return the whole scene, rendered now if not cached."""
-        file = self._folder / f'{self._seed}_{scene:06d}.npz'
-        if not file.exists():
-            self._render(scene, file)
-        with np.load(file) as stored:
-            return {name: stored[name] for name in stored.files}
-
-    def _render(self, scene: int, file: Path) -> None:
-        rng = np.random.default_rng([self._seed, scene])
-        sample = draw_sample(rng, self._textures, self._recipe.cameras, self._recipe.size)
-        arrays = self._task.prepare(sample)
-        compact = {name: values.astype(np.float16) for name, values in arrays.items()}
-        part = file.with_suffix(f'.{os.getpid()}.part')
-        with part.open('wb') as out:
-            np.savez(out, **compact)  # type: ignore[arg-type]
-        part.replace(file)
+    def _load(self, scene: int) -> Compact:
+        if scene not in self._kept:
+            for old in [s for s in self._kept if s <= scene - self._recipe.pool]:
+                del self._kept[old]
+            self._kept[scene] = self._source.draw(scene)
+        return self._kept[scene]
 
 
-def augment(whole: Arrays, rng: np.random.Generator, crop: int) -> tuple[Arrays, bool]:
+def augment(whole: Compact | Arrays, rng: np.random.Generator, crop: int) -> tuple[Arrays, bool]:
     """Crop, mirror and rotate at random; return also whether to reverse the sweep.
 
     Args:
@@ -92,37 +120,49 @@ def augment(whole: Arrays, rng: np.random.Generator, crop: int) -> tuple[Arrays,
 
 
 class EndlessOrder(Sampler[list[tuple[int, int]]]):
-    """Batches of (scene, draw) that depend on the step only, so training resumes anywhere.
+    """Batches of (scene, draw) from a pool whose oldest scenes are replaced step by step.
+
+    The pool of a step is `pool` consecutive scenes; over the training it moves from the first to
+    the last of `scenes`. Batches depend on the step and on the number of workers only, so
+    training resumes anywhere. No scene is drawn by two processes: an item of a batch is always
+    of the same group of scenes, a step always of the same worker's.
 
     Args:
-        scenes: number of scenes.
-        batch: items per batch, in this process.
-        seed: of the order.
-        first, last: steps.
+        recipe: its steps, batch, scenes, pool and seed.
+        first: step to start at.
+        workers: processes that load in turn; the DataLoader must have as many.
         rank, world: rank and number of the processes that share a step.
     """
 
     def __init__(
-        self,
-        scenes: int,
-        batch: int,
-        seed: int,
-        first: int,
-        last: int,
-        rank: int = 0,
-        world: int = 1,
+        self, recipe: Recipe, first: int, workers: int, rank: int = 0, world: int = 1
     ) -> None:
-        self._scenes, self._batch, self._seed = scenes, batch, seed
-        self._steps = range(first, last)
+        self._recipe = recipe
+        self._steps = range(first, recipe.steps)
+        self._workers = max(workers, 1)
         self._rank, self._world = rank, world
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        recipe = self._recipe
+        count, groups = min(recipe.pool, recipe.scenes), math.gcd(recipe.batch, GROUPS)
         for step in self._steps:
-            rng = np.random.default_rng([self._seed, step])
-            size = self._batch * self._world
-            scenes, draws = rng.integers(self._scenes, size=size), rng.integers(2**31, size=size)
-            mine = slice(self._rank * self._batch, (self._rank + 1) * self._batch)
-            yield list(zip(scenes[mine].tolist(), draws[mine].tolist(), strict=True))
+            rng = np.random.default_rng([recipe.seed, step])
+            start = step * (recipe.scenes - count) // recipe.steps
+            picks, draws = rng.random(recipe.batch), rng.integers(2**31, size=recipe.batch)
+            period = groups * self._workers
+            items = []
+            for k in range(self._rank, recipe.batch, self._world):
+                own = k % groups + groups * (step % self._workers)
+                oldest = start + (own - start) % period
+                choices = -(-(start + count - oldest) // period)
+                scene = oldest + period * int(picks[k] * choices)
+                items.append((scene, int(draws[k])))
+            yield items
 
     def __len__(self) -> int:
         return len(self._steps)
+
+
+def smallest_pool(batch: int, workers: int) -> int:
+    """Return the smallest pool that has a scene for every worker and group."""
+    return math.gcd(batch, GROUPS) * max(workers, 1)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-COLUMNS = ('step', 'hours', 'learning_rate', 'train_mae', 'validation_mae', 'validation_mae_70')
+ERRORS = ('train_mae', 'validation_mae', 'validation_mae_70', 'hard_mae', 'hard_mae_70')
+SHARES = ('validation_wrong', 'validation_published', 'hard_wrong', 'hard_published')
+COLUMNS = ('step', 'hours', 'learning_rate', *ERRORS, *SHARES)
 
 
 class History:
@@ -39,18 +41,20 @@ class History:
             return [{name: float(row[name]) for name in COLUMNS} for row in csv.DictReader(file)]
 
     def _draw(self, rows: list[dict[str, float]]) -> None:
-        """Plot the errors against the hours."""
+        """Plot errors and shares against the hours."""
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(7, 4), layout='constrained')
-        axes = figure.add_subplot()
+        figure = Figure(figsize=(7, 7), layout='constrained')
         hours = [row['hours'] for row in rows]
-        for name in COLUMNS[3:]:
-            axes.plot(hours, [row[name] for row in rows], label=name, marker='.')
-        axes.set_xlabel('hours')
-        axes.set_ylabel('mean absolute error, positions of 15')
-        axes.set_yscale('log')
-        axes.grid(True, which='both', alpha=0.3)
-        axes.legend()
+        for axes, names in zip(figure.subplots(2, 1, sharex=True), (ERRORS, SHARES), strict=True):
+            for name in names:
+                axes.plot(hours, [row[name] for row in rows], label=name, marker='.')
+            axes.grid(True, which='both', alpha=0.3)
+            axes.legend()
+        above, below = figure.axes
+        above.set_ylabel('mean absolute error, positions of 15')
+        above.set_yscale('log')
+        below.set_ylabel('share of the pixels')
+        below.set_xlabel('hours')
         FigureCanvasAgg(figure).print_png(str(self._plot))

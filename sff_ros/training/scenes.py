@@ -10,29 +10,39 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from sff_ros.core.focus.canonical import POSITIONS
 from sff_ros.core.image import FloatMap
 from sff_ros.core.optics.rendering import Layer
+from sff_ros.training.ranges import USUAL, SampleRange, log_uniform
+from sff_ros.training.shapes import SHAPES, Shape, lamp, wire
 from sff_ros.training.textures import Rng, Textures, fractal_noise
 
 LAST = POSITIONS - 1.0
 BEYOND = 2.5  # positions by which some surfaces lie outside the sweep
 TERRAIN = 0.15  # share of the scenes that are one surface without depth edges
 FLAT_STEP = 0.2  # positions between the steps of a flattened scene
-SOFT = 4  # supersampling of outlines per axis
+FAINT = 0.7  # share of the surfaces of a faint scene that are faint
+LIGHT = (2.0, 300.0)  # brightness of lamps, white = 1
 
-Mask = npt.NDArray[np.uint8]
+Paint = Callable[[int, int], FloatMap]  # height and width of a surface -> its colours
 
 
-def draw_scene(rng: Rng, textures: Textures, size: int) -> list[Layer]:
+def draw_scene(
+    rng: Rng,
+    textures: Textures,
+    size: int,
+    ranges: SampleRange = USUAL,
+    ambient: float = 1.0,
+) -> list[Layer]:
     """Draw a scene: a ground and, in most, 2 to 14 objects in front of it, far to near.
 
     Args:
         rng: source of all randomness.
         textures: of the surfaces.
         size: side of the square image, px.
+        ranges: shares of plain and faint surfaces, wires, ramps and lamps.
+        ambient: brightness of all but the lamps; below 1 it is night and there are lamps.
 
     Returns:
         Layers whose `dioptres` are canonical positions, outside 0..14 only in some scenes.
@@ -42,16 +52,65 @@ def draw_scene(rng: Rng, textures: Textures, size: int) -> list[Layer]:
     if rng.random() < 0.2:  # a shallow scene in part of the sweep
         centre, half = rng.uniform(1, LAST - 1), rng.uniform(0.5, 4)
         low, high = max(low, centre - half), min(high, centre + half)
-    ground = _relief(rng, size, rng.uniform(low, low + 0.8 * (high - low)), low, high)
-    colour = textures.draw(rng, size, size)
-    layers = [_layer(colour, np.ones((size, size), np.float32), ground)]
+    paint = _painter(rng, textures, ranges, ambient)
+    slope = ranges.ramps.draw(rng)
+    if slope is None:
+        ground = _relief(rng, size, rng.uniform(low, low + 0.8 * (high - low)), low, high)
+    else:
+        ground = _ramp(rng, size, slope, low, high)
+    layers = [_layer(paint(size, size), np.ones((size, size), np.float32), ground)]
     count = 0 if rng.random() < TERRAIN else int(rng.integers(2, 15))
     places = np.sort(rng.uniform(low, high, count))
-    for place in places.tolist():
-        layer = _object(rng, textures, size, place, low, high)
+    shapes: list[Shape | None] = [None] * count  # any of SHAPES
+    wires, lights = ranges.wires.draw(rng), ranges.lights.draw(rng)
+    if ambient < 1 and lights is None:
+        lights = log_uniform(rng, (ranges.lights.low, ranges.lights.high))
+    extra = [wire] * round(wires or 0) + [lamp] * round(lights or 0)
+    if extra:
+        shapes += extra
+        places = np.sort(np.append(places, rng.uniform(low, high, len(extra))))
+        rng.shuffle(shapes)
+    for place, shape in zip(places.tolist(), shapes, strict=True):
+        alpha = (shape or SHAPES[rng.integers(len(SHAPES))])(rng, size)
+        layer = _object(rng, _glow(rng) if shape is lamp else paint, alpha, place, low, high)
         if layer is not None:
             layers.append(layer)
     return layers
+
+
+def _painter(rng: Rng, textures: Textures, ranges: SampleRange, ambient: float) -> Paint:
+    """Return what draws the surfaces of a scene: textured, plain or faint."""
+    plain, faint = ranges.plain.draw(rng), ranges.faint.draw(rng)
+
+    def paint(height: int, width: int) -> FloatMap:
+        image = textures.draw(rng, height, width)
+        if plain is not None and rng.random() < plain:
+            image = _plain(rng, height, width)
+        elif faint is not None and rng.random() < FAINT:
+            mean = image.mean(axis=(0, 1))
+            image = mean + (image - mean) * np.float32(faint)
+        return np.asarray(image * np.float32(ambient), np.float32)
+
+    return paint
+
+
+def _plain(rng: Rng, height: int, width: int) -> FloatMap:
+    """Return a surface without texture: black, white, or any colour, slightly shaded."""
+    tint = rng.random(3) if rng.random() < 0.3 else np.full(3, rng.random())
+    low, high = ((0.0, 0.02), (0.85, 1.0), (0.05, 0.85))[rng.integers(3)]
+    y, x = np.mgrid[:height, :width].astype(np.float32) / np.float32(max(height, width)) - 0.5
+    shade = 1 + rng.uniform(-0.08, 0.08) * x + rng.uniform(-0.08, 0.08) * y
+    return np.asarray((low + (high - low) * tint) * shade[..., None], np.float32)
+
+
+def _glow(rng: Rng) -> Paint:
+    """Return what draws a lamp: one bright colour."""
+    colour = log_uniform(rng, LIGHT) * rng.uniform(0.4, 1, 3)
+
+    def paint(height: int, width: int) -> FloatMap:
+        return np.tile(colour.astype(np.float32), (height, width, 1))
+
+    return paint
 
 
 def flatten(layers: list[Layer], size: int) -> list[Layer]:
@@ -77,18 +136,24 @@ def visible(layers: list[Layer], size: int) -> tuple[FloatMap, FloatMap]:
     colour = np.zeros((size, size, 4), np.float32)
     place = np.zeros((size, size), np.float32)
     for layer in layers:
-        alpha = layer.rgba[..., 3:]
-        window = np.s_[layer.y : layer.y + alpha.shape[0], layer.x : layer.x + alpha.shape[1]]
-        colour[window] = colour[window] * (1 - alpha) + layer.rgba
-        place[window] = np.where(alpha[..., 0] >= 0.5, layer.dioptres, place[window])
+        height, width = layer.rgba.shape[:2]
+        x0, y0 = max(layer.x, 0), max(layer.y, 0)
+        x1, y1 = min(layer.x + width, size), min(layer.y + height, size)
+        if x0 >= x1 or y0 >= y1:
+            continue
+        window = np.s_[y0:y1, x0:x1]
+        part = np.s_[y0 - layer.y : y1 - layer.y, x0 - layer.x : x1 - layer.x]
+        rgba = layer.rgba[part]
+        alpha = rgba[..., 3:]
+        colour[window] = colour[window] * (1 - alpha) + rgba
+        place[window] = np.where(alpha[..., 0] >= 0.5, layer.dioptres[part], place[window])
     return colour, place
 
 
 def _object(
-    rng: Rng, textures: Textures, size: int, place: float, low: float, high: float
+    rng: Rng, paint: Paint, alpha: FloatMap, place: float, low: float, high: float
 ) -> Layer | None:
-    """Return an object around a place; None if it is outside the image."""
-    alpha = SHAPES[rng.integers(len(SHAPES))](rng, size)
+    """Return an object of that outline around a place; None if it is outside the image."""
     x, y, width, height = cv2.boundingRect((alpha > 0).astype(np.uint8))
     if width < 2 or height < 2:
         return None
@@ -98,7 +163,7 @@ def _object(
     surface = _relief(rng, side, place, low, high)[:height, :width]
     if rng.random() < 0.3:
         surface = _bulge(rng, height, width, place, low, high)
-    return _layer(textures.draw(rng, height, width), alpha, surface, x, y, rng)
+    return _layer(paint(height, width), alpha, surface, x, y, rng)
 
 
 def _layer(
@@ -147,6 +212,15 @@ def _terraces(rng: Rng, size: int) -> FloatMap:
     return np.asarray(rng.uniform(0.5, 5) * np.tanh(way / width), np.float32)
 
 
+def _ramp(rng: Rng, size: int, slope: float, low: float, high: float) -> FloatMap:
+    """Return a surface that rises and falls with one slope, positions per px."""
+    y, x = np.mgrid[:size, :size].astype(np.float32)
+    angle, depth = rng.uniform(0, 2 * np.pi), high - low
+    along = x * np.cos(angle) + y * np.sin(angle) + rng.uniform(0, 2 * depth / slope)
+    rise = np.abs(np.mod(along * slope, 2 * depth) - depth)
+    return np.asarray(low + rise, np.float32)
+
+
 def _bulge(rng: Rng, height: int, width: int, place: float, low: float, high: float) -> FloatMap:
     """Return half an ellipsoid or a cylinder that comes towards the camera."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
@@ -154,82 +228,3 @@ def _bulge(rng: Rng, height: int, width: int, place: float, low: float, high: fl
     across = u * u if rng.random() < 0.4 else u * u + v * v
     rise = np.sqrt(np.clip(1 - across, 0, 1)) * rng.uniform(0.5, 5)
     return np.asarray(np.clip(place + rise, low, high), np.float32)
-
-
-def _ellipse(rng: Rng, size: int) -> FloatMap:
-    centre, radius = rng.uniform(0, size, 2), size * rng.uniform(0.04, 0.35)
-    axes = (int(SOFT * radius), int(SOFT * radius * rng.uniform(0.3, 1)))
-    mask = _blank(size)
-    point = (int(SOFT * centre[0]), int(SOFT * centre[1]))
-    cv2.ellipse(mask, point, axes, float(rng.uniform(0, 180)), 0, 360, 255, -1)
-    return _soft(mask, size)
-
-
-def _polygon(rng: Rng, size: int) -> FloatMap:
-    corners = int(rng.integers(3, 10))
-    angle = np.sort(rng.uniform(0, 2 * np.pi, corners))
-    radius = size * rng.uniform(0.06, 0.4) * rng.uniform(0.4, 1.1, corners)
-    points = (
-        rng.uniform(0, size, 2) + np.stack([np.cos(angle), np.sin(angle)], 1) * radius[:, None]
-    )
-    mask = _blank(size)
-    cv2.fillPoly(mask, [(SOFT * points).astype(np.int32)], 255)
-    if rng.random() < 0.25:  # a frame: the background shows through the hole
-        middle = points.mean(axis=0)
-        hole = middle + (points - middle) * rng.uniform(0.4, 0.8)
-        cv2.fillPoly(mask, [(SOFT * hole).astype(np.int32)], 0)
-    return _soft(mask, size)
-
-
-def _rod(rng: Rng, size: int) -> FloatMap:
-    """Wires and poles, straight or bent, one or several."""
-    mask = _blank(size)
-    thickness = max(1, int(SOFT * np.exp(rng.uniform(np.log(0.8), np.log(12)))))
-    for _ in range(rng.integers(1, 5)):
-        points = rng.uniform(-0.1 * size, 1.1 * size, (int(rng.integers(2, 4)), 2))
-        cv2.polylines(mask, [(SOFT * points).astype(np.int32)], False, 255, thickness)
-    return _soft(mask, size)
-
-
-def _lattice(rng: Rng, size: int) -> FloatMap:
-    """A grid of bars, a fence."""
-    y, x = np.mgrid[:size, :size].astype(np.float32)
-    angle, period = rng.uniform(0, np.pi), rng.uniform(12, 48)
-    bar = rng.uniform(0.15, 0.5)
-    u = np.mod(x * np.cos(angle) + y * np.sin(angle), period) / period
-    v = np.mod(y * np.cos(angle) - x * np.sin(angle), period) / period
-    bars = u < bar if rng.random() < 0.5 else (u < bar) | (v < bar)
-    return np.asarray(bars.astype(np.float32) * _ellipse(rng, size), np.float32)
-
-
-def _letters(rng: Rng, size: int) -> FloatMap:
-    mask = _blank(size)
-    text = ''.join(chr(c) for c in rng.integers(48, 123, int(rng.integers(1, 6))))
-    place = int(SOFT * rng.uniform(-0.1, 0.7) * size), int(SOFT * rng.uniform(0.2, 1.1) * size)
-    scale = float(SOFT * size / 60 * rng.uniform(0.5, 2))
-    thickness = max(1, int(SOFT * rng.uniform(1, 8)))
-    cv2.putText(mask, text, place, int(rng.integers(0, 8)), scale, 255, thickness)
-    return _soft(mask, size)
-
-
-def _blob(rng: Rng, size: int) -> FloatMap:
-    """A leaf, a stone: a level set of smooth noise."""
-    noise = fractal_noise(rng, size, size, rng.uniform(2.3, 3.3))
-    level = float(np.quantile(noise, rng.uniform(0.6, 0.93)))
-    soft = (noise - level) / max(float(np.abs(np.gradient(noise)[0]).mean()), 1e-6) + 0.5
-    return np.asarray(np.clip(soft, 0, 1), np.float32)
-
-
-SHAPES: tuple[Callable[[Rng, int], FloatMap], ...] = (
-    _ellipse, _polygon, _polygon, _rod, _lattice, _letters, _blob, _blob,
-)  # fmt: skip
-
-
-def _blank(size: int) -> Mask:
-    return np.zeros((SOFT * size, SOFT * size), np.uint8)
-
-
-def _soft(mask: Mask, size: int) -> FloatMap:
-    """Return the covered share of each pixel."""
-    small = cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.float32) / np.float32(255)

@@ -15,11 +15,11 @@ from sff_ros.core.image import FloatMap
 from sff_ros.network.fast_gru import FastGru, FastGruConfig, Predictions
 from sff_ros.network.paper.ddl_gru import DdlGru, DdlGruConfig
 from sff_ros.network.paper.input import choose_slices, network_input
-from sff_ros.training.losses import fast_loss, paper_loss
+from sff_ros.training.losses import fast_loss, known_error, paper_loss
 from sff_ros.training.recipes import Recipe
 from sff_ros.training.samples import Sample
 
-# The key 'truth' holds the ground truth, in rendered scenes on disk too.
+# The key 'truth' holds the ground truth, 'known' 1 where the sweep tells it and 0 elsewhere.
 Arrays = dict[str, FloatMap]
 Batch = dict[str, Tensor]
 
@@ -32,7 +32,7 @@ class Task(Protocol):
         ...
 
     def prepare(self, sample: Sample) -> Arrays:
-        """Return the network's input of a sample, and 'truth', (1, H, W) positions."""
+        """Return the network's input of a sample, and 'truth' and 'known', (1, H, W)."""
         ...
 
     def reverse(self, arrays: Arrays) -> None:
@@ -40,11 +40,11 @@ class Task(Protocol):
         ...
 
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the loss, and the mean absolute error of the final map, positions."""
+        """Return the loss, and the mean absolute error where known, positions."""
         ...
 
     def estimate(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return (B, 1, H, W) positions, and their uncertainty on any monotonic scale."""
+        """Return (B, 1, H, W) positions, and the scale of their error, positions."""
         ...
 
 
@@ -56,7 +56,7 @@ class FastTask:
         return FastGru(FastGruConfig(iterations=recipe.iterations))
 
     def prepare(self, sample: Sample) -> Arrays:
-        """Return responses (15, 4, h, w), evidence (7, h, w), context (3, H, W) and 'truth'."""
+        """Return responses (15, 4, h, w), evidence (7, h, w), context (3, H, W) and the maps."""
         context = RunningAllInFocus()
         measured = []
         for image in sample.stack:
@@ -69,7 +69,7 @@ class FastTask:
             'responses': sweep.responses,
             'evidence': sweep.evidence,
             'context': sweep.context,
-            'truth': sample.ground_truth[None],
+            **_maps(sample),
         }
 
     def reverse(self, arrays: Arrays) -> None:
@@ -81,13 +81,14 @@ class FastTask:
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return fast_loss, and the mean absolute error of the final map, positions."""
         predictions = self._predict(network, batch)
-        error = (predictions.position.detach() - batch['truth']).abs().mean()
-        return fast_loss(predictions, batch['truth']), error
+        truth, known = batch['truth'], batch['known']
+        error = known_error(predictions.position.detach(), truth, known)
+        return fast_loss(predictions, truth, known), error
 
     def estimate(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return (B, 1, H, W) positions and the logarithm of their scale."""
+        """Return (B, 1, H, W) positions and their Laplace scale."""
         predictions = self._predict(network, batch)
-        return predictions.position, predictions.log_scale
+        return predictions.position, predictions.log_scale.exp()
 
     def _predict(self, network: nn.Module, batch: Batch) -> Predictions:
         result: Predictions = network(batch['responses'], batch['evidence'], batch['context'])
@@ -114,11 +115,11 @@ class PaperTask:
         return _Supervised(recipe.iterations)
 
     def prepare(self, sample: Sample) -> Arrays:
-        """Return stack (15, 3, H, W), grey levels, and 'truth'."""
+        """Return stack (15, 3, H, W), grey levels, and the maps."""
         stack = sample.stack[choose_slices(len(sample.stack), POSITIONS)]
         return {
             'stack': stack.transpose(0, 3, 1, 2).astype(np.float32),
-            'truth': sample.ground_truth[None],
+            **_maps(sample),
         }
 
     def reverse(self, arrays: Arrays) -> None:
@@ -129,8 +130,9 @@ class PaperTask:
     def loss(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the paper's loss, and the mean absolute error of the last iteration."""
         predictions = self._predict(network, batch)
-        error = (predictions[-1].detach() - batch['truth']).abs().mean()
-        return paper_loss(predictions, batch['truth']), error
+        truth, known = batch['truth'], batch['known']
+        error = known_error(predictions[-1].detach(), truth, known)
+        return paper_loss(predictions, truth, known), error
 
     def estimate(self, network: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return (B, 1, H, W) positions, and their change in the last iteration.
@@ -145,6 +147,13 @@ class PaperTask:
         config = DdlGruConfig()
         volume, context = network_input(slices, config.slices, config.dilations)
         return [prediction[:, None] for prediction in network(volume, context)]
+
+
+def _maps(sample: Sample) -> Arrays:
+    return {
+        'truth': sample.ground_truth[None],
+        'known': sample.known[None].astype(np.float32),
+    }
 
 
 TASKS: dict[str, type[Task]] = {'fast_gru': FastTask, 'ddl_gru': PaperTask}

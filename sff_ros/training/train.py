@@ -22,17 +22,16 @@ from tqdm import tqdm
 
 from sff_ros.errors import ConfigError, ModelError
 from sff_ros.network.checkpoint import assign_weights, read_safetensors
-from sff_ros.training.dataset import EndlessOrder, RenderedSweeps
+from sff_ros.training.dataset import EndlessOrder, ScenePool, SceneSource, smallest_pool
 from sff_ros.training.history import History
 from sff_ros.training.recipes import Recipe
 from sff_ros.training.tasks import TASKS, Batch, Task
 from sff_ros.training.textures import Textures
+from sff_ros.training.validation import Validation
+from sff_ros.training.workers import on_device, start_worker
 
 CHECKPOINT = 'checkpoint.pt'
-VALIDATION_SEED = 0  # recipes use others
-VALIDATION_SCENES = 64
 SMOOTHING = 0.98  # of the displayed loss
-COVERAGE = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +40,14 @@ class Run:
 
     Attributes:
         out: receives the checkpoint, history.csv and history.png.
-        scenes: folder of rendered scenes, filled on demand.
         weights: a .safetensors of `sff export` to start from, if `out` has no checkpoint.
         save_s: seconds between checkpoints.
         validate_every: steps.
-        workers: processes that load scenes.
+        workers: processes that draw scenes, for each process that trains.
         device: 'cpu', 'cuda' or 'auto'.
     """
 
     out: Path
-    scenes: Path
     weights: Path | None = None
     save_s: float = 300.0
     validate_every: int = 1000
@@ -72,6 +69,12 @@ class Trainer:
                 f'a batch of {recipe.batch} cannot be split over {os.environ["WORLD_SIZE"]} '
                 'processes'
             )
+        least = smallest_pool(recipe.batch, run.workers)
+        if min(recipe.pool, recipe.scenes) < least:
+            raise ConfigError(
+                f'a pool of {min(recipe.pool, recipe.scenes)} scenes is too small for '
+                f'{run.workers} workers: set --pool and --scenes to {least} or more'
+            )
         self.rank = int(os.environ.get('RANK', '0'))
         self.world = int(os.environ.get('WORLD_SIZE', '1'))
         self.device = _device(run.device)
@@ -83,8 +86,9 @@ class Trainer:
         self.optimizer = _optimizer(self.network, recipe)
         self.step, self.seconds = 0, 0.0
         self.history = History(run.out)
-        self._scenes = RenderedSweeps(run.scenes, textures, self.task, recipe, recipe.seed)
-        self._fixed = RenderedSweeps(run.scenes, textures, self.task, recipe, VALIDATION_SEED)
+        source = SceneSource(textures, self.task, recipe.size, recipe.seed, recipe.hard)
+        self._scenes = ScenePool(source, recipe)
+        self.validation = Validation(source, run.workers, self.device)
         self._stopping = False
         run.out.mkdir(parents=True, exist_ok=True)
         if (run.out / CHECKPOINT).exists():
@@ -126,32 +130,10 @@ class Trainer:
         self._save()
         return True
 
-    def validate(self) -> dict[str, float]:
-        """Return mean absolute errors over the fixed scenes, positions.
-
-        Returns:
-            `validation_mae`, and `validation_mae_70` over the most certain 70 % of the pixels.
-        """
-        errors, sure = [], []
-        self.average.eval()
-        for scene in range(VALIDATION_SCENES):
-            batch = {
-                name: torch.from_numpy(values).float()[None].to(self.device)
-                for name, values in self._fixed.load(scene).items()
-            }
-            with torch.inference_mode():
-                position, uncertainty = self.task.estimate(self.average, batch)
-            error = (position - batch['truth']).abs().flatten()
-            order = uncertainty.flatten().argsort()[: round(COVERAGE * error.numel())]
-            errors.append(float(error.mean()))
-            sure.append(float(error[order].mean()))
-        count = len(errors)
-        return {'validation_mae': sum(errors) / count, 'validation_mae_70': sum(sure) / count}
-
     def _update(self, model: nn.Module, batch: Batch) -> tuple[float, float]:
         """Make one step; return loss and error."""
         recipe = self.recipe
-        batch = {name: values.to(self.device) for name, values in batch.items()}
+        batch = on_device(batch, self.device)
         rate = learning_rate(recipe, self.step)
         for group in self.optimizer.param_groups:
             group['lr'] = rate
@@ -170,16 +152,13 @@ class Trainer:
         return loss.item(), error.item()
 
     def _batches(self) -> DataLoader[Batch]:
-        recipe = self.recipe
-        share = recipe.batch // self.world
-        order = EndlessOrder(
-            recipe.scenes, share, recipe.seed, self.step, recipe.steps, self.rank, self.world
-        )
+        order = EndlessOrder(self.recipe, self.step, self.run.workers, self.rank, self.world)
         return DataLoader(
             self._scenes,
             batch_sampler=order,
             num_workers=self.run.workers,
-            worker_init_fn=_leave_signals_to_parent,
+            pin_memory=self.device.type == 'cuda',
+            worker_init_fn=start_worker,
         )
 
     def _all_stop(self) -> bool:
@@ -199,7 +178,7 @@ class Trainer:
             hours=self.seconds / 3600,
             learning_rate=rate,
             train_mae=shown,
-            **self.validate(),
+            **self.validation.score(self.average),
         )
 
     def _save(self) -> None:
@@ -258,14 +237,8 @@ def learning_rate(recipe: Recipe, step: int) -> float:
 
 
 def _lasting(recipe: Recipe) -> Recipe:
-    """Return the recipe without what a resumed training may change: length and scenes."""
-    return replace(recipe, steps=0, scenes=0, fall=0.0)
-
-
-def _leave_signals_to_parent(_: int) -> None:
-    # Both reach the whole process group, and the parent needs the loader to finish its step.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+    """Return the recipe without what a resumed training may change: length, scenes and pool."""
+    return replace(recipe, steps=0, scenes=0, pool=0, fall=0.0)
 
 
 def _device(name: str) -> torch.device:

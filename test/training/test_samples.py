@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 
 from sff_ros.core.focus.measure import measure_ddl
-from sff_ros.training.samples import CameraRange, Sample, _draw_places, _processed, draw_sample
+from sff_ros.training.camera import _processed
+from sff_ros.training.ranges import USUAL, SampleRange
+from sff_ros.training.samples import Sample, _draw_places, draw_sample
 from sff_ros.training.textures import Textures
 
 SIZE = 64
-CAMERAS = CameraRange()
 
 
-def sample(seed: int, cameras: CameraRange = CAMERAS) -> Sample:
-    return draw_sample(np.random.default_rng(seed), Textures(), cameras, SIZE)
+def sample(seed: int, ranges: SampleRange = USUAL) -> Sample:
+    return draw_sample(np.random.default_rng(seed), Textures(), ranges, SIZE)
 
 
 def test_the_same_seed_gives_the_same_sample() -> None:
@@ -32,12 +33,12 @@ def test_samples_are_stacks_over_the_whole_sweep(seed: int) -> None:
     assert one.stack.dtype == np.uint8
     assert one.ground_truth.shape == (SIZE, SIZE)
     assert (one.places[0], one.places[-1]) == (0, 14)
-    assert CAMERAS.blur_px[0] <= one.blur_px <= CAMERAS.blur_px[1]
+    assert USUAL.blur_px[0] <= one.blur_px <= USUAL.blur_px[1]
 
 
 def test_sweeps_vary_within_the_recipe() -> None:
     rng = np.random.default_rng(0)
-    sweeps = [_draw_places(rng, CAMERAS) for _ in range(600)]
+    sweeps = [_draw_places(rng, USUAL) for _ in range(600)]
     counts = np.array([len(places) for places in sweeps])
     assert 0.45 < np.mean(counts == 15) < 0.7
     assert counts.min() == 8
@@ -51,7 +52,7 @@ def test_sweeps_vary_within_the_recipe() -> None:
 
 def test_slices_are_sharpest_near_the_ground_truth() -> None:
     cameras = replace(
-        CAMERAS, blur_px=(1.0, 1.0001), noise=(0.1, 0.1001), even=1.0, usual=1.0, drift_px=0.0
+        USUAL, blur_px=(1.0, 1.0001), noise=(0.1, 0.1001), even=1.0, usual=1.0, drift_px=0.0
     )
     errors = []
     for seed in range(12):

@@ -24,12 +24,11 @@ pytest.importorskip('tqdm', reason='tqdm is not installed: see requirements/trai
 pytest.importorskip('matplotlib', reason='matplotlib is not installed: see requirements/train.txt')
 from safetensors.torch import save_file  # noqa: E402
 
-from sff_ros.errors import ModelError  # noqa: E402
-from sff_ros.network.fast_gru import FastGru, Predictions  # noqa: E402
-from sff_ros.training import train as train_module  # noqa: E402
-from sff_ros.training.dataset import RenderedSweeps  # noqa: E402
-from sff_ros.training.history import History  # noqa: E402
-from sff_ros.training.losses import fast_loss, paper_loss  # noqa: E402
+from sff_ros.errors import ConfigError, ModelError  # noqa: E402
+from sff_ros.network.fast_gru import FastGru  # noqa: E402
+from sff_ros.training import validation  # noqa: E402
+from sff_ros.training.dataset import ScenePool, SceneSource  # noqa: E402
+from sff_ros.training.history import COLUMNS, History  # noqa: E402
 from sff_ros.training.recipes import RECIPES, Recipe  # noqa: E402
 from sff_ros.training.tasks import TASKS  # noqa: E402
 from sff_ros.training.textures import Textures  # noqa: E402
@@ -44,11 +43,10 @@ SMALL = replace(
 
 @pytest.fixture
 def trainer_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeTrainer:
-    monkeypatch.setattr(train_module, 'VALIDATION_SCENES', 2)
+    monkeypatch.setattr(validation, 'VALIDATION_SCENES', 2)
 
     def make(out: str, recipe: Recipe = SMALL, weights: Path | None = None) -> Trainer:
-        scenes = tmp_path / 'scenes'
-        run = Run(tmp_path / out, scenes, weights, validate_every=3, workers=0, device='cpu')
+        run = Run(tmp_path / out, weights, validate_every=3, workers=0, device='cpu')
         return Trainer(recipe, run, Textures())
 
     return make
@@ -95,6 +93,7 @@ def test_training_finds_the_peaks_that_the_start_missed(trainer_for: MakeTrainer
         'evidence': evidence,
         'context': torch.ones(2, 3, 32, 32),
         'truth': ground_truth.expand(2, 1, 32, 32).contiguous(),
+        'known': torch.ones(2, 1, 32, 32),
     }
     errors = [trainer._update(trainer.network, batch)[1] for _ in range(60)]
     assert errors[0] == pytest.approx(3.5, abs=0.1)
@@ -157,13 +156,14 @@ def test_two_processes_share_each_step(tmp_path: Path) -> None:
     script.write_text(
         'import sys; from pathlib import Path; from dataclasses import replace\n'
         'import torch; torch.set_num_threads(1)\n'
-        'from sff_ros.training import train; from sff_ros.training.recipes import RECIPES\n'
+        'from sff_ros.training import train, validation\n'
+        'from sff_ros.training.recipes import RECIPES\n'
         'from sff_ros.training.textures import Textures\n'
-        'train.VALIDATION_SCENES = 1\n'
+        'validation.VALIDATION_SCENES = 1\n'
         'recipe = replace(RECIPES["fast"], steps=3, batch=2, scenes=2, size=64, crop=48,'
         ' warmup=2, bfloat16=False)\n'
         'out = Path(sys.argv[1])\n'
-        'run = train.Run(out, out.parent / "scenes", workers=0, device="cpu")\n'
+        'run = train.Run(out, workers=0, device="cpu")\n'
         'train.Trainer(recipe, run, Textures()).train()\n'
     )
     root = Path(__file__).resolve().parents[2]
@@ -193,7 +193,7 @@ def test_two_processes_share_each_step(tmp_path: Path) -> None:
 def test_an_interrupt_saves_and_leaves(tmp_path: Path, number: signal.Signals) -> None:
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, '-m', 'sff_ros.cli', 'train', '--out', str(tmp_path / 'out')]
-    command += ['--scenes', '2', '--workers', '1', '--device', 'cpu', '--steps', '1000']
+    command += ['--scenes', '8', '--workers', '1', '--device', 'cpu', '--steps', '1000']
     said = tmp_path / 'said'
     with said.open('w') as file:
         process = subprocess.Popen(
@@ -218,22 +218,10 @@ def test_an_interrupt_saves_and_leaves(tmp_path: Path, number: signal.Signals) -
     assert (tmp_path / 'out' / CHECKPOINT).exists()
 
 
-def test_the_scale_settles_at_the_mean_error_and_leaves_positions_alone() -> None:
-    position = torch.zeros(1, 1, 4, 4, requires_grad=True)
-    log_scale = torch.full((1, 1, 4, 4), math.log(2.0), requires_grad=True)
-    half = torch.full((1, 1, 2, 2), 2.0)
-    predictions = Predictions((), half, position, log_scale)
-    fast_loss(predictions, torch.full((1, 1, 4, 4), 2.0)).backward()
-    assert log_scale.grad is not None
-    assert log_scale.grad.abs().max() < 1e-6  # |error| = scale: the likeliest
-    assert position.grad is not None
-    torch.testing.assert_close(position.grad, torch.full_like(position, -1 / 16))
-
-
-def test_the_paper_weighs_late_iterations_more() -> None:
-    ground_truth = torch.zeros(1, 1, 2, 2)
-    loss = paper_loss([ground_truth + 1, ground_truth + 2], ground_truth)
-    assert loss.item() == pytest.approx(0.9 * 1 + 4)
+def test_a_pool_without_a_scene_for_each_worker_is_refused(tmp_path: Path) -> None:
+    run = Run(tmp_path, workers=3, device='cpu')
+    with pytest.raises(ConfigError, match=r'a pool of 3 scenes .* 3 workers: .* 6 or more'):
+        Trainer(SMALL, run, Textures())
 
 
 @pytest.mark.parametrize(
@@ -254,19 +242,18 @@ def test_learning_rates(recipe: Recipe, step: int, rate: float) -> None:
 
 
 def test_history_continues_after_a_step_back(tmp_path: Path) -> None:
-    names = ('hours', 'learning_rate', 'train_mae', 'validation_mae', 'validation_mae_70')
     for step in (100, 200, 150):
-        History(tmp_path).add(step=step, **dict.fromkeys(names, 0.5))
+        History(tmp_path).add(step=step, **dict.fromkeys(COLUMNS[1:], 0.5))
     assert [row['step'] for row in History(tmp_path).rows()] == [100, 150]
 
 
 @pytest.mark.parametrize('name', TASKS)
-def test_every_network_trains_a_step(tmp_path: Path, name: str) -> None:
+def test_every_network_trains_a_step(name: str) -> None:
     recipe = replace(SMALL, network=name, iterations=2, size=64, crop=64)
     task = TASKS[name]()
     network = task.build(recipe)
-    item = RenderedSweeps(tmp_path, Textures(), task, recipe, seed=1)[0, 0]
-    batch = {key: torch.from_numpy(values)[None] for key, values in item.items()}
+    item = ScenePool(SceneSource(Textures(), task, 64, 1, 0.5), recipe)[0, 0]
+    batch = {key: torch.from_numpy(values)[None].float() for key, values in item.items()}
     loss, error = task.loss(network, batch)
     loss.backward()
     assert error.item() >= 0
