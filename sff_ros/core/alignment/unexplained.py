@@ -102,7 +102,8 @@ def _noise(change: FloatMap, brightness: Floats) -> Floats:
     brightest. It is that of its quietest windows, in which nothing but noise can have changed.
     """
     fine = change - cv2.blur(change, (3, 3))
-    power = 2 * _means(np.asarray(fine * fine, np.float32))
+    # A running sum may leave a little less than 0 where the image is black.
+    power = np.maximum(2 * _means(np.asarray(fine * fine, np.float32)), 0)
     quarters = np.array_split(np.argsort(brightness, axis=None), 4)
     noise = np.empty(power.size)
     for cells in quarters:

@@ -132,6 +132,19 @@ def test_noise_beside_black_is_not_motion() -> None:
     assert (watch(images).trust < 0.5).mean() < 0.005
 
 
+def test_black_outside_a_round_field_is_not_motion() -> None:
+    images = rendered(8, 0.4)
+    height, width = images[0].shape[:2]
+    y, x = np.mgrid[:height, :width]
+    outside = np.hypot(y - height / 2, x - width / 2) > height / 2
+    for image in images:
+        image[outside] = 0
+    with np.errstate(invalid='raise'):  # sums over black may be a little less than 0
+        trust = watch(images).trust
+    assert trust[outside].min() == 1
+    assert (trust < 0.5).mean() < 0.005
+
+
 def test_highlights_that_spread_are_not_motion() -> None:
     rng = np.random.default_rng(1)
     still_images = rendered(9, 0.3)
