@@ -72,6 +72,7 @@ def test_simulated_camera(tmp_path: Path) -> None:
     check_cloud(out)
 
 
+@pytest.mark.slow
 def test_folder_without_focus_distances_gives_slice_positions(tmp_path: Path) -> None:
     out = tmp_path / 'out'
     done = demo('--seconds', '1', '--camera', 'folder', '--stack', DOME, '--out', out)
@@ -134,6 +135,7 @@ def test_a_signal_keeps_what_there_is_and_ends_the_nodes(
     assert not Path(f'/proc/{nodes}').exists()
 
 
+@pytest.mark.slow
 def test_the_end_of_the_nodes_is_the_end_of_the_demo(tmp_path: Path) -> None:
     out = tmp_path / 'out'
     with running_demo(out) as (process, nodes):

@@ -109,6 +109,7 @@ def cycle(graph: Graph, times: int, *transitions: int) -> float:
     [((DEACTIVATE, ACTIVATE), 20), ((DEACTIVATE, CLEANUP, CONFIGURE, ACTIVATE), 5)],
     ids=['deactivate', 'cleanup'],
 )
+@pytest.mark.slow
 def test_cycles_leak_nothing(start: StartGraph, transitions: tuple[int, ...], cycles: int) -> None:
     # The nodes' own memory, to the megabyte; what a network's library keeps is measured beside it.
     graph = start(*ALL, capture_node=SMALL, inference_node={'backend': 'peak'})

@@ -102,6 +102,7 @@ def program() -> Iterator[list[subprocess.Popen[bytes]]]:
         running.wait()
 
 
+@pytest.mark.slow
 def test_a_driver_that_is_killed_and_comes_back(
     start: StartGraph, program: list[subprocess.Popen[bytes]]
 ) -> None:

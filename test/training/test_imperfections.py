@@ -19,6 +19,8 @@ from sff_ros.training.samples import Sample, _draw_places, _on_axis, draw_sample
 from sff_ros.training.scenes import draw_scene, visible
 from sff_ros.training.textures import Textures
 
+pytestmark = pytest.mark.slow  # draws dozens of samples
+
 SIZE = 64
 KINDS = [
     field.name for field in fields(SampleRange) if isinstance(getattr(USUAL, field.name), Some)

@@ -52,6 +52,7 @@ def trainer_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeTrainer:
     return make
 
 
+@pytest.mark.slow
 def test_a_resumed_training_ends_as_one_that_was_never_interrupted(
     trainer_for: MakeTrainer,
 ) -> None:
@@ -81,6 +82,7 @@ def test_a_resumed_training_ends_as_one_that_was_never_interrupted(
     assert (rest.run.out / 'history.png').stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_training_finds_the_peaks_that_the_start_missed(trainer_for: MakeTrainer) -> None:
     trainer = trainer_for('out', replace(SMALL, learning_rate=2e-3))
     ground_truth = torch.tensor([3.0, 10.0]).view(2, 1, 1, 1)
@@ -132,6 +134,7 @@ def test_weights_of_another_network_are_refused(trainer_for: MakeTrainer, tmp_pa
         trainer_for('out', weights=file)
 
 
+@pytest.mark.slow
 def test_a_kill_in_the_middle_of_saving_loses_nothing(trainer_for: MakeTrainer) -> None:
     trainer = trainer_for('out')
     trainer.train()

@@ -54,6 +54,7 @@ def volume(count: int) -> FocusVolume:
 
 
 @pytest.mark.usefixtures('busy_threads')
+@pytest.mark.slow
 def test_the_same_volume_gives_the_same_map_two_hundred_times() -> None:
     sweep, context = volume(18), RNG.integers(0, 256, (2 * HEIGHT, 2 * WIDTH, 3), np.uint8)
 
