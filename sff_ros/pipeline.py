@@ -31,8 +31,9 @@ from sff_ros.files.stack import RecordedStack
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.sweep_trail import SweepTrail
 
-FAINT, BLANK = 0.3, 0.01  # a sweep is blank if less than BLANK of it has a confidence of FAINT
-BLANK_SWEEP = (
+# A sweep has no peaks if less than FEWEST_PEAKS of it has a confidence of PEAK.
+PEAK, FEWEST_PEAKS = 0.3, 0.01
+NO_PEAKS = (
     'sharpness does not change along the sweep: does the lens move, is there light and texture?'
 )
 
@@ -94,9 +95,9 @@ class FocusMap:
         return among_all.astype(np.float32)
 
     @property
-    def is_blank(self) -> bool:
-        """Whether nearly no pixel has a focus peak; BLANK_SWEEP says what that may mean."""
-        return float((self.estimate.confidence >= FAINT).mean()) < BLANK
+    def has_peaks(self) -> bool:
+        """Whether more than a few pixels have a focus peak; NO_PEAKS says what it means if not."""
+        return float((self.estimate.confidence >= PEAK).mean()) >= FEWEST_PEAKS
 
     @property
     def dioptres(self) -> FloatMap | None:
@@ -234,7 +235,8 @@ class ShapeFromFocus:
             trail.blank += before.trail.blank
             self._leave_out(trail, blank, slice_.sweep)
         trail.take(pose, aligned, responses, light)
-        return _Measured(slice_, aligned, setup, trail, light)
+        raw = slice_ if trail.aligner.searches else aligned
+        return _Measured(raw, aligned, setup, trail, light)
 
     def _leave_out(self, trail: SweepTrail, slices: Sequence[BlankSlice], sweep: int) -> None:
         """Note blank slices of a sweep."""
@@ -284,7 +286,8 @@ class _Measured:
     """Measurements of one slice; passed through the assembler with it.
 
     Attributes:
-        slice_: the slice as it came; `aligned` for a recorded stack, which can be read again.
+        slice_: the slice as it came, to be aligned anew; `aligned` where that cannot happen, and
+            of a recorded stack, which can be read again.
         aligned: the slice in the frame of its sweep.
         setup: of its sweep.
         trail: of its sweep, all that is accumulated from it.

@@ -27,7 +27,7 @@ from sff_ros.files.order import unclear_order
 from sff_ros.files.stack import RecordedStack, read_stack
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.choice import AUTO, choose_backend
-from sff_ros.pipeline import BLANK_SWEEP, FocusMap, ShapeFromFocus, SweepSetup
+from sff_ros.pipeline import NO_PEAKS, FocusMap, ShapeFromFocus, SweepSetup
 
 HELP = 'Compute depth from a folder of images of one sweep of the lens.'
 EPILOG = """\
@@ -183,8 +183,8 @@ def _estimate(backend: DepthBackend, stack: RecordedStack, how: Alignment) -> Fo
             + hint,
             file=sys.stderr,
         )
-    if focus_map.is_blank:
-        print(f'focus: {BLANK_SWEEP}', file=sys.stderr)
+    if not focus_map.has_peaks:
+        print(f'focus: {NO_PEAKS}', file=sys.stderr)
     return focus_map
 
 

@@ -36,7 +36,7 @@ from sff_ros.nodes.motion_report import Moved, report_motion
 from sff_ros.nodes.parameters import NodeParameters
 from sff_ros.nodes.watched_inputs import WatchedInputs
 from sff_ros.nodes.worker import Worker
-from sff_ros.pipeline import BLANK_SWEEP, FocusMap, ShapeFromFocus, SweepSetup
+from sff_ros.pipeline import NO_PEAKS, FocusMap, ShapeFromFocus, SweepSetup
 
 _INPUTS = {'stack/image': Image, 'stack/camera_info': CameraInfo, 'stack/focus': JointState}
 _OUTPUTS = {
@@ -69,7 +69,7 @@ class InferenceNode(ManagedNode):
         self._worker: Worker[Parts] | None = None
         self._depth = DepthPipeline()
         self._focus_known = True
-        self._blank = False
+        self._has_peaks = True
         self._moved: Moved | None = None
         self.create_service(Trigger, '~/reload_model', self._on_reload)
 
@@ -161,7 +161,7 @@ class InferenceNode(ManagedNode):
         if dioptres is not None:
             self._out['focus_map/image'].publish(to_image(dioptres, '32FC1', header))
             self._statistics.latency('last_slice_to_focus_map', time.monotonic() - arrived)
-        self._blank = result.is_blank
+        self._has_peaks = result.has_peaks
         self._moved = Moved(
             result.alignment.method, result.camera_px, result.moving, result.alignment.dropped
         )
@@ -225,8 +225,8 @@ class InferenceNode(ManagedNode):
         """Report what was found of the last sweep."""
         if self._moved is not None:
             report_motion(self._moved, report)
-        if self._blank:
-            report.add(WARN, BLANK_SWEEP)
+        if not self._has_peaks:
+            report.add(WARN, NO_PEAKS)
         if not self._focus_known:
             report.add(WARN, 'focus distances unknown: no focus_map/image, slice positions only')
 

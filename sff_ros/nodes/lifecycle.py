@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -51,19 +52,19 @@ def transition(step: Callable[[NodeT], None]) -> Transition[NodeT]:
     return guarded
 
 
-class ManagedNode(LifecycleNode):
+class ManagedNode(LifecycleNode, ABC):
     """A lifecycle node with one way to stop and one way to give back what it took.
 
     Subclasses write on_configure and on_activate, each decorated with `transition`.
     """
 
+    @abstractmethod
     def stop(self) -> None:
         """Undo on_activate; idempotent, in any state."""
-        raise NotImplementedError
 
+    @abstractmethod
     def release(self) -> None:
         """Undo on_configure; idempotent, in any state."""
-        raise NotImplementedError
 
     @transition
     def on_deactivate(self) -> None:

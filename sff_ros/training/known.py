@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from sff_ros.core.image import FloatMap, Floats
-
-Known = npt.NDArray[np.bool_]
+from sff_ros.core.image import FloatMap, Floats, Mask
 
 FAINTEST, OF_NOISE = 0.3, 0.1  # rms step between neighbours: grey levels; share of the noise
 WINDOW = 9  # px, over which it is taken
@@ -23,11 +20,11 @@ def has_texture(
     sharp: FloatMap,
     place: FloatMap,
     front: FloatMap,
-    glows: Known,
+    glows: Mask,
     noise: float,
     reflected: FloatMap | None = None,
     mixed_px: int = MIXED_PX,
-) -> Known:
+) -> Mask:
     """Return where a surface has texture of its own within reach.
 
     A step between two pixels at a depth edge is the outline of the surface in front: it tells
@@ -64,7 +61,7 @@ def has_texture(
     return known
 
 
-def keeps_still(seen: FloatMap, places: Floats, place: FloatMap) -> Known:
+def keeps_still(seen: FloatMap, places: Floats, place: FloatMap) -> Mask:
     """Return where motion leaves one peak of sharpness, at the right position.
 
     Args:
@@ -89,7 +86,7 @@ def keeps_still(seen: FloatMap, places: Floats, place: FloatMap) -> Known:
     return right & ~wrong
 
 
-def _behind_edge(place: FloatMap, front: FloatMap, within_px: int) -> Known:
+def _behind_edge(place: FloatMap, front: FloatMap, within_px: int) -> Mask:
     """Return the pixels close to a surface in front; a slope has as much below as above."""
     around = np.ones((2 * within_px + 1,) * 2, np.uint8)
 
@@ -114,7 +111,7 @@ def _own_steps(image: FloatMap, place: FloatMap, front: FloatMap) -> FloatMap:
     return np.asarray(energy, np.float32)
 
 
-def _mean_within(values: FloatMap, mask: Known) -> FloatMap:
+def _mean_within(values: FloatMap, mask: Mask) -> FloatMap:
     """Return the mean over a window of those pixels that are in the mask."""
     inside = mask.astype(np.float32)
     total = cv2.boxFilter(values * inside, -1, (WINDOW, WINDOW), borderType=cv2.BORDER_CONSTANT)

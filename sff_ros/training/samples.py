@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sff_ros.core.focus.canonical import POSITIONS
-from sff_ros.core.image import FloatMap, Floats
+from sff_ros.core.image import FloatMap, Floats, Mask
 from sff_ros.core.optics.rendering import Layer
 from sff_ros.training.camera import (
     Stack,
@@ -21,7 +21,7 @@ from sff_ros.training.camera import (
     resized,
     shake,
 )
-from sff_ros.training.known import GLOWING, MIXED_PX, Known, has_texture, keeps_still
+from sff_ros.training.known import GLOWING, MIXED_PX, has_texture, keeps_still
 from sff_ros.training.motion import (
     Shifts,
     camera_path,
@@ -57,7 +57,7 @@ class Sample:
     stack: Stack
     places: Floats
     ground_truth: FloatMap
-    known: Known
+    known: Mask
     blur_px: float
 
 
@@ -236,7 +236,7 @@ def _in_motion(
     layers: Sequence[Layer],
     places: Floats,
     shifts: Shifts | None,
-) -> tuple[FloatMap, Known]:
+) -> tuple[FloatMap, Mask]:
     """Return the sweep of a moving camera, and where motion leaves positions known."""
     size = sweep.shape[1]
     _, place = visible(list(layers), size)

@@ -16,7 +16,7 @@ SOFT = 4  # supersampling per axis
 WIRE_PX = (1.0, 3.0)  # thickness
 LAMP_PX = (0.5, 3.0)  # radius
 
-Mask = npt.NDArray[np.uint8]
+Painted = npt.NDArray[np.uint8]  # (SOFT * size, SOFT * size), 255 inside
 Shape = Callable[[Rng, int], FloatMap]  # side of the image, px -> (side, side) covered share
 
 
@@ -107,11 +107,11 @@ SHAPES: tuple[Shape, ...] = (
 )  # fmt: skip
 
 
-def _blank(size: int) -> Mask:
+def _blank(size: int) -> Painted:
     return np.zeros((SOFT * size, SOFT * size), np.uint8)
 
 
-def _soft(mask: Mask, size: int) -> FloatMap:
+def _soft(mask: Painted, size: int) -> FloatMap:
     """Return the covered share of each pixel."""
     small = cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.float32) / np.float32(255)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sff_ros.core.image import FloatMap
-from sff_ros.training.known import REACH_PX, Known, has_texture, keeps_still
+from sff_ros.core.image import FloatMap, Mask
+from sff_ros.training.known import REACH_PX, has_texture, keeps_still
 
 SIZE = 96
 NOWHERE = np.zeros((SIZE, SIZE), np.bool_)
@@ -92,7 +92,7 @@ def test_a_reflection_hides_fainter_texture() -> None:
 PLACES = np.linspace(0, 14, 15)
 
 
-def moving(seen: FloatMap) -> Known:
+def moving(seen: FloatMap) -> Mask:
     return keeps_still(seen, PLACES, seen[7])
 
 

@@ -20,8 +20,8 @@ from sff_ros.core.alignment.aligner import Alignment
 from sff_ros.core.focus.estimate import FocusEstimate
 from sff_ros.core.image import FloatMap, Mask
 from sff_ros.core.sweep.lens_state import LensState
-from sff_ros.core.sweep.stack import Slice
-from sff_ros.errors import SffError, StackError
+from sff_ros.core.sweep.stack import FocalStack, Slice
+from sff_ros.errors import SffError
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.pipeline import ShapeFromFocus, SweepSetup
 
@@ -103,20 +103,19 @@ def run_suite(
 def estimate_of(
     scene: DrawnScene, backend: DepthBackend, align: Alignment = 'auto'
 ) -> FocusEstimate:
-    """Process a scene slice by slice, as a folder of images without stack.yaml.
+    """Process a scene as a folder of images without stack.yaml.
 
     Raises:
         ModelError: the backend cannot take the stack.
-        StackError: the sweep did not complete.
+        StackError: too few of its slices have an image.
     """
-    method, setup = ShapeFromFocus(backend), SweepSetup(align=align)
     count = len(scene.images)
-    for index, image in enumerate(scene.images):
-        slice_ = Slice(image, LensState(), stamp_ns=index, index=index, count=count)
-        focus_map = method.add(slice_, setup)
-    if focus_map is None:
-        raise StackError('the sweep did not complete')
-    return focus_map.estimate
+    slices = (
+        Slice(image, LensState(), stamp_ns=index, index=index, count=count)
+        for index, image in enumerate(scene.images)
+    )
+    stack = FocalStack(tuple(slices))
+    return ShapeFromFocus(backend).estimate(stack, SweepSetup(align=align)).estimate
 
 
 def compare(scene: DrawnScene, estimate: FocusEstimate) -> Comparison:

@@ -34,10 +34,11 @@ def markdown(rows: Sequence[tuple[str, str, Row]]) -> str:
         ['---', '---', *('---:' for _ in shown)],
     ]
     for stack, backend, row in rows:
-        numbers = [_text(getattr(row, name), form) for _, name, form in shown]
+        numbers = [as_text(getattr(row, name), form) for _, name, form in shown]
         lines.append([stack, backend, *numbers])
     return '\n'.join(f'| {" | ".join(cells)} |' for cells in lines)
 
 
-def _text(value: float, form: str) -> str:
+def as_text(value: float, form: str) -> str:
+    """Return a number for a table; a dash for NaN, percent without the sign."""
     return '-' if math.isnan(value) else format(value, form).removesuffix('%')

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from sff_ros.cli.evaluation.robustness_scores import Decile, EdgeBin, RobustnessRow, SuiteScores
+from sff_ros.cli.report.evaluation_table import as_text
 
 Cells = Sequence[str]
 
@@ -52,7 +53,7 @@ def to_numbers(scores: SuiteScores) -> dict[str, object]:
 
 def _scenes(scores: SuiteScores) -> str:
     rows = [
-        [scene, backend, *(_text(getattr(row, name), form) for _, name, form in COLUMNS)]
+        [scene, backend, *(as_text(getattr(row, name), form) for _, name, form in COLUMNS)]
         for (scene, backend), row in scores.rows.items()
     ]
     return _table(['scene', 'backend', *(heading for heading, _, _ in COLUMNS)], rows, 2)
@@ -60,7 +61,7 @@ def _scenes(scores: SuiteScores) -> str:
 
 def _tenths(tenths: Sequence[Decile]) -> str:
     rows = [
-        [f'{number}', f'{t.confidence:.3f}', _text(t.wrong, '.1%'), _text(t.error, '.3f')]
+        [f'{number}', f'{t.confidence:.3f}', as_text(t.wrong, '.1%'), as_text(t.error, '.3f')]
         for number, t in enumerate(tenths, 1)
     ]
     return _table(['tenth', 'confidence', 'wrong, %', 'error'], rows, 0)
@@ -72,9 +73,9 @@ def _bins(bins: Sequence[EdgeBin]) -> str:
             f'{b.from_px:g} to {b.to_px:g}'
             if math.isfinite(b.to_px)
             else f'{b.from_px:g} and more',
-            _text(b.pixels, '.1%'),
-            _text(b.error, '.3f'),
-            _text(b.error_share, '.1%'),
+            as_text(b.pixels, '.1%'),
+            as_text(b.error, '.3f'),
+            as_text(b.error_share, '.1%'),
         ]
         for b in bins
     ]
@@ -96,10 +97,6 @@ def _table(heading: Cells, rows: Sequence[Cells], names: int) -> str:
         for row in (heading, rule, *rows)
     ]
     return '\n'.join(f'| {" | ".join(cells)} |' for cells in padded)
-
-
-def _text(value: float, form: str) -> str:
-    return '-' if math.isnan(value) else format(value, form).removesuffix('%')
 
 
 def _numbers(part: RobustnessRow | Decile | EdgeBin) -> dict[str, float | None]:

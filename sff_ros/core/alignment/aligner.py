@@ -127,6 +127,11 @@ class Aligner:
         self._last: Levels = ()
         self.poses: list[SlicePose] = []
 
+    @property
+    def searches(self) -> bool:
+        """Whether motion is estimated from the images."""
+        return self._model is not None
+
     def find(self, slice_: Slice) -> SlicePose:
         """Estimate the pose of the next slice; `take` then adds it to the sweep."""
         breathing = slice_.lens.warp if self._breathes else None
@@ -176,7 +181,7 @@ class Aligner:
         for pose in self.poses[1:]:
             known, last = product(pose.warp, inverse(pose.motion)), poses[-1]
             step = pose.step
-            if step is None or step.refused or not step.is_strong:
+            if step is None or not step.is_strong:
                 motion, warp = last.motion, product(known, last.motion)
                 if step is not None and not step.refused:
                     still = product(warp, inverse(last.warp))
@@ -258,14 +263,14 @@ class AlignmentReport:
         return not all(is_still(warp) for warp in self.warps)
 
     def __str__(self) -> str:
-        gave_up = ''
+        ignored = []
         if self.dropped:
-            gave_up = (
+            ignored = [
                 f'most slices show no motion; {self.dropped} of {len(self.steps)} steps that '
                 'seemed to were ignored'
-            )
+            ]
         if not self.is_moved:
-            return gave_up or 'none needed, or none found'
+            return '; '.join(ignored) or 'none needed, or none found'
         scales = [_scale(warp) for warp in self.warps]
         still = [k for k, warp in enumerate(self.warps) if is_still(warp)]
         frame = f'slice {still[0]}' if still else 'mid-sweep'
@@ -273,9 +278,8 @@ class AlignmentReport:
             frame = 'the reference focus'
         refused = sum(step.refused for step in self.steps)
         kept = f', {refused} of {len(self.steps)} steps refused' if refused else ''
-        return f'slices of scale {min(scales):.3f} to {max(scales):.3f} of {frame}{kept}' + (
-            f'; {gave_up}' if gave_up else ''
-        )
+        found = f'slices of scale {min(scales):.3f} to {max(scales):.3f} of {frame}{kept}'
+        return '; '.join([found, *ignored])
 
 
 def _scale(warp: Warp) -> float:

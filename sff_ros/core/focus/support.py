@@ -22,10 +22,8 @@ NONE, FULL = 0.1, 0.25
 # confidence of the network on, fully at the second.
 VERY_SURE, CERTAIN = 0.8, 1.0
 AROUND = 24  # radius of the surroundings, pooled px
-PARTLY, MOSTLY = (
-    0.3,
-    0.5,
-)  # mean weight there: of no effect up to the first, of full from the second
+# Mean weight there: of no effect up to the first, of full effect from the second on.
+PARTLY, MOSTLY = 0.3, 0.5
 
 
 def supported_confidence(

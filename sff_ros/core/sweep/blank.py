@@ -99,11 +99,12 @@ def light_of(image: Image) -> Light:
     exact = grey.astype(np.float32)  # else the means would be rounded
     blocks = cv2.resize(exact, (width, height), interpolation=cv2.INTER_AREA)
     low, high = np.percentile(blocks, (5, 95))
+    brightest = int(grey.max())
     return Light(
         mean=float(blocks.mean()),
         spread=float(blocks.std()),
         low=float(low),
         high=float(high),
-        brightest=int(grey.max()),
-        uniform=int(grey.max()) - int(grey.min()) <= 1,
+        brightest=brightest,
+        uniform=brightest - int(grey.min()) <= 1,
     )
