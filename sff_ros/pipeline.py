@@ -235,7 +235,7 @@ class ShapeFromFocus:
             trail.blank += before.trail.blank
             self._leave_out(trail, blank, slice_.sweep)
         trail.take(pose, aligned, responses, light)
-        raw = slice_ if trail.aligner.searches else aligned
+        raw = slice_ if trail.aligner.searches else aligned  # see SweepTrail.agreed
         return _Measured(raw, aligned, setup, trail, light)
 
     def _leave_out(self, trail: SweepTrail, slices: Sequence[BlankSlice], sweep: int) -> None:
@@ -286,8 +286,7 @@ class _Measured:
     """Measurements of one slice; passed through the assembler with it.
 
     Attributes:
-        slice_: the slice as it came, to be aligned anew; `aligned` where that cannot happen, and
-            of a recorded stack, which can be read again.
+        slice_: the slice as it came; `aligned` where that will not be needed.
         aligned: the slice in the frame of its sweep.
         setup: of its sweep.
         trail: of its sweep, all that is accumulated from it.
