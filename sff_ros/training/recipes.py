@@ -45,7 +45,7 @@ class Recipe:
     clip: float = 1.0
     ema: float = 0.999
     bfloat16: bool = True
-    iterations: int = 2
+    iterations: int = 3
     seed: int = 1
     hard: float = 0.0
 

@@ -41,7 +41,7 @@ def sweep() -> dict[str, Array]:
     """Return the network's inputs for a rendered slope over the whole sweep."""
     context, responses = RunningAllInFocus(), []
     for image in render(plane(-1, 15)):
-        responses.append(measure_contrast(image))
+        responses.append(measure_contrast(image, 2))
         context.add(image, responses[-1])
     size = (image.shape[0], image.shape[1])
     volume = FocusVolume(np.stack(responses), np.arange(15.0), size, 2)
