@@ -59,6 +59,7 @@ class LensOptics:
             position_code=position_code,
             warp=known.warp_at(dioptres),
             field_dpt=known.field_dpt,
+            residual_dpt=known.residual_dpt or 0.0,
         )
 
 

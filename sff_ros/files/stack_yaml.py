@@ -23,8 +23,8 @@ STACK_YAML = 'stack.yaml'
 FOCUS_KEYS = ('focus_dpt', 'focus_m', 'lens_codes')
 BREATHING_KEYS = ('scales', 'centre_px')
 KEYS = (
-    *FOCUS_KEYS, 'position_codes', 'lens', *BREATHING_KEYS, 'field_dpt', 'camera_matrix',
-    'distortion', 'distortion_model',
+    *FOCUS_KEYS, 'position_codes', 'lens', *BREATHING_KEYS, 'field_dpt', 'residual_dpt',
+    'camera_matrix', 'distortion', 'distortion_model',
 )  # fmt: skip
 
 
@@ -49,8 +49,9 @@ def read_settings(path: Path, count: int, size: tuple[int, int]) -> StackSetting
     `position_codes`, its positions, corrected for backlash; `lens` {codes, dioptres} or
     {codes, dioptres, scales}, the table from codes to dioptres and the image's scale; `scales`,
     one value an image, if `lens` does not give them; `centre_px`, the fixed point of breathing;
-    `field_dpt`, the field curvature; `camera_matrix` (3x3, zero: not calibrated); `distortion`
-    (4, 5 or 8 coefficients) and `distortion_model`.
+    `field_dpt`, the field curvature; `residual_dpt`, the standard deviation of the focus
+    distances; `camera_matrix` (3x3, zero: not calibrated); `distortion` (4, 5 or 8 coefficients)
+    and `distortion_model`.
 
     Args:
         path: the stack.yaml.
@@ -81,9 +82,10 @@ def _lens_states(
     focus_dpt = _focus(content, count, table)
     warps = _warps(content, count, focus_dpt, table, intrinsics)
     field_dpt = _field(content, intrinsics)
+    residual_dpt = _residual(content, focus_dpt)
     unknown = (math.nan,) * count
     return tuple(
-        LensState(*values, field_dpt=field_dpt)
+        LensState(*values, field_dpt=field_dpt, residual_dpt=residual_dpt)
         for values in zip(
             focus_dpt or unknown,
             codes or unknown,
@@ -195,6 +197,18 @@ def _field(content: dict[str, object], intrinsics: Intrinsics) -> float:
     return as_numbers([content['field_dpt']], 'field_dpt')[0]
 
 
+def _residual(content: dict[str, object], focus_dpt: list[float] | None) -> float:
+    """Return the standard deviation of the focus distances; 0 where it is not given."""
+    if 'residual_dpt' not in content:
+        return 0.0
+    if focus_dpt is None:
+        raise ConfigError('residual_dpt is of focus distances, which are not given')
+    (value,) = as_numbers([content['residual_dpt']], 'residual_dpt')
+    if value < 0:
+        raise ConfigError(f'residual_dpt must be >= 0 dpt, not {value:g}')
+    return value
+
+
 def _intrinsics(content: dict[str, object], size: tuple[int, int]) -> Intrinsics:
     model = content.get('distortion_model', '')
     if not isinstance(model, str):
@@ -214,6 +228,8 @@ def settings_of(stack: FocalStack, intrinsics: Intrinsics) -> dict[str, object]:
     states = [slice_.lens for slice_ in stack.slices]
     if stack.has_focus:
         content['focus_dpt'] = [float(value) for value in stack.focus_dpt]
+        if states[0].residual_dpt:
+            content['residual_dpt'] = states[0].residual_dpt
     if not any(math.isnan(lens.code) for lens in states):
         content['lens_codes'] = [float(lens.code) for lens in states]
         if not any(math.isnan(lens.position_code) for lens in states):

@@ -38,7 +38,7 @@ except ImportError:
     point_cloud2 = None
 
 _JOINTS = ('focus', 'slice', 'slices', 'sweep')
-_FIELD = 'field'  # field curvature, only if known
+_OPTIONAL = ('field', 'residual')  # fields of LensState, _dpt; only if known
 
 
 def to_array(message: Image) -> npt.NDArray[Any]:
@@ -130,9 +130,11 @@ def to_focus(slice_: Slice, header: Header) -> JointState:
     """Return focus and index of a slice: the lens as a joint."""
     names = list(_JOINTS)
     values = [slice_.focus_dpt, slice_.index, slice_.count, slice_.sweep]
-    if slice_.lens.field_dpt:
-        names.append(_FIELD)
-        values.append(slice_.lens.field_dpt)
+    for name in _OPTIONAL:
+        value = getattr(slice_.lens, f'{name}_dpt')
+        if value:
+            names.append(name)
+            values.append(value)
     return JointState(header=header, name=names, position=[float(v) for v in values])
 
 
@@ -143,17 +145,19 @@ def to_slice(image: Image, focus: JointState, warp: Warp | None = None) -> Slice
         StackError: a message is malformed; says how.
     """
     names = tuple(focus.name)
-    if names not in (_JOINTS, (*_JOINTS, _FIELD)) or len(focus.position) != len(names):
+    extra = tuple(name for name in _OPTIONAL if name in names)
+    if names != (*_JOINTS, *extra) or len(focus.position) != len(names):
         raise StackError(f'stack/focus must name {", ".join(_JOINTS)}, not {list(focus.name)}')
-    focus_dpt, *numbers = focus.position
-    field_dpt = numbers.pop() if _FIELD in names else 0.0
-    if not np.isfinite(field_dpt):
-        raise StackError(f'field in stack/focus must be finite dioptres, not {field_dpt}')
+    known = dict(zip(extra, focus.position[len(_JOINTS) :], strict=True))
+    for name, value in known.items():
+        if not np.isfinite(value):
+            raise StackError(f'{name} in stack/focus must be finite dioptres, not {value}')
+    focus_dpt, *numbers = focus.position[: len(_JOINTS)]
     if not all(np.isfinite(numbers)) or any(v != int(v) for v in numbers):
         raise StackError(f'slice, slices and sweep must be whole numbers, not {numbers}')
     index, count, sweep = (int(v) for v in numbers)
     stamp = stamp_ns(image.header.stamp)
-    lens = LensState(focus_dpt, warp=warp, field_dpt=field_dpt)
+    lens = LensState(focus_dpt, warp=warp, **{f'{name}_dpt': v for name, v in known.items()})
     return Slice(to_array(image), lens, stamp, index, count, sweep)
 
 

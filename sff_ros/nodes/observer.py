@@ -102,7 +102,7 @@ class Observer(Node):
 
     def _on_focus(self, message: JointState) -> None:
         """Record the end of a sweep; keep the images of the previous one."""
-        focus_dpt, index, count, sweep = message.position
+        focus_dpt, index, count, sweep = message.position[:4]
         stamp = stamp_ns(message.header.stamp)
         if sweep != self._sweep[0]:
             self._keep_slices(int(count))

@@ -87,6 +87,7 @@ def test_how_long_it_waits(
 def test_breathing_and_field_curvature_are_known() -> None:
     slice_ = camera(FakeLens(**STILL)).capture(3.5)
     assert slice_.lens.field_dpt == 1.5
+    assert slice_.lens.residual_dpt == 0.01
     warp = slice_.lens.warp
     assert warp is not None
     expected = np.array([[1.01, 0, -0.16], [0, 1.01, -0.12], [0, 0, 1.0]])

@@ -172,14 +172,26 @@ def test_field_curvature_is_written_and_read(tmp_path: Path) -> None:
     assert read_stack(make_folder(tmp_path / 'plain', 4)).lens[0].field_dpt == 0
 
 
+def test_the_residual_of_the_calibration_is_written_and_read(tmp_path: Path) -> None:
+    slices = [
+        Slice(texture(i, (32, 40), 255), LensState(1.0 + i, residual_dpt=0.02), i, i, 4)
+        for i in range(4)
+    ]
+    write_stack(tmp_path / 'stack', slices, CAMERA)
+    assert {lens.residual_dpt for lens in read_stack(tmp_path / 'stack').lens} == {0.02}
+    assert read_stack(make_folder(tmp_path / 'plain', 4)).lens[0].residual_dpt == 0
+
+
 @pytest.mark.parametrize(
     ('yaml', 'message'),
     [
+        ('residual_dpt: 0.1', 'residual_dpt is of focus distances, which are not given'),
+        ('focus_dpt: [1, 2, 3, 4]\nresidual_dpt: -1', 'residual_dpt must be >= 0 dpt, not -1'),
         ('field_dpt: 2', 'field_dpt needs a camera_matrix'),
         (K + 'field_dpt: near', "field_dpt[0] must be a number, not 'near'"),
     ],
 )
-def test_a_field_curvature_that_means_nothing_is_refused(
+def test_a_calibration_that_means_nothing_is_refused(
     tmp_path: Path, yaml: str, message: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:

@@ -220,10 +220,11 @@ def test_a_senseless_camera_is_refused(change: dict[str, Any], words: str) -> No
 
 @pytest.mark.parametrize('focus_dpt', [0.0, 2.25, math.nan])
 @pytest.mark.parametrize('field_dpt', [0.0, -1.25])
-def test_slice_round_trip(focus_dpt: float, field_dpt: float) -> None:
+@pytest.mark.parametrize('residual_dpt', [0.0, 0.02])
+def test_slice_round_trip(focus_dpt: float, field_dpt: float, residual_dpt: float) -> None:
     sent = Slice(
         random(np.uint8, 3),
-        LensState(focus_dpt, field_dpt=field_dpt),
+        LensState(focus_dpt, field_dpt=field_dpt, residual_dpt=residual_dpt),
         1_700_000_000_123_456_789,
         3,
         15,
@@ -235,6 +236,7 @@ def test_slice_round_trip(focus_dpt: float, field_dpt: float) -> None:
         (got.focus_dpt, got.stamp_ns, got.index, got.count, got.sweep, got.lens.field_dpt),
         (sent.focus_dpt, sent.stamp_ns, sent.index, sent.count, sent.sweep, field_dpt),
     )
+    assert got.lens.residual_dpt == residual_dpt
     np.testing.assert_array_equal(got.image, sent.image)
 
 
@@ -253,6 +255,8 @@ def test_slice_round_trip(focus_dpt: float, field_dpt: float) -> None:
         (['focus', 'slice', 'slices', 'sweep'], [-0.1, 1.0, 5.0, 0.0]),
         (['focus', 'slice', 'slices', 'sweep', 'field'], [2.0, 1.0, 5.0, 0.0]),
         (['focus', 'slice', 'slices', 'sweep', 'field'], [2.0, 1.0, 5.0, 0.0, math.nan]),
+        (['focus', 'slice', 'slices', 'sweep', 'residual'], [2.0, 1.0, 5.0, 0.0, math.inf]),
+        (['focus', 'slice', 'slices', 'sweep', 'residual'], [2.0, 1.0, 5.0, 0.0, -0.01]),
         (['focus', 'slice', 'slices', 'sweep', 'zoom'], [2.0, 1.0, 5.0, 0.0, 1.0]),
     ],
 )

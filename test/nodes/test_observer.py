@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+import rclpy
+from sensor_msgs.msg import JointState
 from simulated_time import SimulatedTime
+from std_msgs.msg import Header
 
 from sff_ros.nodes import observer
-from sff_ros.nodes.observer import Seen
+from sff_ros.nodes.exact_sync import stamp_of
+from sff_ros.nodes.observer import Observer, Seen
 
 
 def test_a_sweep_is_lost_once_its_result_is_overdue(
@@ -37,3 +41,19 @@ def test_dropped_slices_are_those_that_inference_missed(
         diagnostics={'inference_node': values, 'depth_node': {'stack_missing_slices': '9'}}
     )
     assert seen.dropped_slices() == count
+
+
+def test_what_is_known_of_the_lens_beside_its_focus_does_not_matter() -> None:
+    seen = Seen()
+    rclpy.init()
+    try:
+        watching = Observer(seen)
+        for index in range(3):
+            focus = JointState(header=Header(stamp=stamp_of(1_000 + index)))
+            focus.name = ['focus', 'slice', 'slices', 'sweep', 'field', 'residual']
+            focus.position = [1.0 + index, float(index), 3.0, 0.0, 0.5, 0.01]
+            watching._on_focus(focus)
+        watching.destroy_node()
+    finally:
+        rclpy.shutdown()
+    assert list(seen.started) == [1_001]

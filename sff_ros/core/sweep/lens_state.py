@@ -22,6 +22,8 @@ class LensState:
             breathing is known; None: unknown, or none.
         field_dpt: field curvature: how many dioptres nearer than focus_dpt the image is sharp at
             tan^2 = 1 off the optical axis; 0 where unknown.
+        residual_dpt: standard deviation of focus_dpt, the residual of the calibration of the lens,
+            dioptres; 0 where unknown.
     """
 
     focus_dpt: float = math.nan
@@ -29,6 +31,7 @@ class LensState:
     position_code: float = math.nan
     warp: Warp | None = None
     field_dpt: float = 0.0
+    residual_dpt: float = 0.0
 
     def __post_init__(self) -> None:
         if math.isinf(self.focus_dpt) or self.focus_dpt < 0:
@@ -37,3 +40,8 @@ class LensState:
             )
         if not math.isfinite(self.field_dpt):
             raise StackError(f'field curvature must be finite dioptres, not {self.field_dpt}')
+        if not 0 <= self.residual_dpt < math.inf:
+            raise StackError(
+                f'the residual of a calibration must be finite dioptres >= 0, not '
+                f'{self.residual_dpt}'
+            )
