@@ -43,7 +43,9 @@ class SimplePeak:
         position = np.where(top == inner, inner + shift, top).astype(np.float32)
         contrast = 1 - curves.mean(axis=0) / np.maximum(curves.max(axis=0), 1e-9)
         return FocusEstimate(
-            np.asarray(cv2.medianBlur(position, 5), np.float32), contrast.astype(np.float32)
+            np.asarray(cv2.medianBlur(position, 5), np.float32),
+            contrast.astype(np.float32),
+            np.ones_like(position),  # it does not know
         )
 
 

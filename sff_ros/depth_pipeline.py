@@ -15,7 +15,7 @@ import numpy.typing as npt
 from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.depth.cloud import CloudBuilder, unproject
 from sff_ros.core.depth.filters import TemporalFilter, remove_speckles
-from sff_ros.core.depth.metric import metric_depth, to_millimetres
+from sff_ros.core.depth.metric import metric_depth, metric_deviation, to_millimetres
 from sff_ros.core.depth.rectify import Rectifier
 from sff_ros.core.image import FloatMap, Image, Mask
 from sff_ros.core.optics.intrinsics import Intrinsics
@@ -68,6 +68,11 @@ class RectifiedMap:
         dioptres = self.focus_map.dioptres
         return None if dioptres is None else self.map(dioptres)
 
+    def deviation_dpt(self) -> FloatMap | None:
+        """Return (H, W) standard deviation of `dioptres`, NaN beyond the image; None: likewise."""
+        deviation = self.focus_map.deviation_dpt
+        return None if deviation is None else self.map(deviation)
+
     def focus(self) -> RectifiedFocus | None:
         """Return the input of `DepthPipeline.depth`; None if focus distances are unknown."""
         dioptres = self.dioptres()
@@ -95,6 +100,15 @@ class Depth:
 
     depth_m: FloatMap
     camera: Intrinsics
+
+    def deviation_m(self, deviation_dpt: FloatMap) -> FloatMap:
+        """Return (H, W) float32 standard deviation of the depth, m: NaN where that is not finite.
+
+        Args:
+            deviation_dpt: (H, W) of the sweep, dioptres. The temporal filter does not lower it:
+                most of the error of a scene that holds still is the same in every sweep.
+        """
+        return metric_deviation(self.depth_m, deviation_dpt)
 
     @property
     def valid(self) -> Mask:

@@ -17,6 +17,7 @@ import numpy as np
 from sff_ros.core.alignment.aligner import Alignment, AlignmentReport, moved
 from sff_ros.core.alignment.warp import warped, warped_map, without_rounding
 from sff_ros.core.focus.all_in_focus import compose
+from sff_ros.core.focus.deviation import in_dioptres
 from sff_ros.core.focus.estimate import FocusEstimate, to_dioptres
 from sff_ros.core.focus.measure import FocusVolume
 from sff_ros.core.homography import inverse
@@ -30,12 +31,6 @@ from sff_ros.errors import StackError
 from sff_ros.files.stack import RecordedStack
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.sweep_trail import SweepTrail
-
-# A sweep has no peaks if less than FEWEST_PEAKS of it has a confidence of PEAK.
-PEAK, FEWEST_PEAKS = 0.3, 0.01
-NO_PEAKS = (
-    'sharpness does not change along the sweep: does the lens move, is there light and texture?'
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +60,7 @@ class FocusMap:
     Attributes:
         stack: the slices it was computed from, in one frame.
         setup: of the sweep.
-        estimate: slice position and confidence of each pixel, in the frame of mid-sweep.
+        estimate: slice position of each pixel and its error, in the frame of mid-sweep.
         position: (H, W) slice position in the frame of the slices.
         frame: (3, 3) from px of `estimate` to px of the slices.
         alignment: how the slices were brought into that frame.
@@ -95,11 +90,6 @@ class FocusMap:
         return among_all.astype(np.float32)
 
     @property
-    def has_peaks(self) -> bool:
-        """Whether more than a few pixels have a focus peak; NO_PEAKS says what it means if not."""
-        return float((self.estimate.confidence >= PEAK).mean()) >= FEWEST_PEAKS
-
-    @property
     def dioptres(self) -> FloatMap | None:
         """(H, W) dioptres of the surfaces, ±Inf beyond the sweep's ends; None: focus unknown.
 
@@ -111,6 +101,14 @@ class FocusMap:
         dioptres = to_dioptres(self.estimate.position, self.stack.focus_dpt)
         field = field_correction(self.setup.camera, self.stack.slices[0].lens.field_dpt)
         return dioptres if field is None else dioptres + field
+
+    @property
+    def deviation_dpt(self) -> FloatMap | None:
+        """(H, W) standard deviation of `dioptres`, with the lens's residual; None: likewise."""
+        if not self.stack.has_focus:
+            return None
+        found, residual_dpt = self.estimate, self.stack.slices[0].lens.residual_dpt
+        return in_dioptres(found.deviation, found.position, self.stack.focus_dpt, residual_dpt)
 
     def all_in_focus(self) -> Image:
         """Compose the image that is sharp everywhere, of the slices' shape and type."""
@@ -270,7 +268,9 @@ class ShapeFromFocus:
             stack=stack,
             setup=sweep[0].setup,
             estimate=FocusEstimate(
-                warped_map(found.position, frame), warped_map(confidence, frame, beyond=0.0)
+                warped_map(found.position, frame),
+                warped_map(confidence, frame, beyond=0.0),
+                warped_map(found.deviation, frame),
             ),
             position=found.position,
             frame=frame,

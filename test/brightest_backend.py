@@ -11,6 +11,7 @@ from sff_ros.errors import ModelError
 from sff_ros.inference.backend import ModelSpec
 
 POOLING = 8
+DEVIATION = 0.25  # slices
 
 
 class BrightestBackend:
@@ -41,4 +42,4 @@ class BrightestBackend:
         self.contexts.append(context.copy())
         best = volume.responses[:, 0].argmax(axis=0).astype(np.float32)
         position = best.repeat(POOLING, axis=0).repeat(POOLING, axis=1)
-        return FocusEstimate(position, np.ones_like(position))
+        return FocusEstimate(position, np.ones_like(position), np.full_like(position, DEVIATION))

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from fake_cuda import FakeCuda, check
 
 from sff_ros.core.focus.measure import measure_contrast
+from sff_ros.inference.network_backend import OUTPUTS
 from sff_ros.inference.tensorrt.program import LoadedEngine, Tensor
 
 Maps = npt.NDArray[np.float32]
@@ -20,22 +21,19 @@ Operation = Callable[[Mapping[str, Maps]], dict[str, Maps]]
 
 
 def correct(responses: Maps, evidence: Maps, context: Maps) -> tuple[Maps, Maps]:
-    """Return a position and a confidence that depend on each input, in the way of `fast_gru`.
+    """Return a position and a scale that depend on each input, in the way of `fast_gru`.
 
     Args:
         responses, evidence, context: (15, 4, h, w), (7, h, w), (3, 2 h, 2 w).
     """
     coarse = evidence[0] + np.float32(0.1) * responses[3, 1]
-    return np.kron(coarse, np.ones((2, 2), np.float32)), context.mean(0) / 4
+    return np.kron(coarse, np.ones((2, 2), np.float32)), context.mean(0) / 4 + np.float32(0.01)
 
 
 def fast_gru(inputs: Mapping[str, Maps]) -> dict[str, Maps]:
     """Run `correct` as the graph of that name would be run."""
     answers = correct(*(inputs[name][0] for name in ('responses', 'evidence', 'context')))
-    return {
-        name: maps[None, None]
-        for name, maps in zip(('position', 'confidence'), answers, strict=True)
-    }
+    return {name: maps[None, None] for name, maps in zip(OUTPUTS, answers, strict=True)}
 
 
 def ddl(inputs: Mapping[str, Maps]) -> dict[str, Maps]:
@@ -95,7 +93,7 @@ def plan_of(operation: str, library: str, graph: bytes, shapes: Mapping[str, Sha
             'context': (1, 3, height, width),
         }
         check(inputs == expected and not (height % 16 or width % 16), f'shapes are {inputs}')
-        outputs = dict.fromkeys(('position', 'confidence'), (1, 1, height, width))
+        outputs = dict.fromkeys(OUTPUTS, (1, 1, height, width))
     digest = hashlib.sha256(graph).hexdigest()
     return Plan(operation, library, digest, inputs, outputs)
 

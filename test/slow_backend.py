@@ -55,4 +55,4 @@ class Slow(BuiltBackend):
         if self.infer_error is not None:
             raise self.infer_error
         answer = np.full(volume.size, self.answer, np.float32)
-        return FocusEstimate(answer, np.ones(volume.size, np.float32))
+        return FocusEstimate(answer, np.ones_like(answer), np.ones_like(answer))

@@ -111,7 +111,7 @@ def test_slice_by_slice_is_the_same_as_at_once(how: Alignment, calibrated: bool)
     at_once = ShapeFromFocus(PeakBackend()).estimate(
         FocalStack(tuple(slices)), SweepSetup(align=how)
     )
-    for name in ('position', 'confidence'):
+    for name in ('position', 'confidence', 'deviation'):
         np.testing.assert_array_equal(
             getattr(at_once.estimate, name), getattr(streamed.estimate, name)
         )

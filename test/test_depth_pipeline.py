@@ -7,11 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from bright_sweep import H, W, feed, sweep
-from brightest_backend import BrightestBackend
+from brightest_backend import DEVIATION, BrightestBackend
 
 from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.image import FloatMap
 from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.depth_pipeline import DepthPipeline, RectifiedFocus, is_sure
 from sff_ros.errors import CalibrationError
 from sff_ros.pipeline import FocusMap, ShapeFromFocus, SweepSetup
@@ -22,9 +23,12 @@ BARREL = replace(PINHOLE, distortion=(0.5, 0.0, 0.0, 0.0))
 ALL = DepthConfig(min_confidence=0.0)
 
 
-def focus_map(camera: Intrinsics | None, field_dpt: float = 0.0) -> FocusMap:
+def focus_map(
+    camera: Intrinsics | None, field_dpt: float = 0.0, residual_dpt: float = 0.0
+) -> FocusMap:
     """Return a map of 1, 4 dpt and beyond the far end, from left to right."""
-    slices = [replace(s, lens=replace(s.lens, field_dpt=field_dpt)) for s in sweep(0)]
+    lens = [replace(s.lens, field_dpt=field_dpt, residual_dpt=residual_dpt) for s in sweep(0)]
+    slices = [replace(s, lens=state) for s, state in zip(sweep(0), lens, strict=True)]
     (result,) = feed(ShapeFromFocus(BrightestBackend()), slices, SweepSetup(camera))
     return result
 
@@ -101,6 +105,50 @@ def test_another_camera_has_no_past() -> None:
     pipeline.depth(focus_of(np.full((H, W), 1.0, np.float32)), config)
     changed = replace(focus_of(np.full((H, W), 1.5, np.float32)), camera=replace(PINHOLE, cx=20.0))
     np.testing.assert_allclose(pipeline.depth(changed, config).depth_m, 1 / 1.5)
+
+
+@pytest.mark.parametrize('residual_dpt', [0.0, 0.3])
+def test_the_deviation_in_metres(residual_dpt: float) -> None:
+    """A quarter of a slice in steps of 1 dpt at 1 m and 3 dpt at 0.25 m, and the lens's own."""
+    pipeline = DepthPipeline()
+    rectified = pipeline.rectify(focus_map(PINHOLE, residual_dpt=residual_dpt))
+    focus, deviation_dpt = rectified.focus(), rectified.deviation_dpt()
+    assert focus is not None
+    assert deviation_dpt is not None
+    found = pipeline.depth(focus, ALL).deviation_m(deviation_dpt)
+    assert found.dtype == np.float32
+    near = np.hypot(3.0 * DEVIATION, residual_dpt) / 4.0**2
+    far = np.hypot(1.0 * DEVIATION, residual_dpt)
+    expected = np.tile(np.repeat([far, near, np.nan], W // 3), (H, 1))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_the_deviation_is_unknown_exactly_where_the_depth_is() -> None:
+    """By confidence, range, speckles, the ends of the sweep and the edge of the image."""
+    pipeline = DepthPipeline()
+    rectified = pipeline.rectify(focus_map(BARREL, field_dpt=0.5))
+    focus, deviation_dpt = rectified.focus(), rectified.deviation_dpt()
+    assert focus is not None
+    assert deviation_dpt is not None
+    sure = focus.confidence.copy()
+    sure[12:16] = 0.4
+    dioptres = focus.dioptres.copy()
+    dioptres[20:22, 6:8] = 6.0
+    config = DepthConfig(min_depth_m=0.2497, speckle_size_px=10)
+    depth = pipeline.depth(RectifiedFocus(dioptres, sure, focus.camera), config)
+    found = depth.deviation_m(deviation_dpt)
+    assert 0.05 < depth.valid.mean() < 0.8
+    assert np.isneginf(depth.depth_m).any()
+    np.testing.assert_array_equal(np.isfinite(found), depth.valid)
+    assert np.isnan(found[~depth.valid]).all()
+    where = depth.valid
+    np.testing.assert_allclose(found[where], (depth.depth_m**2 * deviation_dpt)[where], rtol=1e-6)
+
+
+def test_without_focus_distances_there_is_no_deviation() -> None:
+    slices = [replace(s, lens=LensState()) for s in sweep(0)]
+    (result,) = feed(ShapeFromFocus(BrightestBackend()), slices, SweepSetup(PINHOLE))
+    assert DepthPipeline().rectify(result).deviation_dpt() is None
 
 
 def test_cloud_and_points_are_one() -> None:

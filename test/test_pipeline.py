@@ -135,7 +135,7 @@ def test_a_whole_stack_at_once_gives_the_same(lost: tuple[int, ...]) -> None:
     setup = SweepSetup(max_missing=1)
     (one_by_one,) = feed(pipeline, without(textured(0, seed=3), *lost), setup)
     at_once = ShapeFromFocus(PeakBackend()).estimate(one_by_one.stack)
-    for name in ('position', 'confidence'):
+    for name in ('position', 'confidence', 'deviation'):
         np.testing.assert_array_equal(
             getattr(at_once.estimate, name), getattr(one_by_one.estimate, name)
         )

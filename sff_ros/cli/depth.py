@@ -15,6 +15,7 @@ from sff_ros.cli.report.images import confidence_image, depth_image, position_im
 from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.alignment.aligner import ALIGNMENTS, MODELS, Alignment, alignment_of
 from sff_ros.core.alignment.motion import MUCH_MOVING
+from sff_ros.core.focus.estimate import NO_PEAKS
 from sff_ros.core.focus.reversals import MANY_REVERSALS, block_sharpness, reversals
 from sff_ros.core.sweep.blank import BlankSlice
 from sff_ros.depth_pipeline import DepthPipeline, is_sure
@@ -27,7 +28,7 @@ from sff_ros.files.order import unclear_order
 from sff_ros.files.stack import RecordedStack, read_stack
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.choice import AUTO, choose_backend
-from sff_ros.pipeline import NO_PEAKS, FocusMap, ShapeFromFocus, SweepSetup
+from sff_ros.pipeline import FocusMap, ShapeFromFocus, SweepSetup
 
 HELP = 'Compute depth from a folder of images of one sweep of the lens.'
 EPILOG = """\
@@ -38,6 +39,7 @@ An optional stack.yaml beside them may give
   focus_dpt or focus_m   focus distance of each image, dioptres or metres (.inf allowed)
   lens_codes and lens    control codes, and the table {codes, dioptres} that turns them into focus
   scales, centre_px      scale of each image relative to the reference focus, and its fixed point
+  residual_dpt           standard deviation of the focus distances, dioptres
   camera_matrix          3x3, px; zero: not calibrated
   distortion             4, 5 or 8 coefficients in OpenCV's order; distortion_model as in ROS
 
@@ -48,6 +50,7 @@ DIR receives
   all_in_focus.png   the sharp image, bits as in FOLDER; rectified where distortion is known
   depth.tiff         float32 metres along Z: NaN unknown, -Inf too near, +Inf too far; rectified;
                      only where focus distances are known
+  standard_deviation.tiff  float32 metres: of depth.tiff, NaN where that is not finite
   depth.png          depth.tiff in colour, grey where there is none; else index.tiff in colour,
                      pale where confidence is low
   cloud.ply          coloured points in metres; only where focus and camera_matrix are known
@@ -62,6 +65,7 @@ OUTPUTS = (
     'confidence.png',
     'all_in_focus.png',
     'depth.tiff',
+    'standard_deviation.tiff',
     'depth.png',
     'cloud.ply',
 )  # fmt: skip
@@ -183,7 +187,7 @@ def _estimate(backend: DepthBackend, stack: RecordedStack, how: Alignment) -> Fo
             + hint,
             file=sys.stderr,
         )
-    if not focus_map.has_peaks:
+    if not focus_map.estimate.has_peaks:
         print(f'focus: {NO_PEAKS}', file=sys.stderr)
     return focus_map
 
@@ -218,6 +222,9 @@ def _write(stage: Path, stack: RecordedStack, focus_map: FocusMap, config: Depth
         return 'no depth.tiff, no cloud.ply: focus distances are unknown'
     depth = pipeline.depth(focus, config)
     write_tiff(stage / 'depth.tiff', depth.depth_m)
+    deviation = rectified.deviation_dpt()
+    assert deviation is not None
+    write_tiff(stage / 'standard_deviation.tiff', depth.deviation_m(deviation))
     write_png(stage / 'depth.png', depth_image(depth.depth_m))
     if not depth.camera.is_calibrated:
         return 'no cloud.ply: camera_matrix is zero or not given'

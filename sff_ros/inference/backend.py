@@ -85,4 +85,5 @@ def finite_estimate(name: str, estimate: FocusEstimate) -> FocusEstimate:
     """
     check_finite(f'{name}: slice position', estimate.position)
     check_finite(f'{name}: confidence', estimate.confidence)
+    check_finite(f'{name}: standard deviation', estimate.deviation)
     return estimate

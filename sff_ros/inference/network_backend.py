@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.core.focus.canonical import CanonicalSweep, from_canonical, to_canonical
-from sff_ros.core.focus.estimate import FocusEstimate
+from sff_ros.core.focus.canonical import (
+    CanonicalSweep,
+    canonical_places,
+    from_canonical,
+    to_canonical,
+)
+from sff_ros.core.focus.deviation import NETWORK, Calibration, confidence_of, in_slices
+from sff_ros.core.focus.estimate import FocusEstimate, check_finite
 from sff_ros.core.focus.measure import DILATIONS, POOLING, FocusVolume, Responses, measure_contrast
 from sff_ros.core.focus.peak import Evidence, gather_evidence
 from sff_ros.core.focus.subslice import refine_long_sweep
@@ -23,6 +29,8 @@ from sff_ros.inference.tiles import tiles_of
 
 Measure = Callable[[Image], Responses]
 
+OUTPUTS = ('position', 'scale')  # of the graph `fast_gru`
+
 
 class Runner(Protocol):
     """Runs the graph `fast_gru` on some library."""
@@ -30,7 +38,7 @@ class Runner(Protocol):
     def run(
         self, responses: FloatMap, evidence: FloatMap, context: FloatMap
     ) -> tuple[FloatMap, FloatMap]:
-        """Return position, canonical, and confidence, each (H, W) float32.
+        """Return OUTPUTS: position and the Laplace scale of its error, canonical, (H, W) float32.
 
         Args:
             responses, evidence, context: CanonicalSweep's, contiguous float32: (15, 4, H / 2,
@@ -41,6 +49,22 @@ class Runner(Protocol):
             ModelError: the library failed, e.g. out of memory.
         """
         ...
+
+
+def check_outputs(names: Collection[str]) -> None:
+    """Refuse a graph that was exported for another version of this package.
+
+    Args:
+        names: of its outputs.
+
+    Raises:
+        ModelError: says what it gives and what is expected; names no file.
+    """
+    if not set(OUTPUTS) <= set(names):
+        raise ModelError(
+            f'the graph gives {", ".join(names)}, expected {", ".join(OUTPUTS)}: export its '
+            'weights again with `sff export`'
+        )
 
 
 def measure(image: Image) -> Responses:
@@ -67,38 +91,54 @@ class CanonicalNetwork:
         spec: what is run.
         runner: runs it.
         measure: the focus measure of one slice, if the backend has a faster one.
+        calibration: of the scale that the network states.
     """
 
-    def __init__(self, spec: ModelSpec, runner: Runner, measure: Measure = measure) -> None:
+    def __init__(
+        self,
+        spec: ModelSpec,
+        runner: Runner,
+        measure: Measure = measure,
+        calibration: Calibration = NETWORK,
+    ) -> None:
         self.spec = spec
         self._runner = runner
         self._measure = measure
+        self._calibration = calibration
+
+    def calibrated(self, calibration: Calibration) -> CanonicalNetwork:
+        """Return the same network with another calibration."""
+        return CanonicalNetwork(self.spec, self._runner, self._measure, calibration)
 
     def measure(self, image: Image) -> Responses:
         """Return the DDL responses of one slice, (4, ceil(H / 2), ceil(W / 2)) float32 >= 0."""
         return finite_responses(self.spec.name, self._measure(image))
 
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
-        """Estimate position and confidence: the classical evidence, corrected by the network."""
+        """Estimate position and errors: the classical evidence, corrected by the network."""
         _check(volume)
         evidence = gather_evidence(volume)
+        position, scale = self._answer(volume, evidence, context)
         # Before any of it becomes an index.
-        answer = self._answer(volume, evidence, context)
-        answer = finite_estimate(f'{self.spec.name}: network', answer)
-        slices = from_canonical(answer.position, volume.axis)
+        for name, values in zip(OUTPUTS, (position, scale), strict=True):
+            check_finite(f'{self.spec.name}: network: {name}', values)
+        slices = from_canonical(position, volume.axis)
         slices = refine_long_sweep(slices, volume, evidence)
-        confidence = np.clip(answer.confidence, 0, 1)
-        confidence = supported_confidence(slices, confidence, volume, evidence)
-        return finite_estimate(self.spec.name, FocusEstimate(slices, confidence))
+        confidence = supported_confidence(slices, confidence_of(scale), volume, evidence)
+        deviation = self._calibration.apply(scale)
+        deviation = in_slices(deviation, slices, canonical_places(volume.axis))
+        return finite_estimate(self.spec.name, FocusEstimate(slices, confidence, deviation))
 
-    def _answer(self, volume: FocusVolume, evidence: Evidence, context: Image) -> FocusEstimate:
-        """Return canonical position and confidence, tile by tile."""
-        position, confidence = (np.empty(volume.size, np.float32) for _ in range(2))
+    def _answer(
+        self, volume: FocusVolume, evidence: Evidence, context: Image
+    ) -> tuple[FloatMap, FloatMap]:
+        """Return canonical position and scale, tile by tile."""
+        answer = np.empty(volume.size, np.float32), np.empty(volume.size, np.float32)
         for tile in tiles_of(volume.size, self.spec.size_multiple):
             found = self._run(to_canonical(volume, evidence, context, tile.window))
-            for whole, part in zip((position, confidence), found, strict=True):
+            for whole, part in zip(answer, found, strict=True):
                 whole[tile.rows, tile.columns] = part[tile.own]
-        return FocusEstimate(position, confidence)
+        return answer
 
     def _run(self, sweep: CanonicalSweep) -> tuple[FloatMap, FloatMap]:
         """Pad to a size that the network takes, run it, and crop to the size of the slices."""
@@ -106,12 +146,12 @@ class CanonicalNetwork:
         multiple, pooling = self.spec.size_multiple, self.spec.pooling
         full = (_up(height, multiple), _up(width, multiple))
         pooled = (full[0] // pooling, full[1] // pooling)
-        position, confidence = self._runner.run(
+        position, scale = self._runner.run(
             _padded(sweep.responses, pooled),
             _padded(sweep.evidence, pooled),
             _padded(sweep.context, full),
         )
-        return position[:height, :width], confidence[:height, :width]
+        return position[:height, :width], scale[:height, :width]
 
 
 def _check(volume: FocusVolume) -> None:

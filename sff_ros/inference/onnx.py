@@ -14,7 +14,7 @@ from sff_ros.core.focus.measure import DILATIONS
 from sff_ros.core.image import FloatMap
 from sff_ros.core.model_card import NETWORK, ModelCard
 from sff_ros.errors import ModelError
-from sff_ros.inference.network_backend import CanonicalNetwork, spec_of
+from sff_ros.inference.network_backend import OUTPUTS, CanonicalNetwork, check_outputs, spec_of
 from sff_ros.inference.onnx_file import QUIET, read_graph
 
 CPU, CUDA = 'CPUExecutionProvider', 'CUDAExecutionProvider'
@@ -44,17 +44,17 @@ class OnnxRunner:
     def run(
         self, responses: FloatMap, evidence: FloatMap, context: FloatMap
     ) -> tuple[FloatMap, FloatMap]:
-        """Return position and confidence, (H, W) each."""
+        """Return canonical position and scale, (H, W) each."""
         feed = {
             'responses': responses[None],
             'evidence': evidence[None],
             'context': context[None],
         }
         try:
-            position, confidence = self._session.run(['position', 'confidence'], feed)
+            position, scale = self._session.run(list(OUTPUTS), feed)
         except Exception as err:  # the runtime has no common base class of errors
             raise ModelError(f'ONNX Runtime cannot run the network: {_line(err)}') from err
-        return position[0, 0], confidence[0, 0]
+        return position[0, 0], scale[0, 0]
 
 
 def _open(model: Path, provider: str) -> CanonicalNetwork:
@@ -88,6 +88,7 @@ def _session(content: bytes, provider: str) -> Any:
         raise ModelError(f'ONNX Runtime cannot load the network: {_line(err)}') from err
     if provider not in session.get_providers():
         raise ModelError(f'{provider} does not work here')
+    check_outputs([output.name for output in session.get_outputs()])
     return session
 
 

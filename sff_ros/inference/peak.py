@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sff_ros.core.focus.deviation import PEAK, Calibration
 from sff_ros.core.focus.estimate import FocusEstimate
 from sff_ros.core.focus.measure import POOLING, FocusVolume, Responses, measure_contrast
 from sff_ros.core.focus.peak import estimate_peak
@@ -10,16 +11,23 @@ from sff_ros.inference.backend import ModelSpec, finite_estimate, finite_respons
 
 
 class PeakBackend:
-    """Finds the peak of each pixel's focus curve; see core/focus/peak.py."""
+    """Finds the peak of each pixel's focus curve; see core/focus/peak.py.
+
+    Args:
+        calibration: of the spread that the focus curves tell.
+    """
 
     spec = ModelSpec(
         name='peak', slices=0, size_multiple=1, sha256='', precision='fp32', pooling=POOLING
     )
+
+    def __init__(self, calibration: Calibration = PEAK) -> None:
+        self._calibration = calibration
 
     def measure(self, image: Image) -> Responses:
         """Return the DDL responses of one slice, (4, ceil(H / 2), ceil(W / 2)) float32 >= 0."""
         return finite_responses(self.spec.name, measure_contrast(image, POOLING))
 
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
-        """Estimate position and confidence; keeps no state between sweeps."""
-        return finite_estimate(self.spec.name, estimate_peak(volume, context))
+        """Estimate position and its error; keeps no state between sweeps."""
+        return finite_estimate(self.spec.name, estimate_peak(volume, context, self._calibration))

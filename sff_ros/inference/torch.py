@@ -11,7 +11,7 @@ from sff_ros.core.model_card import NETWORK, read_card
 from sff_ros.errors import ModelError
 from sff_ros.inference.network_backend import CanonicalNetwork, spec_of
 from sff_ros.network.checkpoint import assign_weights, read_safetensors
-from sff_ros.network.fast_gru import FastGru, confidence
+from sff_ros.network.fast_gru import FastGru
 
 
 def open_torch(model: Path) -> CanonicalNetwork:
@@ -42,7 +42,7 @@ class TorchRunner:
     def run(
         self, responses: FloatMap, evidence: FloatMap, context: FloatMap
     ) -> tuple[FloatMap, FloatMap]:
-        """Return position and confidence, (H, W) each."""
+        """Return canonical position and scale, (H, W) each."""
         inputs = (
             torch.from_numpy(maps)[None].to(self._device)
             for maps in (responses, evidence, context)
@@ -50,9 +50,9 @@ class TorchRunner:
         try:
             with torch.inference_mode():
                 predictions = self._network(*inputs)
-                maps = predictions.position, confidence(predictions.log_scale)
-                position, certainty = (values[0, 0].cpu().numpy() for values in maps)
+                maps = predictions.position, predictions.log_scale.exp()
+                position, scale = (values[0, 0].cpu().numpy() for values in maps)
         except RuntimeError as err:  # also if out of memory
             reason = ' '.join(str(err).split())
             raise ModelError(f'PyTorch cannot run the network: {reason}') from err
-        return position, certainty
+        return position, scale

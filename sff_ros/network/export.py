@@ -25,7 +25,7 @@ from sff_ros.core.focus.measure import DILATIONS, POOLING, measure_contrast
 from sff_ros.core.model_card import MEASURE, NETWORK, ModelCard, to_sidecar
 from sff_ros.errors import ModelError
 from sff_ros.network.ddl_graph import Ddl
-from sff_ros.network.fast_gru import SIZE_MULTIPLE, FastGru, confidence
+from sff_ros.network.fast_gru import SIZE_MULTIPLE, FastGru
 from sff_ros.network.fp16 import to_fp16
 
 OPSET = 17  # that TensorRT 10 and ONNX Runtime 1.16 support
@@ -54,9 +54,9 @@ class RunTime(nn.Module):
     def forward(
         self, responses: Tensor, evidence: Tensor, context: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return canonical position and confidence in 0..1, (B, 1, H, W) each."""
+        """Return position and the Laplace scale of its error, both canonical, (B, 1, H, W)."""
         predictions = self.network(responses, evidence, context)
-        return predictions.position, confidence(predictions.log_scale)
+        return predictions.position, predictions.log_scale.exp()
 
 
 def export_model(network: FastGru, folder: Path) -> tuple[Path, ...]:
@@ -99,7 +99,7 @@ def _write_network(network: nn.Module, card: ModelCard, path: Path) -> None:
         'evidence': (1, EVIDENCE_CHANNELS, 'h', 'w'),
         'context': (1, 3, 'H', 'W'),
         'position': (1, 1, 'H', 'W'),
-        'confidence': (1, 1, 'H', 'W'),
+        'scale': (1, 1, 'H', 'W'),
     }
     _write(network, _sweep(TRACED), axes, card, path)
     inputs = _sweep(CHECKED)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 
 from sff_ros.config.nodes import InferenceConfig
 from sff_ros.core.alignment.aligner import as_alignment
-from sff_ros.core.image import Warp
+from sff_ros.core.focus.estimate import NO_PEAKS
+from sff_ros.core.image import FloatMap, Warp
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.sweep.blank import BlankSlice
 from sff_ros.depth_pipeline import DepthPipeline
@@ -36,12 +39,13 @@ from sff_ros.nodes.motion_report import Moved, report_motion
 from sff_ros.nodes.parameters import NodeParameters
 from sff_ros.nodes.watched_inputs import WatchedInputs
 from sff_ros.nodes.worker import Worker
-from sff_ros.pipeline import NO_PEAKS, FocusMap, ShapeFromFocus, SweepSetup
+from sff_ros.pipeline import FocusMap, ShapeFromFocus, SweepSetup
 
 _INPUTS = {'stack/image': Image, 'stack/camera_info': CameraInfo, 'stack/focus': JointState}
 _OUTPUTS = {
     'focus_map/image': Image,
     'focus_map/confidence': Image,
+    'focus_map/standard_deviation': Image,
     'focus_map/slice_position': Image,
     'all_in_focus/camera_info': CameraInfo,
     'all_in_focus/image_rect_color': Image,
@@ -161,17 +165,25 @@ class InferenceNode(ManagedNode):
         if dioptres is not None:
             self._out['focus_map/image'].publish(to_image(dioptres, '32FC1', header))
             self._statistics.latency('last_slice_to_focus_map', time.monotonic() - arrived)
-        self._has_peaks = result.has_peaks
+        self._has_peaks = result.estimate.has_peaks
         self._moved = Moved(
             result.alignment.method, result.camera_px, result.moving, result.alignment.dropped
         )
-        if self._out['focus_map/slice_position'].get_subscription_count():
-            position = to_image(maps.position(), '32FC1', header)
-            self._out['focus_map/slice_position'].publish(position)
+        self._publish_if_wanted('focus_map/standard_deviation', maps.deviation_dpt, header)
+        self._publish_if_wanted('focus_map/slice_position', maps.position, header)
         image = maps.all_in_focus()
         message = to_image(image, slice_encoding(image), header)
         self._out['all_in_focus/image_rect_color'].publish(message)
         self._statistics.count('sweeps')
+
+    def _publish_if_wanted(
+        self, topic: str, make: Callable[[], FloatMap | None], header: Header
+    ) -> None:
+        """Make and publish a map if somebody subscribes to it, and it can be known."""
+        if self._out[topic].get_subscription_count():
+            values = make()
+            if values is not None:
+                self._out[topic].publish(to_image(values, '32FC1', header))
 
     def _on_blank(self, blank: BlankSlice, sweep: int) -> None:
         """Name a slice without an image; counted as stack_blank_slices."""

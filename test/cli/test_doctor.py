@@ -62,7 +62,7 @@ class Shifted(PeakBackend):
 
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
         right = super().infer(volume, context)
-        return FocusEstimate(right.position + 1, right.confidence)
+        return FocusEstimate(right.position + 1, right.confidence, right.deviation)
 
 
 class Failing(PeakBackend):

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 from rendered import estimate, even, plane, render
 
+from sff_ros.core.focus.deviation import Calibration, confidence_of
 from sff_ros.core.focus.measure import FocusVolume
 from sff_ros.errors import ModelError
 from sff_ros.inference.backend import DepthBackend, ModelSpec
-from sff_ros.inference.network_backend import CanonicalNetwork
+from sff_ros.inference.network_backend import CanonicalNetwork, check_outputs
 
 Maps = npt.NDArray[np.float32]
 SPEC = ModelSpec('fake', slices=15, size_multiple=16, sha256='', precision='fp32', pooling=2)
 
 
-class FakeRunner:
-    """Answers one position and confidence everywhere, and keeps what it was given."""
+def scale_of(confidence: float) -> float:
+    """Return the Laplace scale of a confidence."""
+    return -1 / math.log1p(-confidence)
 
-    def __init__(self, position: float = 7.0, confidence: float = 0.5) -> None:
-        self.answer = position, confidence
+
+class FakeRunner:
+    """Answers one position and scale everywhere, and keeps what it was given."""
+
+    def __init__(self, position: float = 7.0, scale: float = scale_of(0.5)) -> None:
+        self.answer = position, scale
         self.inputs: tuple[Maps, ...] = ()
 
     def run(self, responses: Maps, evidence: Maps, context: Maps) -> tuple[Maps, Maps]:
         self.inputs = responses, evidence, context
-        position, confidence = (np.full(context.shape[1:], v, np.float32) for v in self.answer)
-        return position, confidence
+        position, scale = (np.full(context.shape[1:], v, np.float32) for v in self.answer)
+        return position, scale
 
 
 def volume(
@@ -85,23 +93,39 @@ def test_canonical_positions_become_slices(
     np.testing.assert_allclose(result.position, expected, atol=1e-5)
 
 
-def test_confidence_stays_within_its_range() -> None:
-    network = CanonicalNetwork(SPEC, FakeRunner(confidence=1.0000002))
-    result = network.infer(volume(), context())
-    assert result.confidence.max() == 1
+@pytest.mark.parametrize(('scale', 'confidence'), [(0.0067, 1.0), (1.0, 0.632), (20.0, 0.0488)])
+def test_confidence_is_the_chance_to_be_right_to_within_one(
+    scale: float, confidence: float
+) -> None:
+    found = confidence_of(np.full((2, 3), scale, np.float32))
+    np.testing.assert_allclose(found, confidence, atol=1e-3)
+    assert found.dtype == np.float32
+    assert found.max() <= 1
+
+
+def test_the_deviation_is_calibrated_and_in_slices_where_the_position_is() -> None:
+    """Slices at 0, 3.5 and 14: a position of the first interval is of 3.5 canonical ones."""
+    calibration, axis = Calibration(2.0, 0.3), np.array([4.0, 3.0, 0.0])
+    for position, a_slice in ((1.0, 3.5), (10.0, 10.5)):
+        runner = FakeRunner(position, 0.2)
+        network = CanonicalNetwork(SPEC, runner, calibration=calibration)
+        found = network.infer(volume(3, axis=axis), context())
+        np.testing.assert_allclose(found.deviation, 0.5 / a_slice, rtol=1e-5)
 
 
 def test_what_no_curve_supports_has_no_confidence() -> None:
-    network = CanonicalNetwork(SPEC, FakeRunner(position=3.0, confidence=0.7))
+    network = CanonicalNetwork(SPEC, FakeRunner(3.0, scale_of(0.7)))
     assert network.infer(volume(), context()).confidence.max() == 0  # all curves peak at 7
 
 
 def test_images_without_texture_have_no_confidence() -> None:
     silent = FocusVolume(np.zeros((15, 4, 16, 24), np.float32), even(0, 14, 15), (31, 47), 2)
-    result = CanonicalNetwork(SPEC, FakeRunner(confidence=0.9)).infer(silent, context((31, 47)))
+    result = CanonicalNetwork(SPEC, FakeRunner(scale=scale_of(0.9))).infer(
+        silent, context((31, 47))
+    )
     assert result.confidence.max() == 0
     assert result.position.mean() == 7
-    textured = CanonicalNetwork(SPEC, FakeRunner(confidence=0.9)).infer(volume(), context())
+    textured = CanonicalNetwork(SPEC, FakeRunner(scale=scale_of(0.9))).infer(volume(), context())
     assert textured.confidence.mean() > 0.8
 
 
@@ -128,6 +152,13 @@ def test_a_volume_of_another_kind_is_refused() -> None:
     other = FocusVolume(np.ones((5, 1, 8, 12), np.float32), even(0, 4, 5), (32, 48), 4)
     with pytest.raises(ModelError, match='1 maps a slice pooled by 4, expected 4 pooled by 2'):
         network.infer(other, context())
+
+
+def test_a_graph_of_an_earlier_version_is_refused() -> None:
+    check_outputs(['position', 'scale'])
+    words = 'the graph gives position, confidence, expected position, scale: export its weights'
+    with pytest.raises(ModelError, match=words):
+        check_outputs(['position', 'confidence'])
 
 
 def test_it_measures_as_the_classical_backend_unless_it_knows_better() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rendered import plane, render
 
 import sff_ros.inference.network_backend
 import sff_ros.inference.peak
+from sff_ros.core.focus.deviation import Calibration
 from sff_ros.core.focus.estimate import FocusEstimate
 from sff_ros.core.focus.measure import FocusVolume, measure_contrast
 from sff_ros.core.focus.peak import estimate_peak
@@ -21,7 +23,7 @@ from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import ModelError
 from sff_ros.inference.backend import DepthBackend, ModelSpec
-from sff_ros.inference.network_backend import CanonicalNetwork
+from sff_ros.inference.network_backend import OUTPUTS, CanonicalNetwork
 from sff_ros.inference.peak import PeakBackend
 from sff_ros.inference.shipped import shipped_model
 from sff_ros.inference.warm_up import BackgroundBackend
@@ -68,13 +70,12 @@ def test_the_focus_measure_of_the_host(
 
 
 @pytest.mark.parametrize('bad', BAD)
-@pytest.mark.parametrize('stage', ['slice position', 'confidence'])
+@pytest.mark.parametrize('stage', ['slice position', 'confidence', 'standard deviation'])
 def test_the_classical_estimate(monkeypatch: pytest.MonkeyPatch, stage: str, bad: float) -> None:
-    def estimate(volume: FocusVolume, context: Any) -> FocusEstimate:
-        right = estimate_peak(volume, context)
-        if stage == 'confidence':
-            return FocusEstimate(right.position, spoil(right.confidence, bad))
-        return FocusEstimate(spoil(right.position, bad), right.confidence)
+    def estimate(volume: FocusVolume, context: Any, calibration: Calibration) -> FocusEstimate:
+        right = estimate_peak(volume, context, calibration)
+        name = {'slice position': 'position', 'standard deviation': 'deviation'}.get(stage, stage)
+        return replace(right, **{name: spoil(getattr(right, name), bad)})
 
     monkeypatch.setattr(sff_ros.inference.peak, 'estimate_peak', estimate)
     with pytest.raises(ModelError, match=f'^peak: {stage}: 1 of 3072 values are NaN or Inf$'):
@@ -84,15 +85,15 @@ def test_the_classical_estimate(monkeypatch: pytest.MonkeyPatch, stage: str, bad
 class Answer:
     """A network, or a session of ONNX Runtime, that answers the same everywhere but at the end."""
 
-    def __init__(self, position: float, confidence: float) -> None:
-        self.last = position, confidence
+    def __init__(self, position: float, scale: float) -> None:
+        self.last = position, scale
 
     def run(self, *inputs: Any) -> tuple[Maps, Maps]:
         shape = inputs[-1].shape[1:] if len(inputs) == 3 else inputs[1]['context'].shape[2:]
         maps = np.full((2, *shape), 0.5, np.float32)
         maps[:, -1, -1] = self.last
-        position, confidence = maps if len(inputs) == 3 else maps[:, None, None]
-        return position, confidence
+        position, scale = maps if len(inputs) == 3 else maps[:, None, None]
+        return position, scale
 
 
 @pytest.mark.parametrize('bad', BAD)
@@ -101,7 +102,7 @@ def test_the_network_in_onnx_runtime(bad: float) -> None:
     from sff_ros.inference.onnx import OnnxRunner, open_onnx
 
     backend = open_onnx(shipped_model('fast_gru.onnx'))
-    for last, stage in (((bad, 0.5), 'slice position'), ((7.0, bad), 'confidence')):
+    for last, stage in (((bad, 0.5), 'position'), ((7.0, bad), 'scale')):
         spoilt = CanonicalNetwork(backend.spec, OnnxRunner(Answer(*last)))
         with pytest.raises(ModelError) as caught:
             sweep(spoilt)
@@ -119,16 +120,16 @@ def test_the_network_in_pytorch() -> None:
     network = backend._runner._network  # type: ignore[attr-defined]
     with torch.no_grad():
         network.draw.weight[:] = float('nan')
-    with pytest.raises(ModelError, match=r'^torch.*: network: slice position: 3072 of 3072 value'):
+    with pytest.raises(ModelError, match=r'^torch.*: network: position: 3072 of 3072 value'):
         sweep(backend)
 
 
 @pytest.mark.parametrize('bad', BAD)
-@pytest.mark.parametrize('stage', ['focus responses of a slice', 'slice position', 'confidence'])
+@pytest.mark.parametrize('stage', ['focus responses of a slice', 'position', 'scale'])
 def test_engines_of_tensorrt(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stage: str, bad: float
 ) -> None:
-    output = {'slice position': 'position', 'confidence': 'confidence'}.get(stage, 'responses')
+    output = stage if stage in OUTPUTS else 'responses'
     name = 'ddl' if output == 'responses' else 'fast_gru'
     real = fake_engine.OPERATIONS[name]
 
@@ -157,5 +158,5 @@ def test_an_engine_that_answers_nan_leaves_the_standby_serving(
     sweep(backend)
     assert backend.spec.name == 'peak'
     assert str(backend.state) == (
-        'failed: tensorrt: network: slice position: 1 of 3072 values are NaN or Inf'
+        'failed: tensorrt: network: position: 1 of 3072 values are NaN or Inf'
     )

@@ -36,11 +36,11 @@ def test_it_agrees_with_pytorch(noisy_models: Path, height: int, width: int) -> 
     evidence = noise(7, h, w)
     evidence[:2] *= 14
     inputs = (noise(15, 4, h, w), evidence, 2 * noise(3, height, width))
-    (position, sure), (expected, expected_sure) = (b._runner.run(*inputs) for b in backends)
+    (position, scale), (expected, expected_scale) = (b._runner.run(*inputs) for b in backends)
     assert position.shape == (height, width)
     assert np.ptp(expected) > 1  # the network says something
     assert np.abs(position - expected).mean() < 1e-4
-    assert np.abs(sure - expected_sure).mean() < 1e-5
+    np.testing.assert_allclose(scale, expected_scale, rtol=1e-3)
     assert backends[0].spec.sha256 == backends[1].spec.sha256 != ''
 
 
@@ -85,6 +85,18 @@ def test_a_foreign_file_is_refused(measure_file: Path, tmp_path: Path) -> None:
     text.write_text('these are no weights\n' * 50)
     with pytest.raises(ModelError, match=r'notes\.onnx: '):
         open_onnx(text)
+
+
+def test_a_graph_with_other_outputs_is_refused(network_file: Path, tmp_path: Path) -> None:
+    onnx = pytest.importorskip('onnx', reason='onnx is not installed')
+    model = onnx.load(str(network_file))
+    model.graph.output[1].name = 'confidence'
+    for node in model.graph.node:
+        node.output[:] = ['confidence' if name == 'scale' else name for name in node.output]
+    onnx.save(model, str(tmp_path / 'old.onnx'))
+    words = r'old\.onnx: the graph gives position, confidence, expected position, scale: export'
+    with pytest.raises(ModelError, match=words):
+        open_onnx(tmp_path / 'old.onnx')
 
 
 def test_a_runtime_without_its_gpu_falls_back(

@@ -80,7 +80,7 @@ def test_tensorrt_takes_the_types_from_the_graph(models: Path) -> None:
     outputs = [network.get_output(place) for place in range(network.num_outputs)]
     assert [(o.name, o.dtype.name) for o in outputs] == [
         ('position', 'FLOAT'),
-        ('confidence', 'FLOAT'),
+        ('scale', 'FLOAT'),
     ]
 
 

@@ -65,7 +65,7 @@ class CopyingRunner:
     def run(self, responses: Maps, evidence: Maps, context: Maps) -> tuple[Maps, Maps]:
         self.sizes.append(context.shape[1:])
         position = np.repeat(np.repeat(responses[3, 1], 2, axis=0), 2, axis=1)
-        return 7 + np.tanh(position), np.clip(context[0] / 10, 0, 1)
+        return 7 + np.tanh(position), np.clip(context[0] / 10, 0.01, 1)
 
 
 def cut(monkeypatch: pytest.MonkeyPatch, tile_px: int, margin_px: int) -> None:
@@ -94,6 +94,7 @@ def test_tiles_are_put_back_where_they_were(
     assert len({*runner.sizes[1:]}) == 1
     np.testing.assert_array_equal(parts.position, whole.position)
     np.testing.assert_array_equal(parts.confidence, whole.confidence)
+    np.testing.assert_array_equal(parts.deviation, whole.deviation)
 
 
 def swept(backend: DepthBackend) -> FocusEstimate:

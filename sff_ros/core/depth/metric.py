@@ -40,6 +40,21 @@ def metric_depth(
     return depth
 
 
+def metric_deviation(depth_m: FloatMap, deviation_dpt: FloatMap) -> FloatMap:
+    """Turn the standard deviation of dioptres D into that of metres Z = 1 / D: Z^2 sigma_D.
+
+    Args:
+        depth_m: (H, W) m as of metric_depth.
+        deviation_dpt: (H, W) dpt; NaN unknown.
+
+    Returns:
+        (H, W) float32 m, NaN where the depth is not finite.
+    """
+    known = np.where(np.isfinite(depth_m), depth_m, np.float32(np.nan))
+    deviation: FloatMap = known * known * deviation_dpt
+    return deviation
+
+
 def to_millimetres(depth_m: FloatMap) -> npt.NDArray[np.uint16]:
     """Turn metres into REP 118's 16-bit millimetres; 0 where invalid or not representable."""
     with np.errstate(over='ignore'):

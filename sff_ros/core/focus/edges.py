@@ -84,7 +84,7 @@ def sharpen_edges(estimate: FocusEstimate, context: Image, width: float) -> Focu
     position, confidence = position.copy(), estimate.confidence.copy()
     position[steps.band] = np.where(high, steps.high, steps.low)
     confidence[steps.band] *= np.where(disputed, np.float32(DISPUTED), np.float32(1))
-    return FocusEstimate(position, confidence)
+    return FocusEstimate(position, confidence, estimate.deviation)
 
 
 def _find_steps(position: FloatMap, step: float) -> _Steps | None:

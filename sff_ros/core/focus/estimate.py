@@ -11,6 +11,12 @@ import numpy.typing as npt
 from sff_ros.core.image import FloatMap, Floats
 from sff_ros.errors import ModelError, StackError
 
+# A sweep has no peaks if less than FEWEST_PEAKS of it has a confidence of PEAK.
+PEAK, FEWEST_PEAKS = 0.3, 0.01
+NO_PEAKS = (
+    'sharpness does not change along the sweep: does the lens move, is there light and texture?'
+)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FocusEstimate:
@@ -20,22 +26,31 @@ class FocusEstimate:
         position: (H, W) float32 slice position in [0, S - 1], finite everywhere. Exactly 0 or
             S - 1 means that the peak was not bracketed: the surface is at or beyond that end.
         confidence: (H, W) float32 in [0, 1]: 0 where the position is a guess.
+        deviation: (H, W) float32 standard deviation of the position, slices, finite and >= 0;
+            calibrated for positions of a confidence that is published by default.
     """
 
     position: FloatMap
     confidence: FloatMap
+    deviation: FloatMap
 
     def __post_init__(self) -> None:
-        if self.position.shape != self.confidence.shape or self.position.ndim != 2:
+        maps = self.position, self.confidence, self.deviation
+        if len({values.shape for values in maps}) > 1 or self.position.ndim != 2:
             raise StackError(
-                f'position {self.position.shape} and confidence {self.confidence.shape} must be '
-                'one (H, W)'
+                f'position {maps[0].shape}, confidence {maps[1].shape} and deviation '
+                f'{maps[2].shape} must be one (H, W)'
             )
-        if self.position.dtype != np.float32 or self.confidence.dtype != np.float32:
+        if any(values.dtype != np.float32 for values in maps):
             raise StackError(
-                f'position and confidence must be float32, not {self.position.dtype} and '
-                f'{self.confidence.dtype}'
+                f'position, confidence and deviation must be float32, not {maps[0].dtype}, '
+                f'{maps[1].dtype} and {maps[2].dtype}'
             )
+
+    @property
+    def has_peaks(self) -> bool:
+        """Whether more than a few pixels have a focus peak; NO_PEAKS says what it means if not."""
+        return float((self.confidence >= PEAK).mean()) >= FEWEST_PEAKS
 
 
 def to_dioptres(position: FloatMap, focus_dpt: Floats) -> FloatMap:
@@ -53,8 +68,7 @@ def to_dioptres(position: FloatMap, focus_dpt: Floats) -> FloatMap:
         at or beyond its far end.
     """
     last = len(focus_dpt) - 1
-    low = np.clip(position, 0, last - 1, dtype=np.float32)
-    low = np.nan_to_num(low, copy=False).astype(np.intp)
+    low = _interval(position, last + 1)
     start = focus_dpt.astype(np.float32)
     step = np.diff(start)
     dioptres: FloatMap = start[low] + (position - low.astype(np.float32)) * step[low]
@@ -62,6 +76,27 @@ def to_dioptres(position: FloatMap, focus_dpt: Floats) -> FloatMap:
     dioptres[position <= 0] = np.inf if first_is_near else -np.inf
     dioptres[position >= last] = -np.inf if first_is_near else np.inf
     return dioptres
+
+
+def local_step(position: FloatMap, at: Floats) -> FloatMap:
+    """Return the distance between the two slices around a position, in the unit of `at`.
+
+    Args:
+        position: (H, W) slice positions in [0, S - 1].
+        at: (S,) place of each slice, strictly monotonic.
+
+    Returns:
+        (H, W), > 0.
+    """
+    step: FloatMap = np.abs(np.diff(at)).astype(np.float32)[_interval(position, len(at))]
+    return step
+
+
+def _interval(position: FloatMap, count: int) -> npt.NDArray[np.intp]:
+    """Return (H, W) the slice below each position that has one above; 0 where it is NaN."""
+    low = np.nan_to_num(np.clip(position, 0, count - 2, dtype=np.float32), copy=False)
+    below: npt.NDArray[np.intp] = low.astype(np.intp)
+    return below
 
 
 def check_finite(stage: str, *arrays: npt.NDArray[np.floating[Any]]) -> None:

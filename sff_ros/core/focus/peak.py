@@ -10,6 +10,7 @@ import numpy as np
 
 from sff_ros.core.focus.aggregation import Aggregate, aggregate
 from sff_ros.core.focus.curve_fit import CurveFitter
+from sff_ros.core.focus.deviation import PEAK, Calibration
 from sff_ros.core.focus.edges import sharpen_edges
 from sff_ros.core.focus.estimate import FocusEstimate, check_finite
 from sff_ros.core.focus.measure import FocusVolume
@@ -21,6 +22,7 @@ FINE, MEDIUM, COARSE = 0.57, 0.85, 1.2
 FAINT = 6.0  # signal-to-noise ratio below which only the coarse measure is used
 CHANCE = 0.2  # share of pure-noise curves that may look like a peak
 ENOUGH_HERE, ENOUGH_AROUND = 0.1, 20.0  # information of confidence 0.5, tolerance^-2
+LEAST_INFORMATION = 1e-4  # slices^-2, to divide by
 COARSE_TRUST = 0.25  # the estimate of a large window is less certain for each of its pixels
 
 
@@ -43,7 +45,9 @@ class Evidence:
     width: float
 
 
-def estimate_peak(volume: FocusVolume, context: Image) -> FocusEstimate:
+def estimate_peak(
+    volume: FocusVolume, context: Image, calibration: Calibration = PEAK
+) -> FocusEstimate:
     """Estimate slice positions from a focus volume.
 
     1. Three measures of different support (_curves): near depth edges a small one sees only one
@@ -51,13 +55,14 @@ def estimate_peak(volume: FocusVolume, context: Image) -> FocusEstimate:
     2. The subslice peak of each curve on the focus axis (curve_fit).
     3. For each pixel, the measure whose curve looks most like one surface (_choose).
     4. A dense map weighted by certainty: planes, coarse to fine (aggregation).
-    5. Its confidence (_confidence).
+    5. Its confidence (_confidence) and standard deviation (_deviation).
     6. At full size, depth edges are aligned with image outlines (edges).
 
     Args:
         volume: C >= 1 maps per slice, of growing support; the first, the first two, and all
             are the three measures.
         context: (H, W) or (H, W, 3) all-in-focus image of the sweep.
+        calibration: of _deviation.
     """
     evidence = gather_evidence(volume)
     last = np.float32(len(volume.axis) - 1)
@@ -66,6 +71,7 @@ def estimate_peak(volume: FocusVolume, context: Image) -> FocusEstimate:
     smooth = FocusEstimate(
         np.clip(to_full_size(dense.position, volume), 0, last),
         np.clip(to_full_size(confidence, volume), 0, 1),
+        to_full_size(_deviation(evidence, last, calibration), volume),
     )
     return sharpen_edges(smooth, context, evidence.width)
 
@@ -176,6 +182,31 @@ def _confidence(evidence: Evidence, last: np.float32) -> FloatMap:
     seen = cast('FloatMap', cv2.blur(evidence.explained, (3, 3)))
     confidence: FloatMap = seen * texture * smooth * bracketed
     return confidence
+
+
+def spread_of(evidence: Evidence) -> FloatMap:
+    """Return (h, w) how far positions may be off as far as the curves tell, slices.
+
+    The noise of the curves (1 / information), and what is left of their peaks around a plane
+    (misfit).
+    """
+    dense = evidence.dense
+    noise = 1 / np.maximum(dense.information, np.float32(LEAST_INFORMATION))
+    spread: FloatMap = np.sqrt(noise + dense.misfit).astype(np.float32)
+    return spread
+
+
+def _deviation(evidence: Evidence, last: np.float32, calibration: Calibration) -> FloatMap:
+    """Return (h, w) the standard deviation of each position, slices, at most that of any.
+
+    The narrower the curves, the fewer slices show a peak, and the less certain it is between
+    two of them: so the calibration is of spreads in curves of a half width of 1.
+    """
+    width = np.float32(evidence.width)
+    deviation = calibration.apply(spread_of(evidence) * width) / width
+    largest = last / np.float32(12**0.5)  # of a uniform distribution over the sweep
+    limited: FloatMap = np.minimum(deviation, largest)
+    return limited
 
 
 def to_full_size(pooled: AnyFloats, volume: FocusVolume) -> FloatMap:

@@ -21,7 +21,13 @@ from sff_ros.core.focus.measure import DILATIONS, POOLING, FocusVolume, Response
 from sff_ros.core.image import FloatMap, Image
 from sff_ros.core.model_card import ModelCard
 from sff_ros.inference.backend import ModelSpec
-from sff_ros.inference.network_backend import CanonicalNetwork, measure, spec_of
+from sff_ros.inference.network_backend import (
+    OUTPUTS,
+    CanonicalNetwork,
+    check_outputs,
+    measure,
+    spec_of,
+)
 from sff_ros.inference.onnx_file import Graph, read_graph
 from sff_ros.inference.tensorrt.build import Shapes, build_engine, load_engine, load_library
 from sff_ros.inference.tensorrt.engine_cache import EngineCache, EngineKey
@@ -200,18 +206,24 @@ class _Ready:
 
 
 class TensorRtRunner:
-    """Runs the graph `fast_gru` of one size."""
+    """Runs the graph `fast_gru` of one size.
+
+    Raises:
+        ModelError: the graph has other outputs.
+    """
 
     def __init__(self, program: CudaProgram) -> None:
+        check_outputs(program.outputs)
         self._program = program
 
     def run(
         self, responses: FloatMap, evidence: FloatMap, context: FloatMap
     ) -> tuple[FloatMap, FloatMap]:
-        """Return position and confidence, (H, W) each."""
+        """Return canonical position and scale, (H, W) each."""
         inputs = {'responses': responses, 'evidence': evidence, 'context': context}
         outputs = self._program.run(inputs)
-        return outputs['position'][0, 0], outputs['confidence'][0, 0]
+        position, scale = (outputs[name][0, 0] for name in OUTPUTS)
+        return position, scale
 
 
 def network_shapes(size: Size, card: ModelCard) -> dict[str, tuple[int, ...]]:

@@ -140,6 +140,11 @@ class CudaProgram:
         """Whether runs launch a CUDA graph, not single kernels."""
         return self._graph is not None
 
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs."""
+        return tuple(name for name, tensor in self._tensors.items() if not tensor.is_input)
+
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Return the outputs, as new arrays.
 
@@ -157,7 +162,7 @@ class CudaProgram:
             self._enqueue()
         else:
             self._check(cudart.cudaGraphLaunch(self._graph, self._stream), 'the CUDA graph failed')
-        outputs = [name for name, tensor in self._tensors.items() if not tensor.is_input]
+        outputs = self.outputs
         for name in outputs:
             self._copy(name, cudart.cudaMemcpyKind.cudaMemcpyDeviceToHost)
         self._sync()

@@ -177,7 +177,7 @@ def compared() -> Comparison:
     knowable = np.zeros(position.shape, bool)
     knowable[0, [0, 1, 2, 7]] = True
     scene = DrawnScene((np.zeros((1, 8, 3), np.uint8),) * 4, position, judged, knowable)
-    return compare(scene, FocusEstimate(found, confidence))
+    return compare(scene, FocusEstimate(found, confidence, np.ones_like(found)))
 
 
 def test_scores_by_hand() -> None:

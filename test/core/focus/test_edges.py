@@ -37,7 +37,8 @@ def image_of(column: int, left: float, right: float) -> npt.NDArray[np.uint8]:
 
 
 def sharpened(position: FloatMap, image: Image) -> FocusEstimate:
-    return sharpen_edges(FocusEstimate(position, np.full_like(position, 0.8)), image, CURVE)
+    sure, deviation = np.full_like(position, 0.8), np.full_like(position, 0.1)
+    return sharpen_edges(FocusEstimate(position, sure, deviation), image, CURVE)
 
 
 @pytest.mark.parametrize('shift', [-3, -2, 0, 2, 3])

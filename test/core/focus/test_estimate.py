@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sff_ros.core.focus.estimate import FocusEstimate, to_dioptres
+from sff_ros.core.focus.estimate import FocusEstimate, local_step, to_dioptres
 from sff_ros.errors import StackError
 
 NAN, INF = float('nan'), float('inf')
@@ -82,18 +82,25 @@ def test_input_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ('position', 'confidence', 'message'),
+    ('shapes', 'types', 'message'),
     [
-        (((2, 3), np.float32), ((3, 2), np.float32), r'position \(2, 3\) and confidence \(3, 2\)'),
-        (((6,), np.float32), ((6,), np.float32), r'must be one \(H, W\)'),
-        (((2, 3), np.float64), ((2, 3), np.float32), 'must be float32, not float64 and float32'),
-        (((2, 3), np.float32), ((2, 3), np.uint8), 'must be float32, not float32 and uint8'),
+        (((2, 3), (3, 2), (2, 3)), 'fff', r'position \(2, 3\), confidence \(3, 2\) and deviation'),
+        (((2, 3), (2, 3), (1, 3)), 'fff', r'and deviation \(1, 3\) must be one \(H, W\)'),
+        (((6,), (6,), (6,)), 'fff', r'must be one \(H, W\)'),
+        (((2, 3),) * 3, 'dff', 'must be float32, not float64, float32 and float32'),
+        (((2, 3),) * 3, 'fBf', 'must be float32, not float32, uint8 and float32'),
+        (((2, 3),) * 3, 'ffd', 'must be float32, not float32, float32 and float64'),
     ],
 )
 def test_malformed_estimate_is_refused(
-    position: tuple[tuple[int, ...], type],
-    confidence: tuple[tuple[int, ...], type],
-    message: str,
+    shapes: tuple[tuple[int, ...], ...], types: str, message: str
 ) -> None:
+    maps = (np.zeros(shape, kind) for shape, kind in zip(shapes, types, strict=True))
     with pytest.raises(StackError, match=message):
-        FocusEstimate(np.zeros(*position), np.zeros(*confidence))
+        FocusEstimate(*maps)
+
+
+def test_the_step_is_that_around_the_position() -> None:
+    position = np.array([[0.0, 0.9, 1.0, 2.5, 3.0, NAN]], np.float32)
+    for at in (np.array(UNEVEN), -np.array(UNEVEN)):
+        assert local_step(position, at).tolist() == [[0.5, 0.5, 2.0, 7.0, 7.0, 0.5]]

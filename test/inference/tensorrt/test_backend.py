@@ -171,6 +171,14 @@ def test_too_little_gpu_memory_is_an_error_and_nothing_is_kept(machine: Machine)
     assert machine.cuda.held == []
 
 
+def test_an_engine_with_other_outputs_is_refused(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fake_engine, 'OUTPUTS', ('position', 'confidence'))
+    with pytest.raises(ModelError, match='the graph gives position, confidence, expected'):
+        machine.open().build(SIZE, lambda what, share: None)
+
+
 def test_the_key_tells_everything_apart(machine: Machine) -> None:
     shapes = network_shapes(SIZE, NETWORK.card)
     key = engine_key(machine.device, NETWORK, shapes)
