@@ -30,6 +30,8 @@ class StackDepth:
             and +Inf farther than the sweep reaches (REP 117). None: focus distances are unknown.
         left_out: slices that were left out because they are black, white or of one colour, while
             their neighbours are not; their `index` counts from 0.
+        deviation_m: (H, W) float32 standard deviation of depth_m, metres; NaN where that is not
+            finite. None: likewise.
     """
 
     position: FloatMap
@@ -37,6 +39,7 @@ class StackDepth:
     all_in_focus: Image
     depth_m: FloatMap | None
     left_out: tuple[BlankSlice, ...] = ()
+    deviation_m: FloatMap | None = None
 
 
 def stack_to_depth(
@@ -65,11 +68,13 @@ def stack_to_depth(
     focus_map = ShapeFromFocus(backend).estimate(stack, setup)
     pipeline = DepthPipeline()
     rectified = pipeline.rectify(focus_map)
-    focus = rectified.focus()
+    focus, deviation = rectified.focus(), rectified.deviation_dpt()
+    depth = None if focus is None else pipeline.depth(focus, config)
     return StackDepth(
         position=focus_map.index,
         confidence=focus_map.estimate.confidence,
         all_in_focus=rectified.all_in_focus(),
-        depth_m=None if focus is None else pipeline.depth(focus, config).depth_m,
+        depth_m=None if depth is None else depth.depth_m,
         left_out=focus_map.left_out,
+        deviation_m=None if depth is None or deviation is None else depth.deviation_m(deviation),
     )

@@ -27,8 +27,9 @@ from sff_ros.nodes.worker import Worker
 _MAPS = {'focus_map/image': Image, 'focus_map/confidence': Image,
          'all_in_focus/camera_info': CameraInfo}  # fmt: skip
 _COLOUR = 'all_in_focus/image_rect_color'
+_DEVIATION = 'focus_map/standard_deviation'  # subscribed to only while depth/... is
 _OUTPUTS = {'depth/image_rect': Image, 'depth/camera_info': CameraInfo,
-            'depth/points': PointCloud2}  # fmt: skip
+            'depth/standard_deviation': Image, 'depth/points': PointCloud2}  # fmt: skip
 _CAPACITY = 16  # messages in the queue
 _WARN_EVERY_S = 5.0
 
@@ -46,6 +47,7 @@ class DepthNode(ManagedNode):
         self._inputs = WatchedInputs(self, QOS)
         self._maps = StampMatcher(tuple(_MAPS), capacity=5)
         self._coloured = StampMatcher(('depth', _COLOUR), capacity=5)
+        self._uncertain = StampMatcher(('depth', _DEVIATION), capacity=5)
         self._pipeline = DepthPipeline()
         self._out: dict[str, Publisher[Any]] = {}
         self._worker: Worker[Arrival] | None = None
@@ -78,6 +80,7 @@ class DepthNode(ManagedNode):
         self._worker = None
         self._maps.clear()
         self._coloured.clear()
+        self._uncertain.clear()
         self._pipeline.reset()
 
     def release(self) -> None:
@@ -86,22 +89,39 @@ class DepthNode(ManagedNode):
         self._settings.locked = False
 
     def _on_message(self, topic: str, message: Any) -> None:
+        if topic == 'focus_map/confidence':
+            self._follow_demand()
         if self._worker is not None:
             if not self._worker.submit((topic, message, time.monotonic())):
                 self._statistics.count('overrun_messages')
 
+    def _follow_demand(self) -> None:
+        """Receive deviations only while somebody wants them; once a sweep, in the executor."""
+        wanted = self._out['depth/standard_deviation'].get_subscription_count() > 0
+        if wanted and _DEVIATION not in self._inputs:
+            self._inputs.subscribe(Image, _DEVIATION, partial(self._on_message, _DEVIATION))
+        elif not wanted:
+            self._inputs.unsubscribe(_DEVIATION)
+
     def _process(self, arrival: Arrival) -> None:
         """Process one message; publish what it completes. Runs in the worker."""
         topic, message, arrived = arrival
+        stamp = message.header.stamp
+        coloured = uncertain = None
         if topic == _COLOUR:
-            coloured = self._coloured.add(topic, message.header.stamp, message)
+            coloured = self._coloured.add(topic, stamp, message)
+        elif topic == _DEVIATION:
+            uncertain = self._uncertain.add(topic, stamp, message)
         else:
-            maps = self._maps.add(topic, message.header.stamp, message)
+            maps = self._maps.add(topic, stamp, message)
             if maps is None:
                 return
             focus, confidence, info = maps
             depth = self._publish_depth(focus, confidence, info, arrived)
-            coloured = self._coloured.add('depth', message.header.stamp, depth)
+            coloured = self._coloured.add('depth', stamp, depth)
+            uncertain = self._uncertain.add('depth', stamp, depth)
+        if uncertain is not None:
+            self._publish_deviation(*uncertain)
         if coloured is not None and self._out['depth/points'].get_subscription_count():
             self._publish_points(*coloured)
 
@@ -119,6 +139,24 @@ class DepthNode(ManagedNode):
         self._statistics.latency('focus_map_to_depth', time.monotonic() - arrived)
         self._valid = float(depth.valid.mean())
         return depth
+
+    def _publish_deviation(self, depth: Depth, deviation: Image) -> None:
+        """Publish the standard deviation of the depth image of one sweep.
+
+        Raises:
+            StackError: the map is malformed, or of another size.
+        """
+        if not self._out['depth/standard_deviation'].get_subscription_count():
+            return
+        dioptres = _float_map(deviation)
+        if dioptres.shape != depth.depth_m.shape:
+            raise StackError(
+                f'{_DEVIATION} is {deviation.width}x{deviation.height}, the depth image is '
+                f'{depth.camera.width}x{depth.camera.height}'
+            )
+        message = to_image(depth.deviation_m(dioptres), '32FC1', deviation.header)
+        self._out['depth/standard_deviation'].publish(message)
+        self._statistics.count('deviations')
 
     def _publish_points(self, depth: Depth, image: Image) -> None:
         """Publish the organised cloud; none if the camera is not calibrated."""

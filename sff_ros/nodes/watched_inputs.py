@@ -54,6 +54,17 @@ class WatchedInputs:
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
 
+    def unsubscribe(self, topic: str) -> None:
+        """Unsubscribe from a topic that is no longer wanted; idempotent."""
+        subscription = self._subscriptions.pop(topic, None)
+        if subscription is not None:
+            self._node.destroy_subscription(subscription)
+        self._heard.pop(topic, None)
+        self._misfits.pop(topic, None)
+
+    def __contains__(self, topic: str) -> bool:
+        return topic in self._subscriptions
+
     def report(self, report: Report, patience_s: float) -> None:
         """Report inputs without a message for longer than `patience_s`."""
         now = time.monotonic()

@@ -17,6 +17,7 @@ from sff_ros.files.camera_info import write_camera_info
 from sff_ros.files.image import read_image
 
 ALWAYS = {'index.tiff', 'confidence.tiff', 'confidence.png', 'all_in_focus.png', 'depth.png'}
+METRIC = {'depth.tiff', 'standard_deviation.tiff'}
 INNER = (slice(16, -16), slice(16, -16))  # away from the border of the image
 
 
@@ -77,14 +78,17 @@ def test_with_focus_and_intrinsics_there_are_metres_and_points(
 ) -> None:
     out = tmp_path / 'out'
     assert main(['depth', str(write_walls(tmp_path / 'in', FOCUS + K)), '--out', str(out)]) == 0
-    assert names(out) == ALWAYS | {'depth.tiff', 'cloud.ply'}
+    assert names(out) == ALWAYS | {*METRIC, 'cloud.ply'}
     assert len(capsys.readouterr().out.splitlines()) == 1
     depth_m = read_map(out / 'depth.tiff')
     for half, expected in zip(halves(depth_m), (LEFT_M, RIGHT_M), strict=True):
         assert np.isfinite(half).mean() > 0.9
         assert np.nanmean(np.abs(half[np.isfinite(half)] - expected)) < 0.02 * expected
-    points = read_ply(out / 'cloud.ply')
     finite = np.isfinite(depth_m)
+    deviation_m = read_map(out / 'standard_deviation.tiff')
+    np.testing.assert_array_equal(np.isfinite(deviation_m), finite)
+    assert 0 < np.median(deviation_m[finite]) < 0.05 * LEFT_M
+    points = read_ply(out / 'cloud.ply')
     assert len(points) == finite.sum()
     np.testing.assert_array_equal(points['xyz'][:, 2], depth_m[finite])
     x = (np.arange(SIZE[0]) - 79.5) / 200 * depth_m
@@ -99,7 +103,7 @@ def test_without_intrinsics_there_are_no_points(
 ) -> None:
     out = tmp_path / 'out'
     assert main(['depth', str(write_walls(tmp_path / 'in', yaml)), '--out', str(out)]) == 0
-    assert names(out) == ALWAYS | {'depth.tiff'}
+    assert names(out) == ALWAYS | METRIC
     assert capsys.readouterr().out.splitlines()[1:] == [
         'no cloud.ply: camera_matrix is zero or not given'
     ]

@@ -76,7 +76,7 @@ def test_a_failure_half_way_leaves_nothing(
         (out / 'index.tiff').write_bytes(b'old')
 
     def fill_the_disk(path: Path, *_: object) -> None:
-        assert len(names(path.parent)) == 6
+        assert len(names(path.parent)) == 7
         raise OSError(28, 'No space left on device', str(path))
 
     monkeypatch.setattr(depth_verb, 'write_ply', fill_the_disk)

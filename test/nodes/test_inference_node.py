@@ -17,6 +17,7 @@ from sff_ros.nodes.messages import to_array, to_intrinsics
 
 SHARP_DPT = 2.0  # of HandMade's wall
 FOCUS, PICTURE = 'focus_map/image', 'all_in_focus/image_rect_color'
+DEVIATION = 'focus_map/standard_deviation'
 
 
 def dioptres(message: Image) -> float:
@@ -27,8 +28,10 @@ def test_one_sweep_gives_one_set_of_outputs_with_one_stamp_and_frame(start: Star
     graph = start(InferenceNode)
     images = {
         topic: graph.collect(Image, topic)
-        for topic in (FOCUS, 'focus_map/confidence', 'focus_map/slice_position', PICTURE)
-    }
+        for topic in (
+            FOCUS, 'focus_map/confidence', 'focus_map/slice_position', DEVIATION, PICTURE
+        )
+    }  # fmt: skip
     infos = graph.collect(CameraInfo, 'all_in_focus/camera_info')
     hand = HandMade(graph)
     first_ns = hand.last_ns + HandMade.STEP_NS
@@ -39,7 +42,9 @@ def test_one_sweep_gives_one_set_of_outputs_with_one_stamp_and_frame(start: Star
         assert stamp_ns(message.header.stamp) == middle_ns
         assert message.header.frame_id == FRAME
         assert (message.width, message.height) == (HandMade.WIDTH, HandMade.HEIGHT)
-    assert [images[topic][0].encoding for topic in images] == ['32FC1'] * 3 + ['rgb8']
+    assert [images[topic][0].encoding for topic in images] == ['32FC1'] * 4 + ['rgb8']
+    deviation = to_array(images[DEVIATION][0])
+    assert 0 < np.median(deviation) < 0.2
     assert dioptres(images[FOCUS][0]) == pytest.approx(SHARP_DPT, abs=0.1)
     position = np.median(to_array(images['focus_map/slice_position'][0]))
     assert position == pytest.approx(HandMade.SHARP, abs=0.2)
