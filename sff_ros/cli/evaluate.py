@@ -43,7 +43,8 @@ half way through the sweep if breathing is unknown.
 Columns: MAE, RMSE in slices; bad-1: pixels whose error is above a slice; AbsRel: of the
 depth in metres, where focus distances are known; bumpiness: 100 x curvature of the error; MAE
 50, 70, 90 %: of the most confident pixels; valid: pixels that keep their depth at the default
-min_confidence; time: from the last slice to the map.
+min_confidence; within 1, 2 SD: of these, those off by at most one, two standard deviations; time:
+from the last slice to the map.
 
 DIR receives evaluation.md, evaluation.json and STACK_BACKEND.png: all in focus, ground truth,
 estimate and error.

@@ -42,7 +42,10 @@ class OffBackend:
         left = np.zeros(GROUND_TRUTH.shape, bool)
         left[:, : WIDTH // 2] = True
         position = GROUND_TRUTH + np.where(left, np.float32(0.25), np.float32(-1.25))
-        return FocusEstimate(position, np.where(left, np.float32(0.9), np.float32(0.2)))
+        sure = np.where(left, np.float32(0.9), np.float32(0.2))
+        deviation = np.empty_like(position)
+        deviation[:] = np.repeat([0.3, 0.2, 0.1], (5, 10, WIDTH - 15))
+        return FocusEstimate(position, sure, deviation)
 
 
 class RefusingBackend(OffBackend):
@@ -89,6 +92,8 @@ def test_columns_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         'mae_70': (0.25 * 20 + 1.25) / 21,
         'mae_90': (0.25 * 20 + 1.25 * 7) / 27,
         'valid': 2 / 3,
+        'within_1': 5 / 20,
+        'within_2': 15 / 20,
     }
     for name, value in expected.items():
         assert row[name] == pytest.approx(value, abs=1e-5), name
@@ -181,7 +186,7 @@ def test_a_model_is_for_the_backends_that_run_one(
 
 
 def test_means_leave_out_what_does_not_apply() -> None:
-    one, two = Row(*[1.0] * 10), replace(Row(*[4.0] * 10), abs_rel=math.nan)
+    one, two = Row(*[1.0] * 12), replace(Row(*[4.0] * 12), abs_rel=math.nan)
     mean = mean_row([one, two])
     assert (mean.mae, mean.abs_rel) == (2.5, 1.0)
     assert to_numbers(two)['abs_rel'] is None

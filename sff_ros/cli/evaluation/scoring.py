@@ -12,6 +12,8 @@ import numpy as np
 from sff_ros.cli.evaluation.ground_truth import GroundTruth
 from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.alignment.aligner import Alignment
+from sff_ros.core.focus.estimate import local_step
+from sff_ros.core.image import AnyFloats, Mask
 from sff_ros.core.metrics import error_at_coverage, score
 from sff_ros.depth_pipeline import DepthPipeline, is_sure
 from sff_ros.errors import StackError
@@ -34,6 +36,7 @@ class Row:
         bumpiness: of the slice position; see core/metrics.py.
         mae_50, mae_70, mae_90: mean absolute error of the most confident 50, 70, 90 %, slices.
         valid: share of the pixels that keep their depth at the default min_confidence.
+        within_1, within_2: share of these whose error is at most one, two standard deviations.
         seconds: from the arrival of the last slice to the map.
     """
 
@@ -46,6 +49,8 @@ class Row:
     mae_70: float
     mae_90: float
     valid: float
+    within_1: float
+    within_2: float
     seconds: float
 
 
@@ -82,8 +87,9 @@ def judge(focus_map: FocusMap, ground_truth: GroundTruth, seconds: float) -> Row
     covered = error_at_coverage(
         focus_map.index, ground_truth.index, estimate.confidence, COVERAGES
     )
-    sure = is_sure(estimate.confidence, DepthConfig())
     known = np.isfinite(ground_truth.index)
+    published = is_sure(estimate.confidence, DepthConfig()) & known
+    ratio = _deviations(focus_map, ground_truth)[published]
     return Row(
         mae=scores.mae,
         rmse=scores.rmse,
@@ -93,7 +99,9 @@ def judge(focus_map: FocusMap, ground_truth: GroundTruth, seconds: float) -> Row
         mae_50=covered[0.5],
         mae_70=covered[0.7],
         mae_90=covered[0.9],
-        valid=float((sure & known).sum() / known.sum()),
+        valid=float(published.sum() / known.sum()),
+        within_1=_share(ratio <= 1),
+        within_2=_share(ratio <= 2),
         seconds=seconds,
     )
 
@@ -108,6 +116,20 @@ def mean_row(rows: Sequence[Row]) -> Row:
 def to_numbers(row: Row) -> dict[str, float | None]:
     """Return a row for JSON, which has no NaN."""
     return {name: None if math.isnan(v) else round(v, 6) for name, v in asdict(row).items()}
+
+
+def _deviations(focus_map: FocusMap, ground_truth: GroundTruth) -> AnyFloats:
+    """Return (H, W) errors over their standard deviations, NaN where unknown."""
+    estimate = focus_map.estimate
+    indices = np.array([slice_.index for slice_ in focus_map.stack.slices], float)
+    deviation = estimate.deviation * local_step(estimate.position, indices)
+    ratio: AnyFloats = np.abs(focus_map.index - ground_truth.index) / deviation
+    return ratio
+
+
+def _share(those: Mask) -> float:
+    """Return the share of (N,) pixels; NaN if there is none."""
+    return float(those.mean()) if those.size else math.nan
 
 
 def _abs_rel(focus_map: FocusMap, ground_truth: GroundTruth) -> float:

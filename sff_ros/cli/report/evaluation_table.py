@@ -18,6 +18,8 @@ COLUMNS = (
     ('MAE 70 %', 'mae_70', '.3f'),
     ('MAE 90 %', 'mae_90', '.3f'),
     ('valid, %', 'valid', '.1%'),
+    ('within 1 SD, %', 'within_1', '.1%'),
+    ('within 2 SD, %', 'within_2', '.1%'),
     ('time, s', 'seconds', '.2f'),
 )
 
