@@ -1,13 +1,14 @@
 """Shift of each part of an image between two slices, separated from the change of blur.
 
-Every window is explained by a shift and by a change of blur, in one least squares fit (Lucas and
-Kanade, IJCAI 1981, with one unknown more):
+Every window is explained by a shift, a change of blur and a change of light, in one least squares
+fit (Lucas and Kanade, IJCAI 1981, with two unknowns more):
 
-    a - b = u dg/dx + v dg/dy + c Laplacian(g),   g = (a + b) / 2
+    a - b = u dg/dx + v dg/dy + c Laplacian(g) + d,   g = (a + b) / 2
 
 Blur spreads light as heat spreads, whose change with time is the Laplacian, so c absorbs the
-change of defocus. The residual of the fit gives the uncertainty of u and v. The fit is linear in
-the shift and so finds one of up to about a pixel: larger ones are found in smaller images.
+change of defocus; d absorbs the light of something far more blurred that spreads over the window.
+The residual of the fit gives the uncertainty of u and v. The fit is linear in the shift and so
+finds one of up to about a pixel: larger ones are found in smaller images.
 """
 
 from __future__ import annotations
@@ -42,12 +43,20 @@ class Shifts:
         variance: (h / 4, w / 4) of the shift, px^2; infinite where unknown.
         left: (h / 4, w / 4) share of the change that the fit leaves, 0..1.
         blur: (h / 4, w / 4) growth of the variance of the blur, px^2.
+        detail: (h / 4, w / 4) variance of the Laplacian of both images' mean: most where sharp.
     """
 
     shift: Floats
     variance: Floats
     left: Floats
     blur: Floats
+    detail: Floats
+
+    def enlarged(self, by: int) -> Shifts:
+        """Return the same in px of an image that is larger."""
+        return replace(
+            self, shift=self.shift * by, variance=self.variance * by**2, blur=self.blur * by**2
+        )
 
 
 def shifts(first: FloatMap, second: FloatMap, weight: FloatMap) -> Shifts:
@@ -102,13 +111,14 @@ def _shifts(first: FloatMap, second: FloatMap, weight: FloatMap) -> Shifts:
     """Return the shift of each cell as `shifts` does, from these images alone."""
     moments, count = _moments(first, second, weight)
     normal, right = moments[..., :3, :3], moments[..., :3, 3]
+    detail = normal[..., 2, 2] / np.maximum(count, 1)
     diagonal = np.arange(3)
     trace = normal[..., diagonal, diagonal].sum(axis=-1)
     normal[..., diagonal, diagonal] += (1e-6 * trace + 1e-12)[..., None]
     inverse = _inverses(normal)
     solution = np.einsum('hwij,hwj->hwi', inverse, right)
     unexplained = moments[..., 3, 3] - np.einsum('hwi,hwi->hw', solution, right)
-    free = count / ALIKE - 3
+    free = count / ALIKE - 4
     noise = np.maximum(unexplained, 0) / np.maximum(free, 1)
     variance = (inverse[..., 0, 0] + inverse[..., 1, 1]) * noise
     # At least half a window must be covered, and have texture.
@@ -117,7 +127,8 @@ def _shifts(first: FloatMap, second: FloatMap, weight: FloatMap) -> Shifts:
     left = np.where(np.hypot(solution[..., 0], solution[..., 1]) < SMALL, left, 1)
     shift = np.moveaxis(solution[..., :2], -1, 0)
     # a - b = c Laplacian(g), and blur adds half of its variance times the Laplacian.
-    return Shifts(shift, np.where(known, variance, np.inf), left, -2 * solution[..., 2])
+    variance = np.where(known, variance, np.inf)
+    return Shifts(shift, variance, left, -2 * solution[..., 2], detail)
 
 
 def _inverses(m: Floats) -> Floats:
@@ -140,8 +151,8 @@ def _moments(first: FloatMap, second: FloatMap, weight: FloatMap) -> tuple[Float
     """Return sums over windows around each cell.
 
     Returns:
-        (h / 4, w / 4, 4, 4) products of dg/dx, dg/dy, Laplacian(g) and the change, and
-        (h / 4, w / 4) how many px there are.
+        (h / 4, w / 4, 4, 4) products of dg/dx, dg/dy, Laplacian(g) and the change, each without
+        its mean in the window, and (h / 4, w / 4) how many px there are.
     """
     mean = (first + second) * np.float32(0.5)
     inside = cv2.erode(
@@ -156,11 +167,14 @@ def _moments(first: FloatMap, second: FloatMap, weight: FloatMap) -> tuple[Float
     ]
     pairs = [(i, j) for i in range(4) for j in range(i, 4)]
     height, width = (side // CELL for side in first.shape)
+    count = window_sums(np.asarray(inside, np.float32))
+    sums = [window_sums(np.asarray(one, np.float32)) for one in maps]
+    means = [total / np.maximum(count, 1) for total in sums]
     moments = np.empty((height, width, 4, 4))
     for i, j in pairs:
-        product = np.asarray(maps[i] * maps[j], np.float32)
-        moments[..., i, j] = moments[..., j, i] = window_sums(product)
-    return moments, window_sums(np.asarray(inside, np.float32))
+        product = window_sums(np.asarray(maps[i] * maps[j], np.float32))
+        moments[..., i, j] = moments[..., j, i] = product - means[i] * sums[j]
+    return moments, count
 
 
 def window_sums(values: FloatMap) -> Floats:

@@ -1,9 +1,10 @@
 """Motion of scene or camera during a sweep, separated from the effect of focus on the image.
 
 Two tests on every pair of neighbouring slices: how far each part of the image shifted
-(core/alignment/local_shift), summed up over the sweep, so that slow motion counts; and which part
-of the image changed by what neither focus nor a small shift explains (core/alignment/unexplained),
-so that a jump counts, however far it goes. Both are done at low resolution.
+(core/alignment/local_shift), summed up near its focus (core/alignment/travel), so that slow motion
+counts; and which part of the image changed by what neither focus nor a small shift explains
+(core/alignment/unexplained), so that a jump counts, however far it goes. Both are done at low
+resolution.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import cast
 import cv2
 import numpy as np
 
-from sff_ros.core.alignment.local_shift import CELL, CHANCE, shifts
+from sff_ros.core.alignment.local_shift import CELL, Shifts, shifts
+from sff_ros.core.alignment.travel import Travel
 from sff_ros.core.alignment.unexplained import BlurRange, blur_range, unexplained
 from sff_ros.core.alignment.warp import corner_shift_px
 from sff_ros.core.homography import product, solve
@@ -32,7 +34,6 @@ HARMLESS_CHANGE = 0.006
 RUINOUS_CHANGE = 0.012
 GAP = 7  # side, cells, of the gaps to close in what jumped: plain parts between textured ones
 ROUNDS = 4  # of the robust fit of the camera's motion
-CAT_EYE = 0.42  # of the radius of its blur: shift of a point whose aperture is cut to a half
 MUCH_MOVING = 0.05  # share of moving pixels above which a sweep deserves a warning
 FEWEST_CELLS = 12  # needed to fit the camera's motion
 
@@ -59,14 +60,7 @@ class MotionMeter:
         self._last: BlurRange | None = None
         self._shape = (0, 0)
         self._shrink = 1
-        self._shift = np.zeros((2, 1, 1))  # of each cell since the first slice, px
-        self._variance = np.zeros((1, 1))  # of that, px^2
-        self._farthest = np.zeros((1, 1))  # largest significant shift so far, px
-        # The same without the zoom that the whole image shares, and that zoom, px.
-        self._farthest_unzoomed = np.zeros((1, 1))
-        self._zoom = np.zeros((2, 1, 1))
-        self._most_zoom = 0.0
-        self._blur = self._least = self._most = np.zeros((1, 1))  # variance of the blur, px^2
+        self._travel: Travel | None = None
         self._change = np.zeros((1, 1))  # largest unexplained share of the contrast so far
         self._camera: Warp = np.eye(3)  # from the first slice to the last
         self._camera_px = 0.0
@@ -89,28 +83,18 @@ class MotionMeter:
         if seen is not None:
             weight = (_shrunk(seen.astype(np.uint8), self._shrink) >= 1).astype(np.float32)
         found = shifts(last.image, coarse, weight)
-        shift, variance = found.shift * self._shrink, found.variance * self._shrink**2
-        sure = np.isfinite(variance)
-        self._shift = self._shift + np.where(sure, shift, 0)
-        self._variance = self._variance + np.where(sure, variance, 0)
-        self._blur = self._blur + np.where(sure, found.blur, 0) * self._shrink**2
-        self._least = np.minimum(self._least, self._blur)
-        self._most = np.maximum(self._most, self._blur)
         change = unexplained(last, ranged, weight) * found.left
         self._change = np.maximum(self._change, change)
-        zoom = self._follow_camera(shift, variance, sure)
-        self._zoom = self._zoom + np.where(sure, zoom, 0)
-        self._most_zoom = max(self._most_zoom, float(np.hypot(*self._zoom).max()))
-        chance = CHANCE * np.sqrt(self._variance)
-        beyond = np.hypot(*self._shift) - chance
-        self._farthest = np.maximum(self._farthest, beyond)
-        beyond = np.hypot(*(self._shift - self._zoom)) - chance
-        self._farthest_unzoomed = np.maximum(self._farthest_unzoomed, beyond)
+        found = found.enlarged(self._shrink)
+        if self._travel is None:
+            self._travel = Travel(change.shape, CELL * self._shrink)
+        self._travel.add(found, self._follow_camera(found))
 
     @property
     def motion(self) -> Motion:
         """Motion up to the last slice."""
-        trust = (RUINOUS_PX - self._far) / (RUINOUS_PX - HARMLESS_PX)
+        far = np.zeros((1, 1)) if self._travel is None else self._travel.farthest
+        trust = (RUINOUS_PX - far) / (RUINOUS_PX - HARMLESS_PX)
         # Padded: at the border, a closing would also fill what lies between a cell and the border.
         padded = np.pad(self._change, GAP)
         gap = np.ones((GAP, GAP), np.uint8)
@@ -120,38 +104,18 @@ class MotionMeter:
         full = self._to_full_size(np.clip(trust, 0, 1).astype(np.float32))
         return Motion(full, float((full < 0.5).mean()), self._camera_px)
 
-    @property
-    def _far(self) -> Floats:
-        """(h, w) the largest significant shift of each cell that focus does not cause, px.
-
-        The aperture of a wide lens is cut towards the corners (cat's eyes), so that the centre of
-        a blurred point moves by up to 0.42 of the radius of its blur, outwards or inwards: the
-        whole image zooms. What is in focus stays in its place, so that is harmless.
-        """
-        known = (self._variance > 0) & (self._most > self._least)
-        if not known.any():
-            return self._farthest
-        # A disc of radius r has the variance r^2 / 4; twice, since the sweep goes through focus.
-        radius = 2 * float(np.sqrt(np.median((self._most - self._least)[known])))
-        harmless = self._most_zoom <= 2 * CAT_EYE * radius
-        return self._farthest_unzoomed if harmless else self._farthest
-
-    def _follow_camera(self, shift: Floats, variance: Floats, sure: Mask) -> Floats:
-        """Follow the camera; return the (2, h, w) shift of each cell by the zoom alone, px."""
+    def _follow_camera(self, found: Shifts) -> float:
+        """Follow the camera; return by how much the image grew, of its size."""
+        sure = np.isfinite(found.variance)
         rows, columns = np.nonzero(sure)
         if len(rows) < FEWEST_CELLS:
-            return np.zeros_like(shift)
-        side = CELL * self._shrink
-        centres = np.stack([columns + 0.5, rows + 0.5]) * side - 0.5
-        step = _fit_similarity(centres, shift[:, sure], variance[sure])
+            return 0.0
+        centres = np.stack([columns + 0.5, rows + 0.5]) * CELL * self._shrink - 0.5
+        step = _fit_similarity(centres, found.shift[:, sure], found.variance[sure])
         self._camera = product(step, self._camera)
         moved = corner_shift_px(self._camera, self._shape)
         self._camera_px = max(self._camera_px, float(np.sqrt(np.mean(moved**2))))
-        height, width = sure.shape
-        x = (np.arange(width) - (width - 1) / 2) * side * (step[0, 0] - 1)
-        y = (np.arange(height) - (height - 1) / 2) * side * (step[0, 0] - 1)
-        zoom: Floats = np.stack(np.meshgrid(x, y))
-        return zoom
+        return float(step[0, 0]) - 1
 
     def _to_full_size(self, cells: FloatMap) -> FloatMap:
         """Interpolate between the centres of the cells; the outermost are repeated beyond them."""

@@ -11,6 +11,8 @@ import pytest
 from breathing_sweep import camera, shifted, sweep, with_mover
 from stack_files import DOME
 
+from sff_ros.cli.evaluation.drawn_scene import LAST, Frame, exposed, take
+from sff_ros.cli.evaluation.drawn_surfaces import disc, surface, texture
 from sff_ros.core.alignment.motion import Motion, MotionMeter
 from sff_ros.core.alignment.warp import warped
 from sff_ros.core.image import Image
@@ -123,6 +125,25 @@ def test_depth_steps_coarse_sweeps_and_noise_are_not_motion(
     count: int, blur_px: float, noise: float
 ) -> None:
     assert (watch(rendered(count, blur_px, noise)).trust < 0.5).mean() < 0.005
+
+
+def strongly_blurred(count: int, blur_px: float, seed: int) -> Sequence[Image]:
+    """Return a still sweep of two textured discs before a textured plane, with a tone curve."""
+    rng, view = np.random.default_rng(seed), Frame(320, 240, seed).view(margin=48)
+    layers = [surface(texture(rng, view.canvas), 1.0)]
+    for place, x in ((6.0, 96), (12.0, 218)):
+        light = texture(rng, view.canvas, brightness=float(rng.uniform(0.25, 0.75)))
+        layers.append(surface(light, place, disc(view, x, 120, 67)))
+    focus = np.linspace(0, LAST, count)
+    return exposed(rng, take(layers, view, focus, blur_px=blur_px * (count - 1) / LAST))
+
+
+@pytest.mark.parametrize(('count', 'blur_px'), [(15, 3.0), (8, 4.0)])
+def test_strong_blur_at_depth_steps_is_not_motion(count: int, blur_px: float) -> None:
+    """Outlines seem to move as their blur grows, and light spreads over what is behind."""
+    moving = [watch(strongly_blurred(count, blur_px, seed)).moving for seed in range(6)]
+    assert np.mean(moving) < 0.02
+    assert max(moving) < 0.03
 
 
 def test_noise_beside_black_is_not_motion() -> None:
