@@ -82,8 +82,8 @@ def run(args: argparse.Namespace) -> int:
         SffError: a package is missing, or textures or checkpoint are invalid.
     """
     try:
+        from sff_ros.training.drawing.textures import Textures
         from sff_ros.training.recipes import RECIPES
-        from sff_ros.training.textures import Textures
         from sff_ros.training.train import Run, Trainer
     except ImportError as err:
         raise ModelError(f'{err}; training needs: pip install -r requirements/train.txt') from err

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from torch.utils.data import Dataset, Sampler
 
-from sff_ros.training.ranges import ROBUST, USUAL
+from sff_ros.training.drawing.ranges import ROBUST, USUAL
+from sff_ros.training.drawing.samples import draw_sample
+from sff_ros.training.drawing.textures import Textures
 from sff_ros.training.recipes import Recipe
-from sff_ros.training.samples import draw_sample
 from sff_ros.training.tasks import Arrays, Task
-from sff_ros.training.textures import Textures
 
 PHASE = 4  # crops start at multiples of this, px: where blocks of both poolings start
 GROUPS = 8  # of the scenes, at most: as many processes can share a step without drawing twice

@@ -23,10 +23,10 @@ from tqdm import tqdm
 from sff_ros.errors import ConfigError, ModelError
 from sff_ros.network.checkpoint import assign_weights, read_safetensors
 from sff_ros.training.dataset import EndlessOrder, ScenePool, SceneSource, smallest_pool
+from sff_ros.training.drawing.textures import Textures
 from sff_ros.training.history import History
 from sff_ros.training.recipes import Recipe
 from sff_ros.training.tasks import TASKS, Batch, Task
-from sff_ros.training.textures import Textures
 from sff_ros.training.validation import Validation
 from sff_ros.training.workers import on_device, start_worker
 

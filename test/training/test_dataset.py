@@ -18,9 +18,9 @@ from sff_ros.training.dataset import (
     augment,
     smallest_pool,
 )
+from sff_ros.training.drawing.textures import Textures
 from sff_ros.training.recipes import RECIPES
 from sff_ros.training.tasks import FastTask
-from sff_ros.training.textures import Textures
 
 SMALL = replace(RECIPES['fast'], size=64, crop=48, steps=40, batch=4, scenes=60, pool=20)
 SOURCE = SceneSource(Textures(), FastTask(), 64, seed=1, hard=0.5)
