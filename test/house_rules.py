@@ -20,7 +20,7 @@ CORE = (
 CAMERAS = ('cameras', 'cameras/v4l2', 'cameras/ros_driver', 'cameras/simulated')
 INFERENCE = ('inference', 'inference/tensorrt')
 NETWORK = ('network', 'network/paper')
-TRAINING = ('training', 'training/drawing')
+TRAINING = ('training', 'training/drawing', 'training/traced')
 PIPELINES = ('sweep_trail', 'pipeline', 'depth_pipeline')
 CLI = ('cli', 'cli/report', 'cli/evaluation')
 ROOMS = {
@@ -44,8 +44,9 @@ ROOMS = {
     'inference/tensorrt': ('inference', *CORE, *BASE),
     'network': (*CORE, *BASE),
     'network/paper': ('network', *CORE, *BASE),
-    'training': ('training/drawing', *CORE, *NETWORK, *BASE),
+    'training': ('training/drawing', 'training/traced', *CORE, *NETWORK, *BASE),
     'training/drawing': (*CORE, *BASE),
+    'training/traced': ('training/drawing', *CORE, *BASE),
     'sweep_trail': (*CORE, 'errors'),
     'pipeline': ('sweep_trail', 'files', *CORE, *CAMERAS, *INFERENCE, *BASE),
     'depth_pipeline': ('core', 'core/optics', 'core/depth', 'pipeline', *BASE),
@@ -71,6 +72,7 @@ NEVER = (
     ('nodes/*', 'sff_ros.core.calibration'),
     ('nodes/*', 'sff_ros.core.optics.rendering'),
     ('training/drawing/*', 'torch'),
+    ('training/traced/*', 'torch'),
 )
 
 # Package (pattern) -> the only files of sff_ros that may import it (patterns).
@@ -93,6 +95,8 @@ PACKAGES = {
     'polygraphy': ('inference/tensorrt/*',),
     'cuda': ('inference/tensorrt/program.py',),
     'ctypes': ('cameras/v4l2/*',),
+    'mitsuba': ('training/traced/*',),
+    'drjit': ('training/traced/*',),
 }
 
 CORE_PACKAGES = ('numpy', 'cv2', 'sff_ros')

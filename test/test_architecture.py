@@ -194,6 +194,7 @@ def test_no_folder_is_crowded() -> None:
             'from sff_ros.training.tasks import Task',
             'training/drawing must not import training',
         ),
+        ('training/x.py', 'import mitsuba', 'mitsuba only in training/traced/*'),
         ('training/drawing/x.py', 'import torch', 'training/drawing must not import torch'),
         ('core/focus/x.py', 'a = b @ c', '`@` may call BLAS'),
         ('nodes/x.py', 'import numpy as np\nnp.linalg.inv(x)', 'inv may call BLAS'),
