@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from sff_ros.errors import ModelError
@@ -52,19 +53,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help='initial weights, .safetensors of `sff export`, if DIR has no checkpoint',
     )
-    parser.add_argument(
-        '--traced',
-        metavar='DIR',
-        type=Path,
-        help='path-traced scenes to use as well: python -m sff_ros.training.traced --out DIR',
-    )
-    parser.add_argument(
-        '--traced-share',
-        metavar='SHARE',
-        type=_rate,
-        default=0.2,
-        help='of the scenes that are path-traced, with --traced (default: %(default)s)',
-    )
     parser.add_argument('--steps', metavar='N', type=_count, help='total number of steps')
     parser.add_argument('--batch', metavar='N', type=_count, help='crops per step')
     parser.add_argument('--scenes', metavar='N', type=_count, help='total number of scenes')
@@ -94,8 +82,8 @@ def run(args: argparse.Namespace) -> int:
         SffError: a package is missing, or textures or checkpoint are invalid.
     """
     try:
-        from sff_ros.training.drawing.textures import Textures, installed_photographs
         from sff_ros.training.recipes import RECIPES
+        from sff_ros.training.textures import Textures
         from sff_ros.training.train import Run, Trainer
     except ImportError as err:
         raise ModelError(f'{err}; training needs: pip install -r requirements/train.txt') from err
@@ -103,20 +91,21 @@ def run(args: argparse.Namespace) -> int:
     recipe = replace(
         RECIPES[args.recipe], **{name: n for name, n in wanted.items() if n is not None}
     )
-    textures = Textures((*installed_photographs(), *args.textures))
-    where = Run(
-        args.out,
-        args.weights,
-        workers=args.workers,
-        device=args.device,
-        traced=args.traced,
-        traced_share=args.traced_share,
-    )
+    textures = Textures((*_photographs(), *args.textures))
+    where = Run(args.out, args.weights, workers=args.workers, device=args.device)
     trainer = Trainer(recipe, where, textures)
     finished = trainer.train()
     if trainer.rank == 0:
         print(f'{args.out}: step {trainer.step} of {recipe.steps}')
     return 0 if finished else 1
+
+
+def _photographs() -> tuple[Path, ...]:
+    """Return the folder of scikit-image's photographs, if it is installed."""
+    found = find_spec('skimage')
+    if found is None or found.origin is None:
+        return ()
+    return (Path(found.origin).parent / 'data',)
 
 
 def _count(text: str) -> int:

@@ -1,1 +1,1 @@
-"""Network training: batches of drawn scenes, losses, the loop."""
+"""Random scenes, focal stacks rendered from them, and network training."""

@@ -1,1 +1,0 @@
-"""Random focal stacks with ground truth: scenes, lens and camera, rendered."""
