@@ -16,7 +16,6 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +25,7 @@ from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.focus.all_in_focus import RunningAllInFocus
 from sff_ros.core.focus.canonical import canonical_places
 from sff_ros.core.focus.deviation import AS_STATED, NETWORK, PEAK, Calibration
+from sff_ros.core.focus.estimate import local_step
 from sff_ros.core.focus.measure import FocusVolume
 from sff_ros.core.focus.peak import gather_evidence, spread_of, to_full_size
 from sff_ros.core.image import AnyFloats, FloatMap, Floats, Image, Mask
@@ -35,7 +35,7 @@ from sff_ros.inference.network_backend import CanonicalNetwork
 from sff_ros.inference.peak import PeakBackend
 from sff_ros.training.ranges import ROBUST, USUAL
 from sff_ros.training.samples import draw_sample
-from sff_ros.training.textures import Textures
+from sff_ros.training.textures import Textures, installed_photographs
 
 SEED = 1_000_003  # recipes and validation use others
 SIZE = 192  # px, as in training
@@ -101,7 +101,7 @@ def main() -> None:
     network = opened.calibrated(AS_STATED)
     scenes: Iterator[Scene] = map(recorded, args.stacks)
     if not args.stacks:
-        textures = Textures((*photographs(), *args.textures))
+        textures = Textures((*installed_photographs(), *args.textures))
         scenes = (drawn(textures, number, args.hard) for number in range(args.scenes))
     kept: dict[str, list[Stated]] = {'NETWORK': [], 'PEAK': []}
     for number, scene in enumerate(scenes):
@@ -123,12 +123,6 @@ def lines(name: str, scenes: Sequence[Stated], known: Calibration) -> Iterator[s
         for which, stated in halves.items():
             shares = ' | '.join(f'{100 * share:.1f}' for share in stated.within(calibration))
             yield f'| {name}, {what} | {numbers} | {which} | {shares} |'
-
-
-def photographs() -> tuple[Path, ...]:
-    """Return the folder of scikit-image's photographs, if it is installed."""
-    found = find_spec('skimage')
-    return () if found is None or found.origin is None else (Path(found.origin).parent / 'data',)
 
 
 def drawn(textures: Textures, number: int, hard: float) -> Scene:
@@ -169,10 +163,10 @@ def of_network(
     """Return what the network states of a scene, canonical positions."""
     found, places = backend.infer(volume, context), scene.places
     position = np.interp(found.position, np.arange(len(places), dtype=float), places)
-    steps = np.diff(places)[np.clip(found.position, 0, len(places) - 2).astype(np.intp)]
     published = found.confidence >= DepthConfig().min_confidence
     error = np.abs(position - scene.ground_truth)
-    return thinned(error, found.deviation * steps, published & scene.known)
+    deviation = found.deviation * local_step(found.position, places)
+    return thinned(error, deviation, published & scene.known)
 
 
 def of_peak(backend: PeakBackend, scene: Scene, volume: FocusVolume, context: Image) -> Stated:

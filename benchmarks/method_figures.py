@@ -21,14 +21,15 @@ from sff_ros.cli.report.scale_bar import Scale, add_scale, draw_text, text_size
 from sff_ros.core.focus.all_in_focus import RunningAllInFocus, compose
 from sff_ros.core.focus.canonical import POSITIONS, canonical_places, from_canonical, to_canonical
 from sff_ros.core.focus.curve_fit import CurveFitter
+from sff_ros.core.focus.deviation import confidence_of
 from sff_ros.core.focus.measure import DILATIONS, POOLING, FocusVolume, measure_contrast
 from sff_ros.core.focus.peak import MEDIUM, Evidence, gather_evidence
 from sff_ros.core.focus.template_bank import FALL, extend
 from sff_ros.core.image import AnyFloats, FloatMap, RgbImage, to_grey
 from sff_ros.files.stack import read_stack
 from sff_ros.inference.shipped import shipped_model
-from sff_ros.network.checkpoint import assign_weights, read_checkpoint, read_safetensors
-from sff_ros.network.fast_gru import SIZE_MULTIPLE, FastGru, Predictions, confidence
+from sff_ros.network.checkpoint import assign_weights, read_trained
+from sff_ros.network.fast_gru import SIZE_MULTIPLE, FastGru, Predictions
 
 PAPER = 255
 GAP = 6  # px between panels
@@ -95,17 +96,15 @@ def run(folder: Path, weights: Path) -> Stages:
     maps = (sweep.responses, sweep.evidence, sweep.context)
     with torch.inference_mode():
         predictions = load(weights).eval()(*(torch.from_numpy(m)[None] for m in maps))
-    sharp = compose(images, from_canonical(values(predictions.position), axis))
-    start = sweep.evidence[0]
-    return Stages(images, volume, evidence, start, predictions, cast('RgbImage', sharp))
+    position = from_canonical(values(predictions.position), axis)
+    sharp = cast('RgbImage', compose(images, position))
+    return Stages(images, volume, evidence, sweep.evidence[0], predictions, sharp)
 
 
 def load(weights: Path) -> FastGru:
     """Return the network with the weights of a file."""
-    final = weights.suffix == '.safetensors'
-    state = read_safetensors(weights)[0] if final else read_checkpoint(weights)['average']
     network = FastGru()
-    assign_weights(network, state, weights)
+    assign_weights(network, read_trained(weights), weights)
     return network
 
 
@@ -178,7 +177,7 @@ def stages_figure(stages: Stages, around: Pixel | None = None) -> RgbImage:
     maps['final position'] = values(predictions.position)
     named = {name: coloured(map_, positions) for name, map_ in maps.items()}
     named = {'sharp everywhere': stages.sharp, **named}
-    named['confidence'] = coloured(values(confidence(predictions.log_scale)), sure)
+    named['confidence'] = coloured(confidence_of(values(predictions.log_scale.exp())), sure)
     tiles = [panel(part(p, stages.volume.size, around), name, 228) for name, p in named.items()]
     return add_scale(add_scale(grid(tiles, 4), positions), sure)
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from sff_ros.errors import ModelError
 
@@ -44,25 +42,13 @@ def run(args: argparse.Namespace) -> int:
         OSError: DIR cannot be written.
     """
     try:
-        from sff_ros.network.checkpoint import assign_weights
+        from sff_ros.network.checkpoint import assign_weights, read_trained
         from sff_ros.network.export import export_model
         from sff_ros.network.fast_gru import FastGru
     except ImportError as err:
         raise ModelError(f'{err}; export needs: pip install -r requirements/train.txt') from err
     network = FastGru()
-    assign_weights(network, _weights(args.checkpoint), args.checkpoint)
+    assign_weights(network, read_trained(args.checkpoint), args.checkpoint)
     for file in export_model(network, args.out):
         print(f'{file}: {file.stat().st_size / 1e6:.1f} MB')
     return 0
-
-
-def _weights(path: Path) -> Mapping[str, Any]:
-    """Return the weights in a file."""
-    from sff_ros.network.checkpoint import read_checkpoint, read_safetensors
-
-    if path.suffix == '.safetensors':
-        return read_safetensors(path)[0]
-    average = read_checkpoint(path).get('average')
-    if not isinstance(average, Mapping):
-        raise ModelError(f"{path}: holds no 'average', expected a checkpoint of `sff train`")
-    return average

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
 from sff_ros.errors import ModelError
@@ -83,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     """
     try:
         from sff_ros.training.recipes import RECIPES
-        from sff_ros.training.textures import Textures
+        from sff_ros.training.textures import Textures, installed_photographs
         from sff_ros.training.train import Run, Trainer
     except ImportError as err:
         raise ModelError(f'{err}; training needs: pip install -r requirements/train.txt') from err
@@ -91,21 +90,13 @@ def run(args: argparse.Namespace) -> int:
     recipe = replace(
         RECIPES[args.recipe], **{name: n for name, n in wanted.items() if n is not None}
     )
-    textures = Textures((*_photographs(), *args.textures))
+    textures = Textures((*installed_photographs(), *args.textures))
     where = Run(args.out, args.weights, workers=args.workers, device=args.device)
     trainer = Trainer(recipe, where, textures)
     finished = trainer.train()
     if trainer.rank == 0:
         print(f'{args.out}: step {trainer.step} of {recipe.steps}')
     return 0 if finished else 1
-
-
-def _photographs() -> tuple[Path, ...]:
-    """Return the folder of scikit-image's photographs, if it is installed."""
-    found = find_spec('skimage')
-    if found is None or found.origin is None:
-        return ()
-    return (Path(found.origin).parent / 'data',)
 
 
 def _count(text: str) -> int:

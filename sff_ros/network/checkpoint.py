@@ -82,6 +82,20 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
     return state
 
 
+def read_trained(path: Path) -> Mapping[str, Any]:
+    """Return the weights in a .safetensors, or the running average in a checkpoint of `sff train`.
+
+    Raises:
+        ModelError: the file cannot be read, is damaged, or holds something else.
+    """
+    if path.suffix == '.safetensors':
+        return read_safetensors(path)[0]
+    average = read_checkpoint(path).get('average')
+    if not isinstance(average, Mapping):
+        raise ModelError(f"{path}: holds no 'average', expected a checkpoint of `sff train`")
+    return average
+
+
 def _faults(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]:
     """Return a phrase each on the names that are missing, unexpected or wrong."""
     missing = [name for name in expected if name not in state]

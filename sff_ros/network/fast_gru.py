@@ -242,11 +242,6 @@ class FastGru(nn.Module):
         return position, pixel_shuffle(log_scale.clamp(*LOG_SCALE), 2)
 
 
-def confidence(log_scale: Tensor) -> Tensor:
-    """Return the chance that a position is right to within one: 1 - exp(-1 / scale)."""
-    return 1 - torch.exp(-torch.exp(-log_scale))
-
-
 def _normalise(responses: Tensor) -> tuple[Tensor, Tensor]:
     """Return curves of mean about 0, independent of contrast, and the logarithm of the contrast.
 

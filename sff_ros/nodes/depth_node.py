@@ -119,7 +119,8 @@ class DepthNode(ManagedNode):
             focus, confidence, info = maps
             depth = self._publish_depth(focus, confidence, info, arrived)
             coloured = self._coloured.add('depth', stamp, depth)
-            uncertain = self._uncertain.add('depth', stamp, depth)
+            if _DEVIATION in self._inputs:
+                uncertain = self._uncertain.add('depth', stamp, depth)
         if uncertain is not None:
             self._publish_deviation(*uncertain)
         if coloured is not None and self._out['depth/points'].get_subscription_count():

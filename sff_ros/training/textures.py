@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -67,6 +68,14 @@ class Textures:
         mean = image.mean(axis=(0, 1))
         contrast, gain = rng.uniform(0.3, 1.3), rng.uniform(0.5, 1.2, 3)
         return np.asarray((mean + (image - mean) * contrast) * gain, np.float32)
+
+
+def installed_photographs() -> tuple[Path, ...]:
+    """Return the folder of scikit-image's photographs, if it is installed."""
+    found = find_spec('skimage')
+    if found is None or found.origin is None:
+        return ()
+    return (Path(found.origin).parent / 'data',)
 
 
 def fractal_noise(rng: Rng, height: int, width: int, exponent: float) -> FloatMap:

@@ -50,7 +50,7 @@ class Run:
     out: Path
     weights: Path | None = None
     save_s: float = 300.0
-    validate_every: int = 500
+    validate_every: int = 1000
     workers: int = 1
     device: str = 'auto'
 
@@ -78,7 +78,7 @@ class Trainer:
         self.rank = int(os.environ.get('RANK', '0'))
         self.world = int(os.environ.get('WORLD_SIZE', '1'))
         self.device = _device(run.device)
-        torch.set_num_threads(_free_cores(run.workers * self.world))
+        torch.set_num_threads(_own_cores(run.workers, self.world))
         self.task: Task = TASKS[recipe.network]()
         torch.manual_seed(recipe.seed)
         # Channels last: convolutions in bfloat16 take a tenth less time on CPUs.
@@ -250,9 +250,9 @@ def _device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _free_cores(workers: int) -> int:
-    """Return the cores that drawing leaves: a thread that waits for a busy one spins."""
-    return max(1, len(os.sched_getaffinity(0)) - workers)
+def _own_cores(workers: int, world: int) -> int:
+    """Return a process's share of the cores, less its workers: a thread that waits spins."""
+    return max(1, len(os.sched_getaffinity(0)) // world - workers)
 
 
 def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

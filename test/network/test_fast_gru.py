@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip('torch', reason='torch is not installed')
 from torch import Tensor  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
+from sff_ros.core.focus.deviation import confidence_of  # noqa: E402
 from sff_ros.network.fast_gru import (  # noqa: E402
     LOG_SCALE,
     FastGru,
     FastGruConfig,
     _look_up,
     _neighbours,
-    confidence,
 )
 
 
@@ -111,8 +112,8 @@ def test_neighbours_are_the_3_x_3_around() -> None:
 
 
 def test_confidence_is_the_chance_to_be_right_to_within_one() -> None:
-    log_scale = torch.tensor([LOG_SCALE[0], 0.0, LOG_SCALE[1]])
-    assert confidence(log_scale).tolist() == pytest.approx([1.0, 0.632, 0.0486], abs=1e-3)
+    scale = np.exp(np.array([LOG_SCALE[0], 0.0, LOG_SCALE[1]], np.float32))
+    assert confidence_of(scale).tolist() == pytest.approx([1.0, 0.632, 0.0486], abs=1e-3)
 
 
 def test_it_is_small_enough_for_a_robot() -> None:

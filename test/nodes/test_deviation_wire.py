@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -21,6 +22,22 @@ def graph(start: StartGraph) -> Graph:
     return start(DepthNode)
 
 
+def listen(graph: Graph) -> list[Image]:
+    """Return the deviations that arrive from now on."""
+    found = graph.collect(Image, 'depth/standard_deviation')
+    wait(lambda: graph.nodes[0].count_subscribers('depth/standard_deviation'), 'a subscriber')
+    return found
+
+
+def asked(graph: Graph) -> tuple[list[Image], Maps, Callable[[], int]]:
+    """Return deviations as they arrive, maps whose deviations are asked for, and by how many."""
+    found, maps = listen(graph), Maps(graph)
+    wanted = maps.add_deviation()
+    maps.send(ramp())
+    wait(wanted, 'a request')
+    return found, maps, wanted
+
+
 def _longer(messages: list[Image], than: int) -> bool:
     return len(messages) > than
 
@@ -33,8 +50,7 @@ def test_a_deviation_in_metres_when_somebody_listens(graph: Graph) -> None:
     maps.send(ramp())
     wait(lambda: depth, 'a depth image')
     assert not wanted()
-    found = graph.collect(Image, 'depth/standard_deviation')
-    wait(lambda: graph.nodes[0].count_subscribers('depth/standard_deviation'), 'a subscriber')
+    found = listen(graph)
     maps.send(ramp())
     wait(wanted, 'a request')
     dioptres = ramp()
@@ -53,8 +69,7 @@ def test_a_deviation_in_metres_when_somebody_listens(graph: Graph) -> None:
 
 def test_a_sender_without_deviations_costs_the_deviation_only(graph: Graph) -> None:
     depth = graph.collect(Image, 'depth/image_rect')
-    found = graph.collect(Image, 'depth/standard_deviation')
-    wait(lambda: graph.nodes[0].count_subscribers('depth/standard_deviation'), 'a subscriber')
+    found = listen(graph)
     maps = Maps(graph)
     for sent in range(7):
         maps.send(ramp())
@@ -66,12 +81,7 @@ def test_a_sender_without_deviations_costs_the_deviation_only(graph: Graph) -> N
 
 def test_a_deviation_of_another_size_is_refused(graph: Graph) -> None:
     depth = graph.collect(Image, 'depth/image_rect')
-    found = graph.collect(Image, 'depth/standard_deviation')
-    wait(lambda: graph.nodes[0].count_subscribers('depth/standard_deviation'), 'a subscriber')
-    maps = Maps(graph)
-    wanted = maps.add_deviation()
-    maps.send(ramp())
-    wait(wanted, 'a request')
+    found, maps, _ = asked(graph)
     header = Header(stamp=stamp_of(maps.stamp_ns + 100_000_000), frame_id='lens')
     maps.send(ramp(), deviation=to_image(np.ones((2, 2), np.float32), '32FC1', header))
     graph.says('depth_node', f'{DEVIATION} is 2x2, the depth image is 32x24')
@@ -80,12 +90,7 @@ def test_a_deviation_of_another_size_is_refused(graph: Graph) -> None:
 
 
 def test_nobody_listening_any_more_ends_it(graph: Graph) -> None:
-    found = graph.collect(Image, 'depth/standard_deviation')
-    wait(lambda: graph.nodes[0].count_subscribers('depth/standard_deviation'), 'a subscriber')
-    maps = Maps(graph)
-    wanted = maps.add_deviation()
-    maps.send(ramp())
-    wait(wanted, 'a request')
+    found, maps, wanted = asked(graph)
     maps.send(ramp())
     wait(lambda: found, 'a deviation')
     graph.tester.destroy_subscription(

@@ -24,6 +24,8 @@ pytest.importorskip('tqdm', reason='tqdm is not installed: see requirements/trai
 pytest.importorskip('matplotlib', reason='matplotlib is not installed: see requirements/train.txt')
 from safetensors.torch import save_file  # noqa: E402
 
+from sff_ros.config.nodes import DepthConfig  # noqa: E402
+from sff_ros.core.focus.deviation import confidence_of  # noqa: E402
 from sff_ros.errors import ConfigError, ModelError  # noqa: E402
 from sff_ros.network.fast_gru import FastGru  # noqa: E402
 from sff_ros.training import validation  # noqa: E402
@@ -32,7 +34,13 @@ from sff_ros.training.history import COLUMNS, History  # noqa: E402
 from sff_ros.training.recipes import RECIPES, Recipe  # noqa: E402
 from sff_ros.training.tasks import TASKS  # noqa: E402
 from sff_ros.training.textures import Textures  # noqa: E402
-from sff_ros.training.train import CHECKPOINT, Run, Trainer, learning_rate  # noqa: E402
+from sff_ros.training.train import (  # noqa: E402
+    CHECKPOINT,
+    Run,
+    Trainer,
+    _own_cores,
+    learning_rate,
+)
 
 MakeTrainer = Callable[..., Trainer]
 
@@ -268,3 +276,20 @@ def test_every_network_trains_a_step(name: str) -> None:
 
 def test_the_shipped_size_is_the_default() -> None:
     assert FastGru().config.iterations == RECIPES['fast'].iterations
+
+
+@pytest.mark.parametrize(
+    ('cores', 'workers', 'world', 'expected'),
+    [(2, 1, 1, 1), (2, 2, 1, 1), (2, 1, 2, 1), (16, 1, 1, 15), (16, 3, 2, 5), (4, 0, 1, 4)],
+)
+def test_training_leaves_the_cores_of_its_workers_alone(
+    monkeypatch: pytest.MonkeyPatch, cores: int, workers: int, world: int, expected: int
+) -> None:
+    monkeypatch.setattr(os, 'sched_getaffinity', lambda _: set(range(cores)))
+    assert _own_cores(workers, world) == expected
+
+
+def test_published_in_validation_is_what_nodes_publish_by_default() -> None:
+    scale = np.full((1, 1), validation.PUBLISHED_SCALE, np.float32)
+    default = DepthConfig().min_confidence
+    np.testing.assert_allclose(confidence_of(scale), default, rtol=1e-6)
