@@ -185,8 +185,8 @@ def operators() -> Iterator[Program]:
     Garcia, Analysis of focus measure operators for shape-from-focus, Pattern Recognition 2013:
     the default of their program, which is the grey-level variance over 9x9 and a Gaussian through
     every second slice. Cou, Depth from focus using windowed linear least squares regressions, The
-    Visual Computer 2023: as its program, but for a correction of bias that here adds error; that
-    leaves open how far the focus measure is smoothed.
+    Visual Computer 2023: as its program, which leaves open how far the focus measure is smoothed;
+    its correction of bias is left out, since it adds error on the author's own stacks.
     """
 
     def sml(side: int, stack: RecordedStack) -> AnyFloats:
