@@ -15,7 +15,6 @@ from sff_ros.cli.report.images import confidence_image, depth_image, position_im
 from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.alignment.aligner import ALIGNMENTS, MODELS, Alignment, alignment_of
 from sff_ros.core.alignment.motion import MUCH_MOVING
-from sff_ros.core.focus.estimate import NO_PEAKS
 from sff_ros.core.focus.reversals import MANY_REVERSALS, block_sharpness, reversals
 from sff_ros.core.sweep.blank import BlankSlice
 from sff_ros.depth_pipeline import DepthPipeline, is_sure
@@ -187,8 +186,8 @@ def _estimate(backend: DepthBackend, stack: RecordedStack, how: Alignment) -> Fo
             + hint,
             file=sys.stderr,
         )
-    if not focus_map.estimate.has_peaks:
-        print(f'focus: {NO_PEAKS}', file=sys.stderr)
+    if doubt := focus_map.estimate.doubt:
+        print(f'focus: {doubt}', file=sys.stderr)
     return focus_map
 
 

@@ -14,7 +14,13 @@ from sff_ros.core.focus.canonical import (
     from_canonical,
     to_canonical,
 )
-from sff_ros.core.focus.deviation import NETWORK, Calibration, confidence_of, in_slices
+from sff_ros.core.focus.deviation import (
+    NETWORK,
+    Calibration,
+    between_slices,
+    confidence_of,
+    in_slices,
+)
 from sff_ros.core.focus.estimate import FocusEstimate, check_finite
 from sff_ros.core.focus.measure import DILATIONS, POOLING, FocusVolume, Responses, measure_contrast
 from sff_ros.core.focus.peak import Evidence, gather_evidence
@@ -124,9 +130,10 @@ class CanonicalNetwork:
             check_finite(f'{self.spec.name}: network: {name}', values)
         slices = from_canonical(position, volume.axis)
         slices = refine_long_sweep(slices, volume, evidence)
+        places = canonical_places(volume.axis)
+        scale = between_slices(scale, slices, places)
         confidence = supported_confidence(slices, confidence_of(scale), volume, evidence)
-        deviation = self._calibration.apply(scale)
-        deviation = in_slices(deviation, slices, canonical_places(volume.axis))
+        deviation = in_slices(self._calibration.apply(scale), slices, places)
         return finite_estimate(self.spec.name, FocusEstimate(slices, confidence, deviation))
 
     def _answer(

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from sff_ros.core.focus.deviation import PEAK, Calibration
+from dataclasses import replace
+
+import numpy as np
+
+from sff_ros.core.focus.canonical import canonical_places
+from sff_ros.core.focus.deviation import PEAK, Calibration, confidence_of, sparse_error
 from sff_ros.core.focus.estimate import FocusEstimate
 from sff_ros.core.focus.measure import POOLING, FocusVolume, Responses, measure_contrast
 from sff_ros.core.focus.peak import estimate_peak
 from sff_ros.core.image import Image
 from sff_ros.inference.backend import ModelSpec, finite_estimate, finite_responses
+
+LEAST_ERROR = np.float32(1e-3)  # positions, to divide by
 
 
 class PeakBackend:
@@ -29,5 +36,12 @@ class PeakBackend:
         return finite_responses(self.spec.name, measure_contrast(image, POOLING))
 
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
-        """Estimate position and its error; keeps no state between sweeps."""
-        return finite_estimate(self.spec.name, estimate_peak(volume, context, self._calibration))
+        """Estimate position and its error; keeps no state between sweeps.
+
+        The confidence is lower between sparse slices, by the chance of an error of more than a
+        canonical position that no curve shows.
+        """
+        found = estimate_peak(volume, context, self._calibration)
+        error = sparse_error(found.position, canonical_places(volume.axis))
+        confidence = found.confidence * confidence_of(np.maximum(error, LEAST_ERROR))
+        return finite_estimate(self.spec.name, replace(found, confidence=confidence))

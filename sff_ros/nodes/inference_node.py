@@ -15,7 +15,6 @@ from std_srvs.srv import Trigger
 
 from sff_ros.config.nodes import InferenceConfig
 from sff_ros.core.alignment.aligner import as_alignment
-from sff_ros.core.focus.estimate import NO_PEAKS
 from sff_ros.core.image import FloatMap, Warp
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.sweep.blank import BlankSlice
@@ -73,7 +72,7 @@ class InferenceNode(ManagedNode):
         self._worker: Worker[Parts] | None = None
         self._depth = DepthPipeline()
         self._focus_known = True
-        self._has_peaks = True
+        self._doubt = ''
         self._moved: Moved | None = None
         self.create_service(Trigger, '~/reload_model', self._on_reload)
 
@@ -165,7 +164,7 @@ class InferenceNode(ManagedNode):
         if dioptres is not None:
             self._out['focus_map/image'].publish(to_image(dioptres, '32FC1', header))
             self._statistics.latency('last_slice_to_focus_map', time.monotonic() - arrived)
-        self._has_peaks = result.estimate.has_peaks
+        self._doubt = result.estimate.doubt
         self._moved = Moved(
             result.alignment.method, result.camera_px, result.moving, result.alignment.dropped
         )
@@ -237,8 +236,8 @@ class InferenceNode(ManagedNode):
         """Report what was found of the last sweep."""
         if self._moved is not None:
             report_motion(self._moved, report)
-        if not self._has_peaks:
-            report.add(WARN, NO_PEAKS)
+        if self._doubt:
+            report.add(WARN, self._doubt)
         if not self._focus_known:
             report.add(WARN, 'focus distances unknown: no focus_map/image, slice positions only')
 

@@ -244,12 +244,24 @@ def test_a_lens_that_stands_still_gives_no_depth_and_says_so(
     assert words in capsys.readouterr().err
 
 
+def test_three_slices_say_why_nothing_is_published(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_walls(tmp_path / 'in')
+    for i in set(range(COUNT)) - {0, COUNT // 2, COUNT - 1}:
+        (folder / f'slice_{i}.png').unlink()
+    out = tmp_path / 'out'
+    assert main(['depth', str(folder), '--out', str(out), '--backend', 'peak']) == 0
+    assert read_map(out / 'confidence.tiff').max() < 0.5
+    assert 'focus: hardly any pixel reaches a confidence of 0.5' in capsys.readouterr().err
+
+
 def test_a_sweep_that_shows_depth_does_not_say_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = write_walls(tmp_path / 'in')
     assert main(['depth', str(folder), '--out', str(tmp_path / 'out')]) == 0
-    assert 'sharpness' not in capsys.readouterr().err
+    assert 'focus: ' not in capsys.readouterr().err
 
 
 def test_an_earlier_run_is_replaced_and_other_files_stay(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from rendered import estimate, even, plane, render
 
-from sff_ros.core.focus.deviation import Calibration, confidence_of
+from sff_ros.core.focus.deviation import SPARSE, Calibration, confidence_of
 from sff_ros.core.focus.measure import FocusVolume
 from sff_ros.errors import ModelError
 from sff_ros.inference.backend import DepthBackend, ModelSpec
@@ -104,13 +104,23 @@ def test_confidence_is_the_chance_to_be_right_to_within_one(
 
 
 def test_the_deviation_is_calibrated_and_in_slices_where_the_position_is() -> None:
-    """Slices at 0, 3.5 and 14: a position of the first interval is of 3.5 canonical ones."""
-    calibration, axis = Calibration(2.0, 0.3), np.array([4.0, 3.0, 0.0])
-    for position, a_slice in ((1.0, 3.5), (10.0, 10.5)):
+    """Slices at 0, 0.7, 1.4 and 14: sparse ones widen the scale besides."""
+    calibration, axis = Calibration(2.0, 0.3), np.array([4.0, 3.8, 3.6, 0.0])
+    for position, a_slice in ((1.0, 0.7), (10.0, 12.6)):
         runner = FakeRunner(position, 0.2)
         network = CanonicalNetwork(SPEC, runner, calibration=calibration)
-        found = network.infer(volume(3, axis=axis), context())
-        np.testing.assert_allclose(found.deviation, 0.5 / a_slice, rtol=1e-5)
+        found = network.infer(volume(4, axis=axis), context())
+        scale = np.hypot(0.2, SPARSE * max(a_slice**2 - 1, 0))
+        deviation = np.hypot(2 * scale, 0.3)
+        np.testing.assert_allclose(found.deviation, deviation / a_slice, rtol=1e-5)
+
+
+def test_three_slices_do_not_locate_a_surface_to_a_fourteenth_of_the_sweep() -> None:
+    network = CanonicalNetwork(SPEC, FakeRunner(7.0, 0.01))
+    found = network.infer(volume(3, axis=even(0, 2, 3)), context())
+    assert found.confidence.max() < 0.5
+    found = network.infer(volume(8, axis=even(0, 7, 8)), context())
+    assert found.confidence.max() > 0.9
 
 
 def test_what_no_curve_supports_has_no_confidence() -> None:

@@ -27,6 +27,15 @@ def test_a_black_slice_measures_zero() -> None:
     assert PeakBackend().measure(np.zeros((20, 20), np.uint8)).max() == 0
 
 
+def test_three_slices_do_not_locate_a_surface_to_a_fourteenth_of_the_sweep() -> None:
+    surest = {}
+    for count in (3, 4, 8, 15):
+        axis = np.linspace(0, 14, count)
+        surest[count] = float(estimate(render(plane(2, 12), axis), axis).confidence.max())
+    assert surest[3] < 0.5 < surest[4] < surest[8]
+    assert surest[15] > 0.95
+
+
 def test_a_sweep_leaves_nothing_behind() -> None:
     stack = render(plane(3, 11))
     first = estimate(stack)

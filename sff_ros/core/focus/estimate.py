@@ -11,10 +11,14 @@ import numpy.typing as npt
 from sff_ros.core.image import FloatMap, Floats
 from sff_ros.errors import ModelError, StackError
 
-# A sweep has no peaks if less than FEWEST_PEAKS of it has a confidence of PEAK.
-PEAK, FEWEST_PEAKS = 0.3, 0.01
+# A sweep has no peaks if less than FEWEST of it has a confidence of PEAK; nothing of it is sure if
+# less has one of SURE, what is published by default.
+PEAK, SURE, FEWEST = 0.3, 0.5, 0.01
 NO_PEAKS = (
     'sharpness does not change along the sweep: does the lens move, is there light and texture?'
+)
+NOTHING_SURE = (
+    f'hardly any pixel reaches a confidence of {SURE}: are there more than 4 slices, less noise?'
 )
 
 
@@ -48,9 +52,12 @@ class FocusEstimate:
             )
 
     @property
-    def has_peaks(self) -> bool:
-        """Whether more than a few pixels have a focus peak; NO_PEAKS says what it means if not."""
-        return float((self.confidence >= PEAK).mean()) >= FEWEST_PEAKS
+    def doubt(self) -> str:
+        """Why hardly a pixel is published by default, for a user; '' if more than a few are."""
+        for least, reason in ((PEAK, NO_PEAKS), (SURE, NOTHING_SURE)):
+            if float((self.confidence >= least).mean()) < FEWEST:
+                return reason
+        return ''
 
 
 def to_dioptres(position: FloatMap, focus_dpt: Floats) -> FloatMap:

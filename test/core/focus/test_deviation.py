@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sff_ros.core.focus.deviation import NETWORK, PEAK, Calibration, in_dioptres, in_slices
+from sff_ros.core.focus.deviation import (
+    NETWORK,
+    PEAK,
+    SPARSE,
+    Calibration,
+    between_slices,
+    in_dioptres,
+    in_slices,
+)
 
 POSITION = np.array([[0.0, 0.5, 1.5, 2.0]], np.float32)
 PLACES = np.array([0.0, 2.0, 14.0])
@@ -23,6 +31,18 @@ def test_the_more_spread_the_more_deviation(calibration: Calibration) -> None:
 def test_the_floor_is_added_in_quadrature() -> None:
     deviation = Calibration(2.0, 0.8).apply(np.array([[0.0, 0.3, 100.0]], np.float32))
     np.testing.assert_allclose(deviation, [[0.8, 1.0, 200.0016]], rtol=1e-6)
+
+
+def test_between_sparse_slices_the_scale_is_wider() -> None:
+    scale = np.full((1, 4), 0.3, np.float32)
+    places = np.array([0.0, 1.0, 2.0, 5.0])
+    position = np.array([[0.2, 1.9, 2.1, 3.0]], np.float32)
+    found = between_slices(scale, position, places)
+    wide = np.hypot(0.3, SPARSE * 8)
+    np.testing.assert_allclose(found, [[0.3, 0.3, wide, wide]], rtol=1e-6)
+    assert found.dtype == np.float32
+    dense = between_slices(scale, position, np.linspace(0, 14, 60))
+    np.testing.assert_array_equal(dense, scale)
 
 
 def test_canonical_positions_become_slices_by_the_spacing_around() -> None:
