@@ -49,14 +49,17 @@ class Illumination:
         """Return (N, 3) illumination of points, interpolated between cells by chance."""
         found = np.zeros_like(points)
         jitter = rng.random((len(points), 6), np.float32) - np.float32(0.5)
-        for side, sums in zip(SIDES, self._sums, strict=True):
-            where = self._coordinates(points, normals, side)
-            for axes in (0, 2, 3, 6):  # the more, the smoother; a cell off the surface is empty
+        left = np.arange(len(points))
+        # The finer and the more axes, the better; but a cell off the surface is empty.
+        for side, sums in reversed(list(zip(SIDES, self._sums, strict=True))):
+            where = self._coordinates(points[left], normals[left], side)
+            for axes in (6, 3, 2, 0):
                 moved = where.copy()
-                moved[:, :axes] += jitter[:, :axes]
+                moved[:, :axes] += jitter[left, :axes]
                 cells = _cells(moved)
-                sure = np.flatnonzero(sums[cells, 3] >= (1 if side == SIDES[0] else ENOUGH))
-                found[sure] = sums[cells[sure], :3] / sums[cells[sure], 3:]
+                sure = sums[cells, 3] >= (1 if side == SIDES[0] else ENOUGH)
+                found[left[sure]] = sums[cells[sure], :3] / sums[cells[sure], 3:]
+                left, where = left[~sure], where[~sure]
         return found
 
     def _coordinates(self, points: FloatMap, normals: FloatMap, side: float) -> FloatMap:
@@ -71,6 +74,6 @@ class Illumination:
 
 def _cells(where: Floats | FloatMap) -> npt.NDArray[np.intp]:
     """Return the entries of the table of (N, 6) coordinates: Teschner et al. 2003."""
-    whole = np.floor(where).astype(np.int64).astype(np.uint64) * PRIMES
+    whole = np.floor(where).astype(np.int64).view(np.uint64) * PRIMES
     mixed = np.bitwise_xor.reduce(whole, axis=1)
     return np.asarray((mixed ^ mixed >> np.uint64(21)) & np.uint64(TABLE - 1), np.intp)

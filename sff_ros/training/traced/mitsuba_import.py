@@ -31,7 +31,8 @@ def mitsuba() -> ModuleType:
         except Exception as err:
             reasons.append(f'{variant}: {err}')
         else:
-            return mitsuba
+            module: ModuleType = mitsuba
+            return module
     raise ConfigError(
         'Mitsuba finds neither a CUDA GPU nor LLVM (Debian, Ubuntu: apt install libllvm19; 14 and '
         f'15 crash): {"; ".join(reasons)}'

@@ -21,7 +21,8 @@ def rotation(rng: Rng) -> Floats:
     """Return (3, 3) a rotation, all equally likely."""
     q, r = np.linalg.qr(rng.standard_normal((3, 3)))
     q *= np.sign(np.diag(r))
-    return np.asarray(q * np.linalg.det(q))
+    turned: Floats = q * np.linalg.det(q)
+    return turned
 
 
 def tilted(rng: Rng, most: float) -> Floats:
