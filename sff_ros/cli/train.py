@@ -56,14 +56,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--traced',
         metavar='DIR',
         type=Path,
-        help='path-traced scenes to use as well: python -m sff_ros.training.traced --out DIR',
+        help='path-traced scenes that take the place of a share of the drawn ones, with exposure '
+        'and noise of their own at each use; python -m sff_ros.training.traced writes them',
     )
     parser.add_argument(
         '--traced-share',
         metavar='SHARE',
         type=_rate,
         default=0.2,
-        help='of the scenes that are path-traced, with --traced (default: %(default)s)',
+        help='of the scenes that are of --traced DIR (default: %(default)s)',
     )
     parser.add_argument('--steps', metavar='N', type=_count, help='total number of steps')
     parser.add_argument('--batch', metavar='N', type=_count, help='crops per step')

@@ -46,7 +46,8 @@ class Run:
         validate_every: steps.
         workers: processes that draw scenes, for each process that trains.
         device: 'cpu', 'cuda' or 'auto'.
-        traced: folder of path-traced scenes to use as well; it may differ when training resumes.
+        traced: folder of path-traced scenes to use as well. Training goes on with whatever is in
+            it, but only with the same files as one that was never interrupted.
         traced_share: of the scenes that are of that folder.
     """
 
@@ -64,6 +65,7 @@ class Trainer:
     """Holds the state of one training.
 
     Raises:
+        ConfigError: batch or pool do not fit the processes, or `traced` not the recipe.
         ModelError: the checkpoint is of another recipe, or `weights` are of another network.
     """
 
@@ -92,7 +94,9 @@ class Trainer:
         self.optimizer = _optimizer(self.network, recipe)
         self.step, self.seconds = 0, 0.0
         self.history = History(run.out)
-        traced = None if run.traced is None else open_traced(run.traced, run.traced_share)
+        traced = None
+        if run.traced is not None:
+            traced = open_traced(run.traced, run.traced_share, recipe.size)
         source = SceneSource(textures, self.task, recipe.size, recipe.seed, recipe.hard, traced)
         self._scenes = ScenePool(source, recipe)
         self.validation = Validation(source, run.workers, self.device)

@@ -33,7 +33,7 @@ SOURCE = SceneSource(Textures(), FastTask(), 64, seed=1, hard=0.5)
 def test_a_share_of_the_scenes_is_path_traced(tmp_path: Path) -> None:
     write_traced(tmp_path / 'scene_1_000000.npz', hand_made())
     plain = replace(SOURCE, size=SIZE)
-    source = replace(plain, traced=open_traced(tmp_path, 0.5))
+    source = replace(plain, traced=open_traced(tmp_path, 0.5, SIZE))
     drawn, mixed, again = (
         [each.draw(scene) for scene in range(10)] for each in (plain, source, source)
     )

@@ -12,9 +12,9 @@ from sff_ros.training.traced.mitsuba_import import mitsuba
 from sff_ros.training.traced.rendering import render_missing
 
 EPILOG = """\
-A file of about 1 MB a scene. Scenes that are there already are left, so that an interrupted call
-goes on where it was. Needs: pip install -r requirements/traced.txt, and a CUDA GPU or LLVM (apt
-install libllvm19; 14 and 15 crash).
+A file of about 1 MB a scene. Scenes that exist are skipped: an interrupted call resumes. Needs:
+pip install -r requirements/traced.txt, and a CUDA GPU or LLVM (apt install libllvm19; 14 and 15
+crash).
 """
 
 
@@ -26,11 +26,17 @@ def main(arguments: list[str] | None = None) -> int:
         epilog=EPILOG,
     )
     parser.add_argument('--out', metavar='DIR', type=Path, required=True, help='of the files')
-    parser.add_argument('--scenes', metavar='N', type=int, default=1000, help='(%(default)s)')
-    parser.add_argument('--seed', type=int, default=1, help='of the scenes (%(default)s)')
-    parser.add_argument('--size', metavar='PX', type=int, default=192, help='(%(default)s)')
+    parser.add_argument('--scenes', metavar='N', type=_count, default=1000, help='(%(default)s)')
     parser.add_argument(
-        '--rays', type=int, default=256, help='per pixel, for a whole sweep (%(default)s)'
+        '--seed', metavar='N', type=int, default=1, help='of the scenes (%(default)s)'
+    )
+    parser.add_argument('--size', metavar='PX', type=_count, default=192, help='(%(default)s)')
+    parser.add_argument(
+        '--rays',
+        metavar='N',
+        type=_count,
+        default=256,
+        help='per pixel, for a whole sweep (%(default)s)',
     )
     parser.add_argument(
         '--textures',
@@ -49,6 +55,13 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write(f'{parser.prog}: {err}\n')
         return 1
     return 0
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f'{value} is not 1 or more')
+    return value
 
 
 def render_all(args: argparse.Namespace, textures: Textures) -> None:

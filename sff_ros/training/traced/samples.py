@@ -48,25 +48,34 @@ class TracedFolder:
         Raises:
             ConfigError: a file is broken or of another size.
         """
-        file = self.files[rng.integers(len(self.files))]
-        scene = read_traced(file)
-        if scene.place.shape != (size, size):
-            raise ConfigError(f'{file} is {scene.place.shape}, the training {(size, size)} px')
-        return traced_sample(rng, ranges, scene)
+        return traced_sample(rng, ranges, _read(self.files[rng.integers(len(self.files))], size))
 
 
-def open_traced(folder: Path, share: float) -> TracedFolder:
+def open_traced(folder: Path, share: float, size: int) -> TracedFolder:
     """Find the scenes of a folder.
 
+    Args:
+        folder: of the files.
+        share: of the samples that are to be of them.
+        size: side of the images of the training, px.
+
     Raises:
-        ConfigError: it has none.
+        ConfigError: it has none, or the first is broken or of another size.
     """
     files = tuple(sorted(folder.glob('scene_*.npz')))
     if not files:
         raise ConfigError(
             f'{folder} has no scene_*.npz: python -m sff_ros.training.traced --out {folder}'
         )
+    _read(files[0], size)
     return TracedFolder(files, share)
+
+
+def _read(file: Path, size: int) -> TracedScene:
+    scene = read_traced(file)
+    if scene.place.shape != (size, size):
+        raise ConfigError(f'{file} is {scene.place.shape}, the training {(size, size)} px')
+    return scene
 
 
 def traced_sample(rng: Rng, ranges: SampleRange, scene: TracedScene) -> Sample:

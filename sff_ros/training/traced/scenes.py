@@ -89,14 +89,14 @@ def _leaves(rng: Rng, textures: Textures, view: View) -> list[Shape]:
     large, shape = rng.uniform(12, 60), rng.uniform(0.7, 2, 2)
     for _ in range(rng.integers(12, 90)):
         place = _beyond(rng, float(rng.beta(*shape)))
-        centre = view.point(*rng.uniform(-10, size + 10, 2).tolist(), place)
+        centre = view.point(*_pixel(rng, -10, size + 10), place)
         length = view.length(large * rng.uniform(0.5, 1.5), place)
         material = some[rng.integers(len(some))]
         shapes.append(leaf(rng, centre, length, tilted(rng, 1.2), material))
     stem = materials.matt(16)
     for _ in range(rng.integers(0, 9)):
         place = _beyond(rng, rng.random())
-        centre = view.point(*rng.uniform(0, size, 2).tolist(), place)
+        centre = view.point(*_pixel(rng, 0, size), place)
         axes = np.roll(tilted(rng, 0.4), 1, axis=1)  # z of a cylinder across the view
         radius = view.length(log_uniform(rng, (0.5, 4)), place)
         half = view.length(size * rng.uniform(0.2, 0.8), place)
@@ -133,7 +133,7 @@ def _walls(rng: Rng, textures: Textures, view: View) -> list[Shape]:
     clear = Materials(rng, textures)
     for _ in range(rng.integers(2, 15)):
         place, px = rng.uniform(1, LAST), log_uniform(rng, (6, 50))
-        centre = view.point(*rng.uniform(0, size, 2).tolist(), place)
+        centre = view.point(*_pixel(rng, 0, size), place)
         some = clear if rng.random() < 0.6 else faint
         material = some.any(3 * px, {'matt': 3, 'glossy': 1, 'metal': 0.5})
         shapes += solid(rng, centre, view.length(px, place), material)
@@ -176,7 +176,7 @@ def _lamp(rng: Rng, view: View) -> Shape:
     place = rng.uniform(0, LAST)
     return {
         'type': 'sphere',
-        'center': view.point(*rng.uniform(0, view.size, 2).tolist(), place).tolist(),
+        'center': view.point(*_pixel(rng, 0, view.size), place).tolist(),
         'radius': view.length(log_uniform(rng, (1, 4)), place),
         'emitter': _emitter(rng, log_uniform(rng, (2, 30))),
     }
@@ -191,6 +191,11 @@ def _beside(rng: Rng) -> Floats:
     """Return a point near the camera, out of its view."""
     angle, away = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, 1.0)
     return np.array([away * np.cos(angle), away * np.sin(angle), rng.uniform(-0.6, 0.1)])
+
+
+def _pixel(rng: Rng, low: float, high: float) -> tuple[float, float]:
+    x, y = rng.uniform(low, high, 2).tolist()
+    return x, y
 
 
 def _beyond(rng: Rng, share: float) -> float:

@@ -30,7 +30,8 @@ def tilted(rng: Rng, most: float) -> Floats:
     lean, about, spin = rng.uniform(0, most), *rng.uniform(0, 2 * np.pi, 2)
     c, s = np.cos(lean), np.sin(lean)
     leaning = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
-    return _about_z(about) @ leaning @ _about_z(spin)
+    turned: Floats = _about_z(about) @ leaning @ _about_z(spin)
+    return turned
 
 
 def frame(axes: Floats, scale: Floats, centre: Floats) -> Any:

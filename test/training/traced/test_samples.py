@@ -62,14 +62,16 @@ def test_soft_images_and_field_stops_apply() -> None:
 
 def test_a_folder_gives_its_scenes(tmp_path: Path) -> None:
     write_traced(tmp_path / 'scene_1_000000.npz', hand_made())
-    folder = open_traced(tmp_path, 0.5)
+    folder = open_traced(tmp_path, 0.5, SIZE)
     assert len(folder.files) == 1
     sample = folder.draw(np.random.default_rng(1), USUAL, SIZE)
     assert sample.blur_px == pytest.approx(0.8)
     with pytest.raises(ConfigError, match=r'is \(96, 96\), the training \(64, 64\) px'):
         folder.draw(np.random.default_rng(1), USUAL, 64)
+    with pytest.raises(ConfigError, match=r'is \(96, 96\), the training \(64, 64\) px'):
+        open_traced(tmp_path, 0.5, 64)
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match='has no scene_'):
-        open_traced(tmp_path, 0.5)
+        open_traced(tmp_path, 0.5, SIZE)
