@@ -22,7 +22,9 @@ from sff_ros.training.traced.lobes import (
     colour,
     emitted,
     first_hits,
+    limited,
     mirrored,
+    ready,
     scattered,
     stratified,
 )
@@ -30,6 +32,8 @@ from sff_ros.training.traced.mitsuba_import import mitsuba
 from sff_ros.training.traced.view import View, margin_px
 
 PASS = 16  # rays per pixel traced at a time, spread evenly over pixel, lens and lights
+BRIGHT, MOST_PARTS = 4.0, 64  # times the mean light of rays; parts of those that are brighter
+SPREAD = 0.3  # aperture radii: as far apart as rays from one pixel are, and some more
 PIXEL_SIGMA = 1 / math.sqrt(12)  # px, of a pixel's own area
 
 
@@ -44,13 +48,13 @@ def trace_illumination(scene: Any, view: View, rays: int, seed: int) -> Illumina
     """
     lens, light = wide_lens(view), Illumination(view)
     for k in range(math.ceil(rays / PASS)):
-        sampler, through = _rays(lens, seed + k)
+        sampler, through = pixel_rays(lens, seed + k)
         hits = first_hits(scene, through)
         falls, hue, points, normals = arrays(
             scattered(scene, sampler, hits), colour(hits), *places_of(hits)
         )
         lit = hue.mean(axis=1) >= DARKEST
-        light.add(points[lit], normals[lit], falls[lit] / np.maximum(hue[lit], DARKEST))
+        light.add(points[lit], normals[lit], limited(falls[lit]) / np.maximum(hue[lit], DARKEST))
     return light
 
 
@@ -74,10 +78,10 @@ def trace_sweep(
     total = np.zeros((2, len(view.focus), view.size, view.size, 4))
     for k in range(max(2 * math.ceil(rays / PASS / 2), 2)):
         rng = np.random.default_rng([seed, k])
-        sampler, through = _rays(lens, seed + k)
+        sampler, through = pixel_rays(lens, seed + k)
         hits = first_hits(scene, through)
-        own, other = seen_light(rng, scene, sampler, hits, light)
-        total[k % 2] += _images(view, rng, through, own + other)
+        own, other, points = seen_light(rng, scene, sampler, hits, light)
+        total[k % 2] += _images(view, rng, through, own + other, points)
     halves = total[..., :3] / np.maximum(total[..., 3:], 1e-6)
     both = total.sum(axis=0)
     sweep = both[..., :3] / np.maximum(both[..., 3:], 1e-6)
@@ -87,12 +91,13 @@ def trace_sweep(
 
 def seen_light(
     rng: np.random.Generator, scene: Any, sampler: Any, hits: Hits, light: Illumination
-) -> tuple[FloatMap, FloatMap]:
-    """Return (N, 3) light that first surfaces scatter or emit, and that they mirror."""
+) -> tuple[FloatMap, FloatMap, FloatMap]:
+    """Return (N, 3) light that first surfaces scatter or emit, that they mirror, and points."""
     other, hue, lamps, points, normals = arrays(
         mirrored(scene, sampler, hits), colour(hits), emitted(scene, hits), *places_of(hits)
     )
-    return hue * light.at(rng, points, normals) + lamps, other
+    own = hue * light.at(rng, points, normals) + limited(lamps)
+    return own, limited(other), points
 
 
 def places_of(hits: Hits) -> tuple[Any, Any]:
@@ -124,21 +129,23 @@ def lens_of(view: View, focus: float, side: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _rays(lens: Any, seed: int) -> tuple[Any, Any]:
+def pixel_rays(camera: Any, seed: int) -> tuple[Any, Any]:
     """Return random numbers and PASS rays per pixel."""
     mi = mitsuba()
-    side = lens.film().size()[0]
+    side = camera.film().size()[0]
     count = side * side * PASS
     sampler = stratified(PASS, seed, count)
     pixel = mi.UInt32(np.arange(count, dtype=np.uint32) // PASS)
     corner = mi.Point2f(mi.Float(pixel % side), mi.Float(pixel // side))
-    rays, _ = lens.sample_ray_differential(
+    rays, _ = camera.sample_ray_differential(
         0, 0.5, (corner + sampler.next_2d()) / side, sampler.next_2d()
     )
-    return sampler, rays
+    return ready(sampler, rays)
 
 
-def _images(view: View, rng: np.random.Generator, rays: Any, light: FloatMap) -> Floats:
+def _images(
+    view: View, rng: np.random.Generator, rays: Any, light: FloatMap, points: FloatMap
+) -> Floats:
     """Return (S, size, size, 4): the sum of light and the number of rays of each pixel."""
     origin, direction = (np.array(v, np.float32).T for v in (rays.o, rays.d))
     slope = direction[:, :2] / direction[:, 2:]
@@ -146,12 +153,55 @@ def _images(view: View, rng: np.random.Generator, rays: Any, light: FloatMap) ->
     size, f = view.size, np.float32(view.focal_px)
     sigma = np.float32(math.sqrt(max(view.sigma_px**2 - PIXEL_SIGMA**2, 0)))
     start = size / 2 - f * slope + sigma * rng.standard_normal(slope.shape, np.float32)
+    start, lens, light = _spread(view, rng, start, lens, light, points[:, 2:])
     images = np.zeros((len(view.focus), size * size, 4))
     for image, focus in zip(images, view.focus.tolist(), strict=True):
         x, y = np.floor(start - f * np.float32(focus) * lens).astype(np.int32).T
         inside = (x >= 0) & (x < size) & (y >= 0) & (y < size)
         index, part = (y * size + x)[inside], light[inside]
-        for channel in range(3):
+        for channel in range(4):
             image[:, channel] = np.bincount(index, part[:, channel], size * size)
-        image[:, 3] = np.bincount(index, minlength=size * size)
     return images.reshape(len(images), size, size, 4)
+
+
+def _spread(
+    view: View,
+    rng: np.random.Generator,
+    start: FloatMap,
+    lens: FloatMap,
+    light: FloatMap,
+    z: FloatMap,
+) -> tuple[FloatMap, FloatMap, FloatMap]:
+    """Share the light of bright rays among others, from the same point to the lens nearby.
+
+    A highlight out of focus is a disc, but few rays meet it: their pixels would shine alone.
+
+    Args:
+        view: camera.
+        rng: source of all randomness.
+        start: (N, 2) where the image of a ray is at a focus of 0, px.
+        lens: (N, 2) where it meets the lens.
+        light: (N, 3) of the rays.
+        z: (N, 1) of the points that they come from.
+
+    Returns:
+        (M, 2) start, (M, 2) lens, and (M, 4) light with the share of a ray, M >= N.
+    """
+    strength = light.max(axis=1) / max(float(light.mean()), 1e-6)
+    parts = np.where(strength > BRIGHT, np.ceil(strength), 1).clip(1, MOST_PARTS).astype(np.intp)
+    light = np.concatenate([light, np.ones((len(light), 1), np.float32)], axis=1)
+    few = np.flatnonzero(parts > 1)
+    many = np.repeat(few, parts[few])
+    near, away = lens[many], rng.random((len(many), 2), np.float32)
+    angle = np.float32(2 * np.pi) * away[:, 0]
+    way = np.float32(SPREAD * view.radius) * np.sqrt(away[:, 1:])
+    moved = near + way * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    r = np.linalg.norm(moved, axis=1, keepdims=True)
+    moved *= np.where(r > view.radius, 2 * view.radius / np.maximum(r, 1e-9) - 1, 1)  # back inside
+    shifted = start[many] + np.float32(view.focal_px) * (moved - near) / np.maximum(z[many], 1e-3)
+    alone = parts == 1
+    return (
+        np.concatenate([start[alone], shifted]),
+        np.concatenate([lens[alone], moved.astype(np.float32)]),
+        np.concatenate([light[alone], light[many] / parts[many, None].astype(np.float32)]),
+    )

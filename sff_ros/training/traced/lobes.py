@@ -12,7 +12,7 @@ import numpy as np
 from sff_ros.core.image import FloatMap
 from sff_ros.training.traced.mitsuba_import import mitsuba
 
-BRIGHTEST = 300.0  # limit of the light of a ray
+BRIGHTEST = 40.0  # limit of the light of a ray
 INDIRECT = 10.0  # the same after two surfaces: tames the rarest paths
 PATH = {'type': 'path', 'max_depth': 7, 'rr_depth': 4, 'hide_emitters': True}
 
@@ -49,6 +49,15 @@ def _sampler(each: int) -> Any:
     sampler = mitsuba().load_dict({'type': 'multijitter', 'sample_count': each})
     sampler.set_samples_per_wavefront(each)
     return sampler
+
+
+def ready(sampler: Any, rays: Any) -> tuple[Any, Any]:
+    """Compute rays now: what they meet is then the same program for all cameras."""
+    import drjit
+
+    sampler.schedule_state()
+    drjit.eval(rays)
+    return sampler, rays
 
 
 def first_hits(scene: Any, rays: Any) -> Hits:
@@ -101,7 +110,7 @@ def _lobe(scene: Any, sampler: Any, hits: Hits, kinds: int) -> Any:
     to_light, light = scene.sample_emitter_direction(si, sampler.next_2d(), True, active)
     wo = si.to_local(to_light.d)
     pdf = bsdf.pdf(context, si, wo, active)
-    share = drjit.select(to_light.delta, 1, to_light.pdf / (to_light.pdf + pdf))
+    share = drjit.select(to_light.delta, 1, _balance(to_light.pdf, pdf))
     direct = light * bsdf.eval(context, si, wo, active) * share
     chosen, weight = bsdf.sample(context, si, sampler.next_1d(), sampler.next_2d(), active)
     ray = si.spawn_ray(si.to_world(chosen.wo))
@@ -109,11 +118,18 @@ def _lobe(scene: Any, sampler: Any, hits: Hits, kinds: int) -> Any:
     back = mi.DirectionSample3f(scene, beyond, si)
     smooth = mi.has_flag(chosen.sampled_type, mi.BSDFFlags.Delta)
     rival = drjit.select(smooth, 0, scene.pdf_emitter_direction(si, back, active))
-    met = beyond.emitter(scene).eval(beyond, active) * chosen.pdf / (chosen.pdf + rival)
+    met = beyond.emitter(scene).eval(beyond, active) * _balance(chosen.pdf, rival)
     path = _integrator()
     around, _, _ = path.sample(scene, sampler, mi.RayDifferential3f(ray), None, active)
     around = drjit.minimum(around, INDIRECT)
     return drjit.select(active, direct + weight * (met + around), 0)
+
+
+def _balance(pdf: Any, other: Any) -> Any:
+    """Return the weight of a sample; 0, not 0 / 0, for what cannot be sampled."""
+    import drjit
+
+    return drjit.select(pdf > 0, pdf / (pdf + other), 0)
 
 
 def arrays(*values: Any) -> list[FloatMap]:
@@ -121,5 +137,9 @@ def arrays(*values: Any) -> list[FloatMap]:
     import drjit
 
     drjit.eval(*values)
-    found = (np.nan_to_num(np.array(v, np.float32).T) for v in values)
-    return [np.minimum(v, BRIGHTEST) for v in found]
+    return [np.nan_to_num(np.array(v, np.float32).T) for v in values]
+
+
+def limited(light: FloatMap) -> FloatMap:
+    """Return light of rays without the rarest extremes."""
+    return np.minimum(light, BRIGHTEST)

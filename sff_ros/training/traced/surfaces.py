@@ -11,12 +11,12 @@ import numpy as np
 
 from sff_ros.core.image import FloatMap, Mask
 from sff_ros.training.traced.illumination import Illumination
-from sff_ros.training.traced.light_field import seen_light
-from sff_ros.training.traced.lobes import arrays, emitted, first_hits, stratified
+from sff_ros.training.traced.light_field import PASS, pixel_rays, seen_light
+from sff_ros.training.traced.lobes import arrays, emitted, first_hits
 from sff_ros.training.traced.mitsuba_import import mitsuba
 from sff_ros.training.traced.view import View
 
-RAYS = 64  # per pixel
+PASSES = 4  # of PASS rays per pixel
 MIRROR_PX = 1.0  # over which noise of reflections is smoothed
 
 
@@ -50,13 +50,14 @@ def trace_surfaces(scene: Any, view: View, light: Illumination, seed: int) -> Su
         'far_clip': 1e3,
         'film': {'type': 'hdrfilm', 'width': size, 'height': size},
     })  # fmt: skip
-    sampler = stratified(RAYS, seed, size * size * RAYS)
-    hits = first_hits(scene, _rays(camera, size, RAYS, sampler.next_2d()))
-    own, reflected = (
-        values.reshape(size, size, RAYS, 3).mean(axis=2)
-        for values in seen_light(rng, scene, sampler, hits, light)
-    )
-    centres = first_hits(scene, _rays(camera, size, 1, mi.Point2f(0.5)))
+    seen = np.zeros((2, size, size, 3))
+    for k in range(PASSES):
+        sampler, rays = pixel_rays(camera, seed + k)
+        light_of_rays = seen_light(rng, scene, sampler, first_hits(scene, rays), light)
+        for total, part in zip(seen, light_of_rays[:2], strict=True):
+            total += part.reshape(size, size, PASS, 3).mean(axis=2) / PASSES
+    own, reflected = seen.astype(np.float32)
+    centres = first_hits(scene, _centres(camera, size))
     points, lit = arrays(centres.surface.p, emitted(scene, centres))
     z = np.where(np.array(centres.found), points[:, 2], np.nan).reshape(size, size)
     lamps = (lit.sum(axis=1) > 0).reshape(size, size) & np.isfinite(z)
@@ -64,10 +65,9 @@ def trace_surfaces(scene: Any, view: View, light: Illumination, seed: int) -> Su
     return Surfaces(own, np.asarray(reflected), view.place(z).astype(np.float32), lamps)
 
 
-def _rays(camera: Any, size: int, each: int, within: Any) -> Any:
-    """Return so many rays per pixel, at points within each."""
+def _centres(camera: Any, size: int) -> Any:
+    """Return a ray through the middle of each pixel."""
     mi = mitsuba()
-    pixel = mi.UInt32(np.arange(size * size * each, dtype=np.uint32) // each)
-    corner = mi.Point2f(mi.Float(pixel % size), mi.Float(pixel // size))
-    rays, _ = camera.sample_ray_differential(0, 0.5, (corner + within) / size, mi.Point2f(0.5))
-    return rays
+    pixel = mi.UInt32(np.arange(size * size, dtype=np.uint32))
+    middle = (mi.Point2f(mi.Float(pixel % size), mi.Float(pixel // size)) + 0.5) / size
+    return camera.sample_ray_differential(0, 0.5, middle, mi.Point2f(0.5))[0]
