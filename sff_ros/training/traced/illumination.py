@@ -1,7 +1,8 @@
 """Illumination of the surfaces of a scene, averaged over small cells: it hardly varies there.
 
-Traced ray by ray, illumination is noisy; its mean over all rays that met a cell is not. What noise
-is left lies on the surface like texture, at its true position.
+Traced ray by ray, illumination is noisy; its mean over all rays that met a cell is not. A coarse
+cell has little noise, a fine one sharper shadows: it counts as far as it differs by more than its
+noise. What noise is left lies on the surface like texture, at its true position.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from sff_ros.training.drawing.textures import Rng
 from sff_ros.training.traced.view import View
 
 TABLE = 1 << 21  # entries; a scene has some ten thousand cells, so two rarely share one
-SIDES = (16.0, 4.0)  # px, of coarse and of fine cells
+SIDES = COARSE, FINE = (8.0, 3.0)  # px, of cells
 DEEP, TURNED = 1.0, 0.35  # extent of a cell in positions, and in each component of the normal
-ENOUGH = 48  # rays
+ENOUGH = 48  # rays in a fine cell
+DOUBT = 9.0  # variances of a fine cell within which its difference counts as noise
+STEPS = 1.1127756842787055 ** -np.arange(1.0, 7.0)  # of six even sequences: Roberts 2018
 PRIMES = np.array([73856093, 19349663, 83492791, 49979687, 86028121, 32452843], np.uint64)
 DARKEST = 0.01  # colour
 
@@ -30,7 +33,8 @@ class Illumination:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._sums = np.zeros((len(SIDES), TABLE, 4))
+        # Sums of red, green and blue, the number of rays, the sum of squares of their mean.
+        self._sums = {side: np.zeros((TABLE, 5)) for side in SIDES}
 
     def add(self, points: FloatMap, normals: FloatMap, light: FloatMap) -> None:
         """Count samples.
@@ -39,28 +43,46 @@ class Illumination:
             points, normals: (N, 3) of the surfaces.
             light: (N, 3) that falls on them.
         """
-        for side, sums in zip(SIDES, self._sums, strict=True):
+        for side, sums in self._sums.items():
             cells = _cells(self._coordinates(points, normals, side))
             for channel in range(3):
                 sums[:, channel] += np.bincount(cells, light[:, channel], TABLE)
             sums[:, 3] += np.bincount(cells, minlength=TABLE)
+            sums[:, 4] += np.bincount(cells, light.mean(axis=1) ** 2, TABLE)
 
     def at(self, rng: Rng, points: FloatMap, normals: FloatMap) -> FloatMap:
-        """Return (N, 3) illumination of points, interpolated between cells by chance."""
-        found = np.zeros_like(points)
-        jitter = rng.random((len(points), 6), np.float32) - np.float32(0.5)
-        left = np.arange(len(points))
-        # The finer and the more axes, the better; but a cell off the surface is empty.
-        for side, sums in reversed(list(zip(SIDES, self._sums, strict=True))):
-            where = self._coordinates(points[left], normals[left], side)
-            for axes in (6, 3, 2, 0):
-                moved = where.copy()
-                moved[:, :axes] += jitter[left, :axes]
-                cells = _cells(moved)
-                sure = sums[cells, 3] >= (1 if side == SIDES[0] else ENOUGH)
-                found[left[sure]] = sums[cells[sure], :3] / sums[cells[sure], 3:]
-                left, where = left[~sure], where[~sure]
-        return found
+        """Return (N, 3) illumination of points, those of one pixel side by side.
+
+        It is interpolated between cells by shifts that are spread evenly over successive points.
+        """
+        shifts = rng.random(6) + np.arange(len(points))[:, None] * STEPS
+        jitter = (shifts % 1 - 0.5).astype(np.float32)
+        coarse, _ = self._means(points, normals, jitter, COARSE, 1)
+        fine, variance = self._means(points, normals, jitter, FINE, ENOUGH)
+        change = fine - coarse
+        size = change.mean(axis=1) ** 2
+        trust = np.clip(1 - DOUBT * variance / np.maximum(size, 1e-12), 0, 1)
+        return np.asarray(coarse + trust[:, None] * change, np.float32)
+
+    def _means(
+        self, points: FloatMap, normals: FloatMap, jitter: FloatMap, side: float, least: int
+    ) -> tuple[FloatMap, FloatMap]:
+        """Return (N, 3) means of cells of so many rays, 0 without, and (N,) their variance."""
+        sums = self._sums[side]
+        means, variance = np.zeros_like(points), np.full(len(points), np.inf, np.float32)
+        where, left = self._coordinates(points, normals, side), np.arange(len(points))
+        for axes in (6, 3, 2, 0):  # the more, the smoother; but a cell off the surface is empty
+            moved = where.copy()
+            moved[:, :axes] += jitter[left, :axes]
+            found = sums[_cells(moved)]
+            sure = found[:, 3] >= least
+            some, chosen = found[sure], left[sure]
+            some /= some[:, 3:4].copy()
+            means[chosen] = some[:, :3]
+            spread = some[:, 4] - some[:, :3].mean(axis=1) ** 2
+            variance[chosen] = spread / found[sure, 3]
+            left, where = left[~sure], where[~sure]
+        return means, variance
 
     def _coordinates(self, points: FloatMap, normals: FloatMap, side: float) -> FloatMap:
         """Return (N, 6) position in the image, depth and normal, in cells."""

@@ -33,7 +33,7 @@ from sff_ros.training.traced.view import View, margin_px
 
 PASS = 16  # rays per pixel traced at a time, spread evenly over pixel, lens and lights
 BRIGHT, MOST_PARTS = 4.0, 64  # times the mean light of rays; parts of those that are brighter
-SPREAD = 0.3  # aperture radii: as far apart as rays from one pixel are, and some more
+SPREAD = (0.2, 0.08)  # how far at most, of the area of the aperture from its middle; turns
 PIXEL_SIGMA = 1 / math.sqrt(12)  # px, of a pixel's own area
 
 
@@ -192,16 +192,17 @@ def _spread(
     light = np.concatenate([light, np.ones((len(light), 1), np.float32)], axis=1)
     few = np.flatnonzero(parts > 1)
     many = np.repeat(few, parts[few])
-    near, away = lens[many], rng.random((len(many), 2), np.float32)
-    angle = np.float32(2 * np.pi) * away[:, 0]
-    way = np.float32(SPREAD * view.radius) * np.sqrt(away[:, 1:])
-    moved = near + way * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    r = np.linalg.norm(moved, axis=1, keepdims=True)
-    moved *= np.where(r > view.radius, 2 * view.radius / np.maximum(r, 1e-9) - 1, 1)  # back inside
+    near = lens[many]
+    away = rng.uniform(-1, 1, (len(many), 2)) * SPREAD
+    # Uniform over the aperture stays so: reflected at its middle and rim, turned around.
+    area = 1 - np.abs(1 - np.abs((near**2).sum(axis=1) / view.radius**2 + away[:, 0]))
+    angle = np.arctan2(near[:, 1], near[:, 0]) + 2 * np.pi * away[:, 1]
+    r = view.radius * np.sqrt(np.maximum(area, 0))
+    moved = np.stack([r * np.cos(angle), r * np.sin(angle)], axis=1).astype(np.float32)
     shifted = start[many] + np.float32(view.focal_px) * (moved - near) / np.maximum(z[many], 1e-3)
     alone = parts == 1
     return (
         np.concatenate([start[alone], shifted]),
-        np.concatenate([lens[alone], moved.astype(np.float32)]),
+        np.concatenate([lens[alone], moved]),
         np.concatenate([light[alone], light[many] / parts[many, None].astype(np.float32)]),
     )

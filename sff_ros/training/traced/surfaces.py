@@ -61,8 +61,8 @@ def trace_surfaces(scene: Any, view: View, light: Illumination, seed: int) -> Su
     points, lit = arrays(centres.surface.p, emitted(scene, centres))
     z = np.where(np.array(centres.found), points[:, 2], np.nan).reshape(size, size)
     lamps = (lit.sum(axis=1) > 0).reshape(size, size) & np.isfinite(z)
-    reflected = cv2.GaussianBlur(reflected, (0, 0), MIRROR_PX)
-    return Surfaces(own, np.asarray(reflected), view.place(z).astype(np.float32), lamps)
+    smooth = np.asarray(cv2.GaussianBlur(reflected, (0, 0), MIRROR_PX), np.float32)
+    return Surfaces(own, smooth, view.place(z).astype(np.float32), lamps)
 
 
 def _centres(camera: Any, size: int) -> Any:
