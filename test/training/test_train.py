@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import pytest
 from programs import HANG_S, wait
-from traced_scene import SIZE, hand_made
 
 torch = pytest.importorskip('torch', reason='torch is not installed')
 pytest.importorskip('safetensors', reason='safetensors is not installed')
@@ -35,7 +34,6 @@ from sff_ros.training.drawing.textures import Textures  # noqa: E402
 from sff_ros.training.history import COLUMNS, History  # noqa: E402
 from sff_ros.training.recipes import RECIPES, Recipe  # noqa: E402
 from sff_ros.training.tasks import TASKS  # noqa: E402
-from sff_ros.training.traced.files import write_traced  # noqa: E402
 from sff_ros.training.train import (  # noqa: E402
     CHECKPOINT,
     Run,
@@ -55,38 +53,20 @@ SMALL = replace(
 def trainer_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeTrainer:
     monkeypatch.setattr(validation, 'VALIDATION_SCENES', 2)
 
-    def make(
-        out: str,
-        recipe: Recipe = SMALL,
-        weights: Path | None = None,
-        traced: Path | None = None,
-    ) -> Trainer:
+    def make(out: str, recipe: Recipe = SMALL, weights: Path | None = None) -> Trainer:
         run = Run(tmp_path / out, weights, validate_every=3, workers=0, device='cpu')
-        run = replace(run, traced=traced, traced_share=0.5)
         return Trainer(recipe, run, Textures())
 
     return make
 
 
-@pytest.fixture
-def traced(tmp_path: Path) -> Path:
-    """Return a folder of path-traced scenes."""
-    folder = tmp_path / 'traced'
-    folder.mkdir()
-    for number in range(2):
-        write_traced(folder / f'scene_1_{number:06d}.npz', hand_made())
-    return folder
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize('mixed', [False, True])
 def test_a_resumed_training_ends_as_one_that_was_never_interrupted(
-    trainer_for: MakeTrainer, traced: Path, mixed: bool
+    trainer_for: MakeTrainer,
 ) -> None:
-    recipe, folder = (replace(SMALL, size=SIZE), traced) if mixed else (SMALL, None)
-    whole = trainer_for('whole', recipe, traced=folder)
+    whole = trainer_for('whole')
     assert whole.train()
-    part = trainer_for('parts', recipe, traced=folder)
+    part = trainer_for('parts')
     update = part._update
 
     def interrupted(model: Any, batch: Any) -> tuple[float, float]:
@@ -97,7 +77,7 @@ def test_a_resumed_training_ends_as_one_that_was_never_interrupted(
     part._update = interrupted  # type: ignore[method-assign]
     assert not part.train()
     assert part.step == 3
-    rest = trainer_for('parts', recipe, traced=folder)
+    rest = trainer_for('parts')
     assert rest.step == 3
     assert rest.train()
     for (name, a), b in zip(
@@ -168,13 +148,6 @@ def test_a_kill_in_the_middle_of_saving_loses_nothing(trainer_for: MakeTrainer) 
     trainer.train()
     (trainer.run.out / (CHECKPOINT + '.part')).write_bytes(b'half')
     assert trainer_for('out').step == 6
-
-
-def test_path_traced_scenes_of_another_size_are_refused_at_the_start(
-    trainer_for: MakeTrainer, traced: Path
-) -> None:
-    with pytest.raises(ConfigError, match=r'is \(96, 96\), the training \(64, 64\) px'):
-        trainer_for('out', traced=traced)
 
 
 def test_a_bad_batch_does_not_reach_the_weights(trainer_for: MakeTrainer) -> None:

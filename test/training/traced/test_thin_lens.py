@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -31,8 +30,7 @@ LEFT, RIGHT = np.s_[INSIDE, 16 : EDGE - 8], np.s_[INSIDE, EDGE + 8 : -16]
 SEAM = np.s_[INSIDE, EDGE - 8 : EDGE + 8]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sweeps:
+class Sweeps(NamedTuple):
     """The same scene traced with two seeds, drawn by the package, and its positions."""
 
     one: FloatMap
