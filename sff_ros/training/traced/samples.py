@@ -27,6 +27,7 @@ from sff_ros.training.drawing.textures import Rng
 from sff_ros.training.traced.files import TracedScene, read_traced
 
 SLOPE_STEP, SLOPE_PX = 0.01, 17  # of light and px, over which the tone curve is one slope
+COVERED = 2.0  # noise of the camera, at least, times that of the rendering
 NOISIEST = 4.0  # grey levels: where more noise of the rendering is left nothing is known
 
 
@@ -108,6 +109,8 @@ def traced_sample(rng: Rng, ranges: SampleRange, scene: TracedScene) -> Sample:
         flicker = rng.uniform(0, ranges.flicker)
         sweep *= (1 + flicker * rng.standard_normal((len(sweep), 1, 1, 1))).astype(np.float32)
     noise, scale = log_uniform(rng, ranges.noise), ranges.soft.draw(rng)
+    # Noise of the rendering is less where a surface is in focus: it must not show.
+    noise = max(noise, COVERED * float(np.median(leftover)))
     if scale is None:
         stack = digitise(rng, sweep, noise)
     else:

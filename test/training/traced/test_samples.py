@@ -46,6 +46,15 @@ def test_nothing_is_known_where_there_is_nothing_or_noise_is_left() -> None:
     assert NOISIEST < 1.0 * 255
 
 
+def test_noise_of_the_rendering_is_covered() -> None:
+    def noise(leftover: float) -> float:
+        sample = traced_sample(np.random.default_rng(1), CLEAN, hand_made(leftover))
+        return float(sample.stack[:, 8:-8, 46:50].std(axis=(1, 2)).mean())
+
+    assert noise(0.0) < 1.0
+    assert noise(0.02) > 2.0
+
+
 def test_exposure_and_noise_are_drawn_anew() -> None:
     one, other = (traced_sample(np.random.default_rng(k), USUAL, hand_made()) for k in (1, 2))
     again = traced_sample(np.random.default_rng(1), USUAL, hand_made())
