@@ -14,13 +14,20 @@ from sff_ros.core.image import FloatMap, Floats
 from sff_ros.training.drawing.textures import Rng
 from sff_ros.training.traced.view import View
 
-TABLE = 1 << 21  # entries; a scene has some ten thousand cells, so two rarely share one
+BITS = 21
+TABLE = 1 << BITS  # entries; a scene has some ten thousand cells, so two rarely share one
 SIDES = COARSE, FINE = (8.0, 3.0)  # px, of cells
 DEEP, TURNED = 1.0, 0.35  # extent of a cell in positions, and in each component of the normal
 ENOUGH = 48  # rays in a fine cell
 DOUBT = 9.0  # variances of a fine cell within which its difference counts as noise
 STEPS = 1.1127756842787055 ** -np.arange(1.0, 7.0)  # of six even sequences: Roberts 2018
-PRIMES = np.array([73856093, 19349663, 83492791, 49979687, 86028121, 32452843], np.uint64)
+FACTORS = np.array(  # odd, of 64 random bits
+    [
+        *(0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB),
+        *(0xD6E8FEB86659FD93, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9),
+    ],
+    np.uint64,
+)
 DARKEST = 0.01  # colour
 
 
@@ -95,7 +102,7 @@ class Illumination:
 
 
 def _cells(where: Floats | FloatMap) -> npt.NDArray[np.intp]:
-    """Return the entries of the table of (N, 6) coordinates: Teschner et al. 2003."""
-    whole = np.floor(where).astype(np.int64).view(np.uint64) * PRIMES
-    mixed = np.bitwise_xor.reduce(whole, axis=1)
-    return np.asarray((mixed ^ mixed >> np.uint64(21)) & np.uint64(TABLE - 1), np.intp)
+    """Return the entries of the table of (N, 6) coordinates: the high bits of a linear hash."""
+    whole = np.floor(where).astype(np.int64).view(np.uint64)
+    mixed = np.add.reduce(whole * FACTORS, axis=1)  # modulo 2^64
+    return (mixed >> np.uint64(64 - BITS)).astype(np.intp)
