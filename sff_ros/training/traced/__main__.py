@@ -12,7 +12,7 @@ from sff_ros.training.traced.mitsuba_import import mitsuba
 from sff_ros.training.traced.rendering import render_missing
 
 EPILOG = """\
-A file of about 1 MB a scene. Scenes that exist are skipped: an interrupted call resumes. Needs:
+A file of 1 to 2 MB a scene. Scenes that exist are skipped: an interrupted call resumes. Needs:
 pip install -r requirements/traced.txt, and a CUDA GPU or LLVM (apt install libllvm19; 14 and 15
 crash).
 """

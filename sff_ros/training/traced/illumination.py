@@ -105,4 +105,4 @@ def _cells(where: Floats | FloatMap) -> npt.NDArray[np.intp]:
     """Return the entries of the table of (N, 6) coordinates: the high bits of a linear hash."""
     whole = np.floor(where).astype(np.int64).view(np.uint64)
     mixed = np.add.reduce(whole * FACTORS, axis=1)  # modulo 2^64
-    return (mixed >> np.uint64(64 - BITS)).astype(np.intp)
+    return np.asarray(mixed >> np.uint64(64 - BITS), np.intp)
