@@ -28,6 +28,7 @@ from sff_ros.training.traced.files import TracedScene, read_traced
 
 SLOPE_STEP, SLOPE_PX = 0.01, 17  # of light and px, over which the tone curve is one slope
 COVERED = 2.0  # noise of the camera, at least, times that of the rendering
+MISLEADS = 10.0  # times that noise of the rendering counts: it is less in focus
 NOISIEST = 4.0  # grey levels: where more noise of the rendering is left nothing is known
 
 
@@ -118,7 +119,7 @@ def traced_sample(rng: Rng, ranges: SampleRange, scene: TracedScene) -> Sample:
         stack = enlarged(rng, digitise(rng, resized(sweep, inner), noise), size)
         own = resized(resized(own, inner), size)
         reflected = resized(resized(reflected, inner), size)
-    total = float(np.hypot(noise, np.median(leftover)))
+    total = float(np.hypot(noise, MISLEADS * np.median(leftover)))
     place = np.nan_to_num(scene.place, nan=-LAST)
     known &= has_texture(
         own, place, place, scene.lamps, total, reflected, MIXED_PX + round(scale or 0)

@@ -55,6 +55,16 @@ def test_noise_of_the_rendering_is_covered() -> None:
     assert noise(0.02) > 2.0
 
 
+@pytest.mark.parametrize(('leftover', 'expected'), [(0.0, True), (0.012, False)])
+def test_texture_below_the_noise_of_the_rendering_is_not_known(
+    leftover: float, expected: bool
+) -> None:
+    scene = hand_made(leftover)
+    scene.own[TEXTURED] = 0.5 + 0.02 * (scene.own[TEXTURED] - 0.5)
+    known = traced_sample(np.random.default_rng(1), CLEAN, scene).known
+    assert (known[8:-8, 4:12] == expected).all()
+
+
 def test_exposure_and_noise_are_drawn_anew() -> None:
     one, other = (traced_sample(np.random.default_rng(k), USUAL, hand_made()) for k in (1, 2))
     again = traced_sample(np.random.default_rng(1), USUAL, hand_made())
