@@ -57,6 +57,7 @@ setup(
         'ros': requirements('ros'),
         'tensorrt': ['tensorrt>=10.3', 'cuda-python>=12'],
         'test': requirements('test'),
+        'traced': requirements('traced'),
         'train': [*requirements('train'), 'torch>=2.2'],
     },
     zip_safe=False,

@@ -33,9 +33,9 @@ from sff_ros.files.stack import read_stack
 from sff_ros.inference.choice import open_backend
 from sff_ros.inference.network_backend import CanonicalNetwork
 from sff_ros.inference.peak import PeakBackend
-from sff_ros.training.ranges import ROBUST, USUAL
-from sff_ros.training.samples import draw_sample
-from sff_ros.training.textures import Textures, installed_photographs
+from sff_ros.training.drawing.ranges import ROBUST, USUAL
+from sff_ros.training.drawing.samples import draw_sample
+from sff_ros.training.drawing.textures import Textures, installed_photographs
 
 SEED = 1_000_003  # recipes and validation use others
 SIZE = 192  # px, as in training
@@ -91,7 +91,7 @@ def main() -> None:
         metavar='SHARE',
         type=float,
         default=0.0,
-        help='of the drawn scenes that are of ROBUST, not of USUAL (training/ranges.py)',
+        help='of the drawn scenes that are of ROBUST, not of USUAL (training/drawing/ranges.py)',
     )
     parser.add_argument('--model', metavar='FILE', default='', help='default: the shipped one')
     parser.add_argument('--backend', default='onnx', help='that runs it (default: %(default)s)')

@@ -26,7 +26,7 @@ from sff_ros.files.image import read_image
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.choice import open_backend
 from sff_ros.pipeline import ShapeFromFocus
-from sff_ros.training.rgbd import render_rgbd, spread_places
+from sff_ros.training.drawing.rgbd import render_rgbd, spread_places
 
 LAST = POSITIONS - 1
 Stack = list[RgbImage]

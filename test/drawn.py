@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from sff_ros.core.image import FloatMap, Floats, RgbImage
-from sff_ros.training.render import render_sweep
-from sff_ros.training.scenes import draw_scene, visible
-from sff_ros.training.textures import Textures
+from sff_ros.training.drawing.render import render_sweep
+from sff_ros.training.drawing.scenes import draw_scene, visible
+from sff_ros.training.drawing.textures import Textures
 
 SIZE = 128
 BLUR_PX, NOISE = 0.8, 1.0

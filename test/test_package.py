@@ -33,6 +33,7 @@ ROSDEP_KEYS = {
 OPTIONAL = {
     *('onnx', 'onnxruntime', 'rviz2', 'safetensors', 'tensorrt', 'torch'),
     *('matplotlib', 'skimage', 'tqdm'),  # training
+    *('drjit', 'mitsuba'),  # path-traced scenes
 }
 
 
@@ -177,7 +178,7 @@ def test_a_link_to_setup_finds_the_requirements(
 
 def test_extras_are_the_files_of_requirements(setup_arguments: dict[str, Any]) -> None:
     extras = setup_arguments['extras_require']
-    assert sorted(extras) == ['ros', 'tensorrt', 'test', 'train']
+    assert sorted(extras) == ['ros', 'tensorrt', 'test', 'traced', 'train']
     for name, expected in {'ros': 'ros-kilted-rclpy', 'test': 'pytest', 'train': 'torch'}.items():
         assert any(re.match(f'{expected}[<>=]', line) for line in extras[name]), name
     assert not [line for lines in extras.values() for line in lines if line[0] in '-#']

@@ -85,7 +85,7 @@ def test_wheel_names_what_pip_must_install(wheel: ZipFile) -> None:
         *('numpy', 'onnxruntime', 'opencv-python-headless', 'pyyaml')
     ]
     extras = re.findall(r'^Provides-Extra: (\w+)$', metadata, re.MULTILINE)
-    assert sorted(extras) == ['ros', 'tensorrt', 'test', 'train']
+    assert sorted(extras) == ['ros', 'tensorrt', 'test', 'traced', 'train']
     assert 'sff = sff_ros.cli.main:main' in wheel.read(f'{folder}/entry_points.txt').decode()
 
 

@@ -14,7 +14,7 @@ from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.depth_map import MAP_SUFFIXES, read_map
 from sff_ros.files.export import checked_out
 from sff_ros.files.image import SUFFIXES, read_image, write_png
-from sff_ros.training.rgbd import render_rgbd, spread_places
+from sff_ros.training.drawing.rgbd import render_rgbd, spread_places
 
 HELP = 'Render focal stacks with ground truth from images and their depth.'
 EPILOG = """\

@@ -52,6 +52,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help='initial weights, .safetensors of `sff export`, if DIR has no checkpoint',
     )
+    parser.add_argument(
+        '--traced',
+        metavar='DIR',
+        type=Path,
+        help='path-traced scenes that take the place of a share of the drawn ones, with exposure '
+        'and noise of their own at each use; python -m sff_ros.training.traced writes them',
+    )
+    parser.add_argument(
+        '--traced-share',
+        metavar='SHARE',
+        type=_rate,
+        default=0.2,
+        help='of the scenes that are of --traced DIR (default: %(default)s)',
+    )
     parser.add_argument('--steps', metavar='N', type=_count, help='total number of steps')
     parser.add_argument('--batch', metavar='N', type=_count, help='crops per step')
     parser.add_argument('--scenes', metavar='N', type=_count, help='total number of scenes')
@@ -81,8 +95,8 @@ def run(args: argparse.Namespace) -> int:
         SffError: a package is missing, or textures or checkpoint are invalid.
     """
     try:
+        from sff_ros.training.drawing.textures import Textures, installed_photographs
         from sff_ros.training.recipes import RECIPES
-        from sff_ros.training.textures import Textures, installed_photographs
         from sff_ros.training.train import Run, Trainer
     except ImportError as err:
         raise ModelError(f'{err}; training needs: pip install -r requirements/train.txt') from err
@@ -91,7 +105,14 @@ def run(args: argparse.Namespace) -> int:
         RECIPES[args.recipe], **{name: n for name, n in wanted.items() if n is not None}
     )
     textures = Textures((*installed_photographs(), *args.textures))
-    where = Run(args.out, args.weights, workers=args.workers, device=args.device)
+    where = Run(
+        args.out,
+        args.weights,
+        workers=args.workers,
+        device=args.device,
+        traced=args.traced,
+        traced_share=args.traced_share,
+    )
     trainer = Trainer(recipe, where, textures)
     finished = trainer.train()
     if trainer.rank == 0:

@@ -1,1 +1,1 @@
-"""Random scenes, focal stacks rendered from them, and network training."""
+"""Network training: batches of drawn scenes, losses, the loop."""

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from torch.utils.data import Dataset, Sampler
 
-from sff_ros.training.ranges import ROBUST, USUAL
+from sff_ros.training.drawing.ranges import ROBUST, USUAL
+from sff_ros.training.drawing.samples import draw_sample
+from sff_ros.training.drawing.textures import Textures
 from sff_ros.training.recipes import Recipe
-from sff_ros.training.samples import draw_sample
 from sff_ros.training.tasks import Arrays, Task
-from sff_ros.training.textures import Textures
+from sff_ros.training.traced.samples import TracedFolder
 
 PHASE = 4  # crops start at multiples of this, px: where blocks of both poolings start
 GROUPS = 8  # of the scenes, at most: as many processes can share a step without drawing twice
@@ -33,6 +34,7 @@ class SceneSource:
         size: side of the images, px.
         seed: of all scenes.
         hard: share of the scenes that are of ROBUST, not of USUAL.
+        traced: path-traced scenes that take the place of a share of them; None: no.
     """
 
     textures: Textures
@@ -40,12 +42,17 @@ class SceneSource:
     size: int
     seed: int
     hard: float
+    traced: TracedFolder | None = None
 
     def draw(self, scene: int) -> Compact:
         """Return the scene of that number: always the same."""
         rng = np.random.default_rng([self.seed, scene])
         ranges = ROBUST if self.hard > 0 and rng.random() < self.hard else USUAL
-        arrays = self.task.prepare(draw_sample(rng, self.textures, ranges, self.size))
+        if self.traced is not None and rng.random() < self.traced.share:
+            sample = self.traced.draw(rng, ranges, self.size)
+        else:
+            sample = draw_sample(rng, self.textures, ranges, self.size)
+        arrays = self.task.prepare(sample)
         return {name: values.astype(np.float16) for name, values in arrays.items()}
 
 

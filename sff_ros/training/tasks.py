@@ -15,9 +15,9 @@ from sff_ros.core.image import FloatMap
 from sff_ros.network.fast_gru import FastGru, FastGruConfig, Predictions
 from sff_ros.network.paper.ddl_gru import DdlGru, DdlGruConfig
 from sff_ros.network.paper.input import choose_slices, network_input
+from sff_ros.training.drawing.samples import Sample
 from sff_ros.training.losses import fast_loss, known_error, paper_loss
 from sff_ros.training.recipes import Recipe
-from sff_ros.training.samples import Sample
 
 # The key 'truth' holds the ground truth, 'known' 1 where the sweep tells it and 0 elsewhere.
 Arrays = dict[str, FloatMap]

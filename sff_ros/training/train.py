@@ -23,10 +23,11 @@ from tqdm import tqdm
 from sff_ros.errors import ConfigError, ModelError
 from sff_ros.network.checkpoint import assign_weights, read_safetensors
 from sff_ros.training.dataset import EndlessOrder, ScenePool, SceneSource, smallest_pool
+from sff_ros.training.drawing.textures import Textures
 from sff_ros.training.history import History
 from sff_ros.training.recipes import Recipe
 from sff_ros.training.tasks import TASKS, Batch, Task
-from sff_ros.training.textures import Textures
+from sff_ros.training.traced.samples import open_traced
 from sff_ros.training.validation import Validation
 from sff_ros.training.workers import on_device, start_worker
 
@@ -36,7 +37,7 @@ SMOOTHING = 0.98  # of the displayed loss
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Where and how to train; only `weights` affects the result.
+    """Where and how to train; of these, `weights` and `traced` affect the result.
 
     Attributes:
         out: receives the checkpoint, history.csv and history.png.
@@ -45,6 +46,9 @@ class Run:
         validate_every: steps.
         workers: processes that draw scenes, for each process that trains.
         device: 'cpu', 'cuda' or 'auto'.
+        traced: folder of path-traced scenes to use as well. Training goes on with whatever is in
+            it, but only with the same files as one that was never interrupted.
+        traced_share: of the scenes that are of that folder.
     """
 
     out: Path
@@ -53,12 +57,15 @@ class Run:
     validate_every: int = 1000
     workers: int = 1
     device: str = 'auto'
+    traced: Path | None = None
+    traced_share: float = 0.2
 
 
 class Trainer:
     """Holds the state of one training.
 
     Raises:
+        ConfigError: batch or pool do not fit the processes, or `traced` not the recipe.
         ModelError: the checkpoint is of another recipe, or `weights` are of another network.
     """
 
@@ -87,7 +94,10 @@ class Trainer:
         self.optimizer = _optimizer(self.network, recipe)
         self.step, self.seconds = 0, 0.0
         self.history = History(run.out)
-        source = SceneSource(textures, self.task, recipe.size, recipe.seed, recipe.hard)
+        traced = None
+        if run.traced is not None:
+            traced = open_traced(run.traced, run.traced_share, recipe.size)
+        source = SceneSource(textures, self.task, recipe.size, recipe.seed, recipe.hard, traced)
         self._scenes = ScenePool(source, recipe)
         self.validation = Validation(source, run.workers, self.device)
         self._stopping = False

@@ -81,7 +81,7 @@ class Validation:
 
     def _fixed(self, kind: str) -> list[Compact]:
         if kind not in self._scenes:
-            source = replace(self._source, seed=VALIDATION_SEED, hard=KINDS[kind])
+            source = replace(self._source, seed=VALIDATION_SEED, hard=KINDS[kind], traced=None)
             loader = DataLoader(
                 FixedScenes(source, VALIDATION_SCENES),
                 batch_size=None,

@@ -11,7 +11,7 @@ from stack_files import encode, texture
 from sff_ros.cli.main import main
 from sff_ros.files.image import read_image
 from sff_ros.files.stack import read_stack
-from sff_ros.training.rgbd import render_rgbd, spread_places
+from sff_ros.training.drawing.rgbd import render_rgbd, spread_places
 
 
 def write_pair(folder: Path, name: str, suffix: str = '_disparity.npy') -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from traced_scene import PLACE, SIZE, hand_made
 
 pytest.importorskip('torch', reason='torch is not installed')
 from sff_ros.core.focus.canonical import POSITIONS
@@ -18,12 +20,34 @@ from sff_ros.training.dataset import (
     augment,
     smallest_pool,
 )
+from sff_ros.training.drawing.textures import Textures
 from sff_ros.training.recipes import RECIPES
 from sff_ros.training.tasks import FastTask
-from sff_ros.training.textures import Textures
+from sff_ros.training.traced.files import write_traced
+from sff_ros.training.traced.samples import open_traced
 
 SMALL = replace(RECIPES['fast'], size=64, crop=48, steps=40, batch=4, scenes=60, pool=20)
 SOURCE = SceneSource(Textures(), FastTask(), 64, seed=1, hard=0.5)
+
+
+def test_a_share_of_the_scenes_is_path_traced(tmp_path: Path) -> None:
+    write_traced(tmp_path / 'scene_1_000000.npz', hand_made())
+    plain = replace(SOURCE, size=SIZE)
+    source = replace(plain, traced=open_traced(tmp_path, 0.5, SIZE))
+    drawn, mixed, again = (
+        [each.draw(scene) for scene in range(10)] for each in (plain, source, source)
+    )
+    traced = [bool((scene['truth'] == PLACE).all()) for scene in mixed]
+    assert 2 <= sum(traced) <= 8
+    assert not any((scene['truth'] == PLACE).all() for scene in drawn)
+    for one, two in zip(mixed, again, strict=True):
+        np.testing.assert_array_equal(one['responses'], two['responses'])
+    seen = {scene['responses'].tobytes() for scene, hit in zip(mixed, traced, strict=True) if hit}
+    assert len(seen) == sum(traced)  # exposure and noise are drawn anew
+    pool = ScenePool(source, SMALL)
+    batch = [pool[scene, 5] for scene in range(10)]
+    assert {item['responses'].shape for item in batch} == {batch[0]['responses'].shape}
+    assert batch[traced.index(True)]['truth'].shape == (1, SMALL.crop, SMALL.crop)
 
 
 def order(first: int = 0, workers: int = 1, rank: int = 0, world: int = 1) -> list[Any]:

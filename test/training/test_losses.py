@@ -11,8 +11,8 @@ import pytest
 torch = pytest.importorskip('torch', reason='torch is not installed')
 from sff_ros.network.fast_gru import Predictions  # noqa: E402
 from sff_ros.training.dataset import SceneSource  # noqa: E402
+from sff_ros.training.drawing.textures import Textures  # noqa: E402
 from sff_ros.training.losses import UNKNOWN_SCALE, fast_loss, paper_loss  # noqa: E402
-from sff_ros.training.textures import Textures  # noqa: E402
 from sff_ros.training.validation import KINDS, Validation  # noqa: E402
 
 

@@ -30,10 +30,10 @@ from sff_ros.errors import ConfigError, ModelError  # noqa: E402
 from sff_ros.network.fast_gru import FastGru  # noqa: E402
 from sff_ros.training import validation  # noqa: E402
 from sff_ros.training.dataset import ScenePool, SceneSource  # noqa: E402
+from sff_ros.training.drawing.textures import Textures  # noqa: E402
 from sff_ros.training.history import COLUMNS, History  # noqa: E402
 from sff_ros.training.recipes import RECIPES, Recipe  # noqa: E402
 from sff_ros.training.tasks import TASKS  # noqa: E402
-from sff_ros.training.textures import Textures  # noqa: E402
 from sff_ros.training.train import (  # noqa: E402
     CHECKPOINT,
     Run,
@@ -169,7 +169,7 @@ def test_two_processes_share_each_step(tmp_path: Path) -> None:
         'import torch; torch.set_num_threads(1)\n'
         'from sff_ros.training import train, validation\n'
         'from sff_ros.training.recipes import RECIPES\n'
-        'from sff_ros.training.textures import Textures\n'
+        'from sff_ros.training.drawing.textures import Textures\n'
         'validation.VALIDATION_SCENES = 1\n'
         'recipe = replace(RECIPES["fast"], steps=3, batch=2, scenes=2, size=64, crop=48,'
         ' warmup=2, bfloat16=False)\n'

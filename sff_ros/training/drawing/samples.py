@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sff_ros.core.focus.canonical import POSITIONS
 from sff_ros.core.image import FloatMap, Floats, Mask
 from sff_ros.core.optics.rendering import Layer
-from sff_ros.training.camera import (
+from sff_ros.training.drawing.camera import (
     Stack,
     blank_frames,
     digitise,
@@ -21,18 +21,18 @@ from sff_ros.training.camera import (
     resized,
     shake,
 )
-from sff_ros.training.known import GLOWING, MIXED_PX, has_texture, keeps_still
-from sff_ros.training.motion import (
+from sff_ros.training.drawing.known import GLOWING, MIXED_PX, has_texture, keeps_still
+from sff_ros.training.drawing.motion import (
     Shifts,
     camera_path,
     move_camera,
     moved_places,
     object_shifts,
 )
-from sff_ros.training.ranges import SampleRange, log_uniform
-from sff_ros.training.render import CatEye, render_sweep
-from sff_ros.training.scenes import LAST, draw_scene, flatten, visible
-from sff_ros.training.textures import Rng, Textures
+from sff_ros.training.drawing.ranges import SampleRange, log_uniform
+from sff_ros.training.drawing.render import CatEye, render_sweep
+from sff_ros.training.drawing.scenes import LAST, draw_scene, flatten, visible
+from sff_ros.training.drawing.textures import Rng, Textures
 
 FLAT = 0.4  # share of the scenes without background behind visible surfaces
 COLOURS_APART = 2.0  # positions, at most, in sweeps of few slices

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from sff_ros.core.optics.rendering import Layer, render, split_layer
-from sff_ros.training.render import FINE_PX, GROWTH, _radius, _radius_index, render_sweep
-from sff_ros.training.scenes import draw_scene
-from sff_ros.training.textures import Textures
+from sff_ros.training.drawing.render import FINE_PX, GROWTH, _radius, _radius_index, render_sweep
+from sff_ros.training.drawing.scenes import draw_scene
+from sff_ros.training.drawing.textures import Textures
 
 SIZE = 96
 

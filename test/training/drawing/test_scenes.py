@@ -10,9 +10,9 @@ import pytest
 
 from sff_ros.core.optics.rendering import Layer
 from sff_ros.errors import ConfigError
-from sff_ros.training.scenes import BEYOND, LAST, draw_scene, flatten, visible
-from sff_ros.training.shapes import SHAPES
-from sff_ros.training.textures import LEAST_SIDE, Textures, fractal_noise
+from sff_ros.training.drawing.scenes import BEYOND, LAST, draw_scene, flatten, visible
+from sff_ros.training.drawing.shapes import SHAPES
+from sff_ros.training.drawing.textures import LEAST_SIDE, Textures, fractal_noise
 
 SIZE = 64
 

@@ -14,9 +14,9 @@ import numpy as np
 from sff_ros.core.focus.canonical import POSITIONS
 from sff_ros.core.image import FloatMap
 from sff_ros.core.optics.rendering import Layer
-from sff_ros.training.ranges import USUAL, SampleRange, log_uniform
-from sff_ros.training.shapes import SHAPES, Shape, lamp, wire
-from sff_ros.training.textures import Rng, Textures, fractal_noise
+from sff_ros.training.drawing.ranges import USUAL, SampleRange, log_uniform
+from sff_ros.training.drawing.shapes import SHAPES, Shape, lamp, wire
+from sff_ros.training.drawing.textures import Rng, Textures, fractal_noise
 
 LAST = POSITIONS - 1.0
 BEYOND = 2.5  # positions by which some surfaces lie outside the sweep

@@ -14,7 +14,7 @@ from stack_files import texture as random_image
 from sff_ros.core.image import FloatMap, RgbImage
 from sff_ros.core.optics.rendering import blur_kernel
 from sff_ros.errors import StackError
-from sff_ros.training.rgbd import HALF_SIZE_PX, render_rgbd, spread_places
+from sff_ros.training.drawing.rgbd import HALF_SIZE_PX, render_rgbd, spread_places
 
 FLAT = np.full((96, 128), 5, np.float32)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sff_ros.core.image import FloatMap, Mask
-from sff_ros.training.known import REACH_PX, has_texture, keeps_still
+from sff_ros.training.drawing.known import REACH_PX, has_texture, keeps_still
 
 SIZE = 96
 NOWHERE = np.zeros((SIZE, SIZE), np.bool_)

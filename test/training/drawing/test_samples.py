@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from sff_ros.core.focus.measure import measure_ddl
-from sff_ros.training.camera import _processed
-from sff_ros.training.ranges import USUAL, SampleRange
-from sff_ros.training.samples import Sample, _draw_places, draw_sample
-from sff_ros.training.textures import Textures
+from sff_ros.training.drawing.camera import _processed
+from sff_ros.training.drawing.ranges import USUAL, SampleRange
+from sff_ros.training.drawing.samples import Sample, _draw_places, draw_sample
+from sff_ros.training.drawing.textures import Textures
 
 SIZE = 64
 

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from sff_ros.core.image import FloatMap, Floats
 from sff_ros.core.optics.rendering import Layer
-from sff_ros.training.ranges import SampleRange
-from sff_ros.training.scenes import visible
-from sff_ros.training.textures import Rng
+from sff_ros.training.drawing.ranges import SampleRange
+from sff_ros.training.drawing.scenes import visible
+from sff_ros.training.drawing.textures import Rng
 
 Shifts = npt.NDArray[np.intp]
 

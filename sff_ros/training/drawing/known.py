@@ -61,6 +61,22 @@ def has_texture(
     return known
 
 
+def is_outshone(own: FloatMap, reflected: FloatMap, place: FloatMap, noise: float) -> Mask:
+    """Return where a reflection has more texture than the surface, in a window around a pixel.
+
+    Args:
+        own: (H, W, 3) what surfaces scatter, in focus and without noise, grey levels.
+        reflected: (H, W, 3) what they mirror or let through, alone.
+        place: (H, W) position of the visible surface.
+        noise: standard deviation, grey levels.
+    """
+    rival, strength = (
+        cv2.blur(_own_steps(image, place, place), (WINDOW, WINDOW)) for image in (reflected, own)
+    )
+    least = max(FAINTEST, OF_NOISE * noise) ** 2
+    return np.asarray((rival > least) & (rival >= strength), np.bool_)
+
+
 def keeps_still(seen: FloatMap, places: Floats, place: FloatMap) -> Mask:
     """Return where motion leaves one peak of sharpness, at the right position.
 

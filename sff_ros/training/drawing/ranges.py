@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sff_ros.training.textures import Rng
+from sff_ros.training.drawing.textures import Rng
 
 Range = tuple[float, float]
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sff_ros.core.image import FloatMap, RgbImage
-from sff_ros.training.ranges import SampleRange
-from sff_ros.training.textures import Rng
+from sff_ros.training.drawing.ranges import SampleRange
+from sff_ros.training.drawing.textures import Rng
 
 PROCESSED = 0.2  # share of the cameras that filter their images, and of those that compress
 

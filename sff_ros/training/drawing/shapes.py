@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sff_ros.core.image import FloatMap
-from sff_ros.training.ranges import log_uniform
-from sff_ros.training.textures import Rng, fractal_noise
+from sff_ros.training.drawing.ranges import log_uniform
+from sff_ros.training.drawing.textures import Rng, fractal_noise
 
 SOFT = 4  # supersampling per axis
 WIRE_PX = (1.0, 3.0)  # thickness

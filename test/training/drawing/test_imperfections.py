@@ -11,13 +11,13 @@ import pytest
 from sff_ros.core.focus.measure import measure_ddl
 from sff_ros.core.image import FloatMap
 from sff_ros.core.optics.rendering import Layer
-from sff_ros.training.camera import Exposure, blank_frames, draw_field_stop
-from sff_ros.training.motion import camera_path, object_shifts
-from sff_ros.training.ranges import ROBUST, USUAL, SampleRange, Some
-from sff_ros.training.render import CatEye, render_sweep
-from sff_ros.training.samples import Sample, _draw_places, _on_axis, draw_sample
-from sff_ros.training.scenes import draw_scene, visible
-from sff_ros.training.textures import Textures
+from sff_ros.training.drawing.camera import Exposure, blank_frames, draw_field_stop
+from sff_ros.training.drawing.motion import camera_path, object_shifts
+from sff_ros.training.drawing.ranges import ROBUST, USUAL, SampleRange, Some
+from sff_ros.training.drawing.render import CatEye, render_sweep
+from sff_ros.training.drawing.samples import Sample, _draw_places, _on_axis, draw_sample
+from sff_ros.training.drawing.scenes import draw_scene, visible
+from sff_ros.training.drawing.textures import Textures
 
 pytestmark = pytest.mark.slow  # draws dozens of samples
 

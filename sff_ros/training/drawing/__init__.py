@@ -1,0 +1,1 @@
+"""Random focal stacks with ground truth: scenes, lens and camera, rendered."""
