@@ -25,7 +25,7 @@ from sff_ros.config.cameras import SimulatedConfig
 from sff_ros.core.alignment.aligner import ALIGNMENTS, Aligner, Method, as_alignment, moved
 from sff_ros.core.alignment.motion import MotionMeter
 from sff_ros.core.alignment.warp import covered
-from sff_ros.core.focus.measure import measure_contrast, total_response
+from sff_ros.core.focus.measure import measure_contrast
 from sff_ros.core.homography import inverse, product
 from sff_ros.core.image import Floats, Image, to_grey
 from sff_ros.core.optics.breathing import breathing_warp
@@ -142,7 +142,7 @@ def _rms(steps: Floats) -> float:
 
 
 def _sharpness(image: Image) -> npt.NDArray[np.float32]:
-    response = cv2.GaussianBlur(total_response(measure_contrast(image), 2), (0, 0), 2.0)
+    response = cv2.GaussianBlur(measure_contrast(image, 2)[:2].sum(axis=0), (0, 0), 2.0)
     height, width = image.shape[:2]
     return np.asarray(cv2.resize(response, (width, height)), np.float32)
 

@@ -22,14 +22,7 @@ from sff_ros.core.focus.all_in_focus import RunningAllInFocus, compose
 from sff_ros.core.focus.canonical import POSITIONS, canonical_places, from_canonical, to_canonical
 from sff_ros.core.focus.curve_fit import CurveFitter
 from sff_ros.core.focus.deviation import confidence_of
-from sff_ros.core.focus.measure import (
-    DILATIONS,
-    PIXELS,
-    POOLING,
-    FocusVolume,
-    measure_contrast,
-    total_response,
-)
+from sff_ros.core.focus.measure import DILATIONS, POOLING, FocusVolume, measure_contrast
 from sff_ros.core.focus.peak import MEDIUM, Evidence, gather_evidence
 from sff_ros.core.focus.template_bank import FALL, extend
 from sff_ros.core.image import AnyFloats, FloatMap, RgbImage, to_grey
@@ -92,7 +85,7 @@ def run(folder: Path, weights: Path) -> Stages:
     stack = read_stack(folder)
     height, width = (side // SIZE_MULTIPLE * SIZE_MULTIPLE for side in stack.image(0).shape[:2])
     images = [stack.as_8_bit(s.image)[:height, :width] for s in stack.focal_stack().slices]
-    responses = [measure_contrast(image) for image in images]
+    responses = [measure_contrast(image, POOLING) for image in images]
     context = RunningAllInFocus()
     for image, response in zip(images, responses, strict=True):
         context.add(image, response)
@@ -134,8 +127,7 @@ def pick_pixels(stages: Stages) -> dict[str, Pixel]:
     inside[:margin], inside[-margin:], inside[:, :margin], inside[:, -margin:] = (False,) * 4
     known = cv2.blur(e.information, (9, 9))
     flat = 1 / (1 + cv2.blur(e.dense.misfit.astype(np.float32), (9, 9)) / 0.05)
-    total = np.stack([total_response(m) for m in stages.volume.responses]).sum(axis=0)
-    contrast = cv2.blur(total, (5, 5))
+    contrast = cv2.blur(stages.volume.responses.mean(axis=(0, 1)), (5, 5))
     faint = contrast < np.quantile(contrast[inside], 0.2)
     noisy = (e.explained > 0.5) & (e.explained < 0.8)
     square = np.ones((9, 9), np.uint8)
@@ -160,8 +152,7 @@ def sweep_figure(stages: Stages) -> RgbImage:
 def ddl_figure(stages: Stages) -> RgbImage:
     """One slice and its response to each dilation, on one scale."""
     middle = len(stages.images) // 2
-    measured = stages.volume.responses[middle].astype(np.float32)
-    responses = np.stack([measured[:PIXELS].mean(axis=0), *measured[PIXELS:]])
+    responses = stages.volume.responses[middle]
     # Colours change with the square root, or weak responses would be black.
     colours = ramp(cv2.COLORMAP_INFERNO)[np.sqrt(np.linspace(0, 255**2, 256)).astype(np.intp)]
     scale = Scale(0.0, float(np.quantile(responses, 0.995)), 'response', colours)
@@ -214,7 +205,7 @@ def curves_figure(stages: Stages, pixels: dict[str, Pixel]) -> RgbImage:
     axes[0].imshow(fewer_levels(stages.sharp))
     axes[0].set_axis_off()
     axes[0].set_title('the pixels')
-    total = [total_response(responses, 2) for responses in stages.volume.responses]
+    total = stages.volume.responses[:, :2].sum(axis=1)
     smooth = np.stack([cv2.GaussianBlur(m, (0, 0), MEDIUM) for m in total])
     curves: FloatMap = np.power(smooth, 1.5, dtype=np.float32)
     for (name, at), plot in zip(pixels.items(), axes[1:], strict=True):

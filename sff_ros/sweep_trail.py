@@ -10,7 +10,7 @@ from sff_ros.core.alignment.aligner import Aligner, Alignment, Method, SlicePose
 from sff_ros.core.alignment.motion import MotionMeter
 from sff_ros.core.alignment.warp import covered, is_still
 from sff_ros.core.focus.all_in_focus import RunningAllInFocus
-from sff_ros.core.focus.measure import Responses, Volume
+from sff_ros.core.focus.measure import Responses
 from sff_ros.core.image import Image, Mask, Warp
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.sweep.blank import BlankSlice, Light
@@ -39,7 +39,7 @@ class SweepTrail:
         self.covered: Mask | None = None
         # With room to grow. Stacking the slices' own arrays after the last slice would take time
         # when it is shortest.
-        self._volume: Volume = np.empty((0, 0, 0, 0), np.float16)
+        self._volume: Responses = np.empty((0, 0, 0, 0), np.float32)
         self.lights: dict[int, Light] = {}
         self.last_light: Light | None = None
         self.blank: list[BlankSlice] = []
@@ -59,7 +59,7 @@ class SweepTrail:
         return cls(method_for(align, first))
 
     @property
-    def responses(self) -> Volume:
+    def responses(self) -> Responses:
         """(S, C, h, w) of the slices so far."""
         return self._volume[: len(self.lights)]
 
@@ -85,7 +85,7 @@ class SweepTrail:
         count = len(self.lights)
         if count == len(self._volume):
             room = min(aligned.count, 2 * count + 16)
-            grown = np.empty((room, *responses.shape), np.float16)
+            grown = np.empty((room, *responses.shape), np.float32)
             if count:
                 grown[:count] = self.responses
             self._volume = grown

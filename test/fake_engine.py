@@ -24,7 +24,7 @@ def correct(responses: Maps, evidence: Maps, context: Maps) -> tuple[Maps, Maps]
     """Return a position and a scale that depend on each input, in the way of `fast_gru`.
 
     Args:
-        responses, evidence, context: (15, 7, h, w), (7, h, w), (3, 2 h, 2 w).
+        responses, evidence, context: (15, 4, h, w), (7, h, w), (3, 2 h, 2 w).
     """
     coarse = evidence[0] + np.float32(0.1) * responses[3, 1]
     return np.kron(coarse, np.ones((2, 2), np.float32)), context.mean(0) / 4 + np.float32(0.01)
@@ -39,7 +39,7 @@ def fast_gru(inputs: Mapping[str, Maps]) -> dict[str, Maps]:
 def ddl(inputs: Mapping[str, Maps]) -> dict[str, Maps]:
     """Measure a slice as the graph of that name does."""
     image = inputs['image'][0].transpose(1, 2, 0).astype(np.uint8)
-    return {'responses': measure_contrast(image)[None]}
+    return {'responses': measure_contrast(image, 2)[None]}
 
 
 OPERATIONS: dict[str, Operation] = {'fast_gru': fast_gru, 'ddl': ddl}
@@ -83,12 +83,12 @@ def plan_of(operation: str, library: str, graph: bytes, shapes: Mapping[str, Sha
     if operation == 'ddl':
         batch, channels, height, width = inputs['image']
         check((batch, channels) == (1, 3), f'image is {inputs["image"]}')
-        outputs = {'responses': (1, 7, height // 2, width // 2)}
+        outputs = {'responses': (1, 4, height // 2, width // 2)}
     else:
         height, width = inputs['context'][2:]
         h, w = height // 2, width // 2
         expected = {
-            'responses': (1, 15, 7, h, w),
+            'responses': (1, 15, 4, h, w),
             'evidence': (1, 7, h, w),
             'context': (1, 3, height, width),
         }

@@ -6,8 +6,14 @@ from collections.abc import Callable, Collection
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from sff_ros.core.focus.canonical import canonical_places, from_canonical, to_canonical
+from sff_ros.core.focus.canonical import (
+    CanonicalSweep,
+    canonical_places,
+    from_canonical,
+    to_canonical,
+)
 from sff_ros.core.focus.deviation import (
     NETWORK,
     Calibration,
@@ -16,7 +22,7 @@ from sff_ros.core.focus.deviation import (
     in_slices,
 )
 from sff_ros.core.focus.estimate import FocusEstimate, check_finite
-from sff_ros.core.focus.measure import MAPS, POOLING, FocusVolume, Responses, measure_contrast
+from sff_ros.core.focus.measure import DILATIONS, POOLING, FocusVolume, Responses, measure_contrast
 from sff_ros.core.focus.peak import Evidence, gather_evidence
 from sff_ros.core.focus.subslice import refine_long_sweep
 from sff_ros.core.focus.support import supported_confidence
@@ -41,8 +47,8 @@ class Runner(Protocol):
         """Return OUTPUTS: position and the Laplace scale of its error, canonical, (H, W) float32.
 
         Args:
-            responses, evidence, context: CanonicalSweep's, contiguous float32: (15, MAPS,
-                H / 2, W / 2), (7, H / 2, W / 2), (3, H, W); H and W are multiples of the model's
+            responses, evidence, context: CanonicalSweep's, contiguous float32: (15, 4, H / 2,
+                W / 2), (7, H / 2, W / 2), (3, H, W); H and W are multiples of the model's
                 size_multiple.
 
         Raises:
@@ -68,8 +74,8 @@ def check_outputs(names: Collection[str]) -> None:
 
 
 def measure(image: Image) -> Responses:
-    """Return the DDL responses of one slice, (MAPS, ceil(H / 2), ceil(W / 2)) float32 >= 0."""
-    return measure_contrast(image)
+    """Return the DDL responses of one slice, (4, ceil(H / 2), ceil(W / 2)) float32 >= 0."""
+    return measure_contrast(image, POOLING)
 
 
 def spec_of(name: str, card: ModelCard) -> ModelSpec:
@@ -111,7 +117,7 @@ class CanonicalNetwork:
         return CanonicalNetwork(self.spec, self._runner, self._measure, calibration)
 
     def measure(self, image: Image) -> Responses:
-        """Return the DDL responses of one slice, (MAPS, ceil(H / 2), ceil(W / 2)) float32 >= 0."""
+        """Return the DDL responses of one slice, (4, ceil(H / 2), ceil(W / 2)) float32 >= 0."""
         return finite_responses(self.spec.name, self._measure(image))
 
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
@@ -135,13 +141,24 @@ class CanonicalNetwork:
     ) -> tuple[FloatMap, FloatMap]:
         """Return canonical position and scale, tile by tile."""
         answer = np.empty(volume.size, np.float32), np.empty(volume.size, np.float32)
-        multiple = self.spec.size_multiple
-        for tile in tiles_of(volume.size, multiple):
-            sweep = to_canonical(volume, evidence, context, tile.window, multiple)
-            found = self._runner.run(sweep.responses, sweep.evidence, sweep.context)
+        for tile in tiles_of(volume.size, self.spec.size_multiple):
+            found = self._run(to_canonical(volume, evidence, context, tile.window))
             for whole, part in zip(answer, found, strict=True):
                 whole[tile.rows, tile.columns] = part[tile.own]
         return answer
+
+    def _run(self, sweep: CanonicalSweep) -> tuple[FloatMap, FloatMap]:
+        """Pad to a size that the network takes, run it, and crop to the size of the slices."""
+        height, width = sweep.context.shape[1:]
+        multiple, pooling = self.spec.size_multiple, self.spec.pooling
+        full = (_up(height, multiple), _up(width, multiple))
+        pooled = (full[0] // pooling, full[1] // pooling)
+        position, scale = self._runner.run(
+            _padded(sweep.responses, pooled),
+            _padded(sweep.evidence, pooled),
+            _padded(sweep.context, full),
+        )
+        return position[:height, :width], scale[:height, :width]
 
 
 def _check(volume: FocusVolume) -> None:
@@ -153,8 +170,21 @@ def _check(volume: FocusVolume) -> None:
     slices, maps = volume.responses.shape[:2]
     if slices < MIN_SLICES:
         raise ModelError(f'the sweep has {slices} slices, expected {MIN_SLICES} or more')
-    if maps != MAPS or volume.pooling != POOLING:
+    if maps != len(DILATIONS) or volume.pooling != POOLING:
         raise ModelError(
             f'the volume has {maps} maps a slice pooled by {volume.pooling}, expected '
-            f'{MAPS} pooled by {POOLING}'
+            f'{len(DILATIONS)} pooled by {POOLING}'
         )
+
+
+def _up(side: int, multiple: int) -> int:
+    return -(-side // multiple) * multiple
+
+
+def _padded(maps: npt.NDArray[np.float32], size: tuple[int, int]) -> FloatMap:
+    """Repeat the last row and column until (..., h, w) has that size."""
+    missing = [want - have for want, have in zip(size, maps.shape[-2:], strict=True)]
+    if any(missing):
+        lead = [(0, 0)] * (maps.ndim - 2)
+        maps = np.pad(maps, [*lead, *((0, more) for more in missing)], mode='edge')
+    return np.ascontiguousarray(maps)

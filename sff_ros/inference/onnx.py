@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 
 from sff_ros.core.focus.canonical import EVIDENCE_CHANNELS
-from sff_ros.core.focus.measure import MAPS
+from sff_ros.core.focus.measure import DILATIONS
 from sff_ros.core.image import FloatMap
 from sff_ros.core.model_card import NETWORK, ModelCard
 from sff_ros.errors import ModelError
@@ -96,7 +96,7 @@ def _try(runner: OnnxRunner, card: ModelCard) -> None:
     """Run the network once on its smallest image, to fail at the start and not in a sweep."""
     side, pooled = card.size_multiple, card.size_multiple // card.pooling
     shapes = (
-        (card.positions, MAPS, pooled, pooled),
+        (card.positions, len(DILATIONS), pooled, pooled),
         (EVIDENCE_CHANNELS, pooled, pooled),
         (3, side, side),
     )

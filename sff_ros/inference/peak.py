@@ -33,7 +33,7 @@ class PeakBackend:
 
     def measure(self, image: Image) -> Responses:
         """Return the DDL responses of one slice, (4, ceil(H / 2), ceil(W / 2)) float32 >= 0."""
-        return finite_responses(self.spec.name, measure_contrast(image))
+        return finite_responses(self.spec.name, measure_contrast(image, POOLING))
 
     def infer(self, volume: FocusVolume, context: Image) -> FocusEstimate:
         """Estimate position and its error; keeps no state between sweeps.

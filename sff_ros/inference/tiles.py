@@ -10,7 +10,7 @@ from sff_ros.core.focus.canonical import Window
 
 # A network takes about 0.4 GB a megapixel (ONNX Runtime on a CPU), whatever the library.
 WHOLE_PX = 2_200_000  # pixels up to which an image is not cut: full HD
-TILE_PX = 1_300_000  # of a tile, overlap included
+TILE_PX = 1_500_000  # of a tile, overlap included
 # Overlap on either side of a seam. The network looks farther, but what is there hardly matters:
 # see test/inference/test_tiles.py.
 MARGIN_PX = 128

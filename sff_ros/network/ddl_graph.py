@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, pad
 
-from sff_ros.core.focus.measure import BLOCK, DILATIONS, DIRECTIONS, LARGEST, POOLING
+from sff_ros.core.focus.measure import DILATIONS, DIRECTIONS, POOLING
 
 # OpenCV's weights of red, green and blue in 2^-15: sums of 8-bit images are exact in fp32.
 GREY = (9798 / 32768, 19235 / 32768, 3735 / 32768)
 
 
 class Ddl(nn.Module):
-    """Directional dilated Laplacian: one slice in, its responses out; no weights."""
+    """Directional dilated Laplacian: one slice in, its pooled responses out; no weights."""
 
     def forward(self, image: Tensor) -> Tensor:
         """Measure one slice.
@@ -23,20 +23,18 @@ class Ddl(nn.Module):
                 even and larger than the widest dilation.
 
         Returns:
-            (1, MAPS, H / 2, W / 2), as on the host: exactly for 8 bits, up to a grey level in
-            65,535 for 16.
+            (1, 4, H / 2, W / 2), as on the host: exactly for 8 bits, up to a grey level in 65,535
+            for 16.
         """
         red, green, blue = image.chunk(3, 1)
         # Rounded, as by OpenCV.
         grey = torch.floor(red * GREY[0] + green * GREY[1] + blue * GREY[2] + 0.5)
         margin = max(DILATIONS)
         wide = pad(grey, (margin,) * 4, mode='reflect')
-        first, *others = (_laplacians(wide, grey, r, margin) for r in DILATIONS)
-        pixels = [first[..., y::POOLING, x::POOLING] for y, x in BLOCK]
-        maps = torch.cat([*pixels, avg_pool2d(torch.cat(others, 1), POOLING)], 1)
+        maps = [_laplacians(wide, grey, r, margin) for r in DILATIONS]
         # Rows first: a sum over all pixels at once would lose digits.
         mean = grey.mean(3, keepdim=True).mean(2, keepdim=True)
-        return (maps / torch.where(mean > 0, mean, 1.0)).clamp(max=float(LARGEST))
+        return avg_pool2d(torch.cat(maps, 1), POOLING) / torch.where(mean > 0, mean, 1.0)
 
 
 def _laplacians(wide: Tensor, grey: Tensor, r: int, margin: int) -> Tensor:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from sff_ros import __version__
 from sff_ros.core.focus.canonical import EVIDENCE_CHANNELS, POSITIONS
-from sff_ros.core.focus.measure import MAPS, POOLING, measure_contrast
+from sff_ros.core.focus.measure import DILATIONS, POOLING, measure_contrast
 from sff_ros.core.model_card import MEASURE, NETWORK, ModelCard, to_sidecar
 from sff_ros.errors import ModelError
 from sff_ros.network.ddl_graph import Ddl
@@ -95,7 +95,7 @@ def export_model(network: FastGru, folder: Path) -> tuple[Path, ...]:
 def _write_network(network: nn.Module, card: ModelCard, path: Path) -> None:
     """Write and check the graph `fast_gru`."""
     axes = {
-        'responses': (1, POSITIONS, MAPS, 'h', 'w'),
+        'responses': (1, POSITIONS, len(DILATIONS), 'h', 'w'),
         'evidence': (1, EVIDENCE_CHANNELS, 'h', 'w'),
         'context': (1, 3, 'H', 'W'),
         'position': (1, 1, 'H', 'W'),
@@ -115,11 +115,11 @@ def _write_network(network: nn.Module, card: ModelCard, path: Path) -> None:
 
 def _write_measure(card: ModelCard, path: Path) -> None:
     """Write the graph `ddl` and check it against the focus measure on the host."""
-    axes = {'image': (1, 3, 'H', 'W'), 'responses': (1, MAPS, 'h', 'w')}
+    axes = {'image': (1, 3, 'H', 'W'), 'responses': (1, len(DILATIONS), 'h', 'w')}
     _write(Ddl(), (_random_image(TRACED),), axes, card, path)
     image = _random_image(CHECKED)
     slice_ = image[0].permute(1, 2, 0).numpy().astype(np.uint8)
-    _compare(path, {'image': image}, [measure_contrast(slice_)[None]], TOLERANCE)
+    _compare(path, {'image': image}, [measure_contrast(slice_, POOLING)[None]], TOLERANCE)
 
 
 def _write(
@@ -230,7 +230,7 @@ def _sweep(size: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
     evidence = torch.cat(
         [random(1, 2, h, w) * (POSITIONS - 1), random(1, EVIDENCE_CHANNELS - 2, h, w)], 1
     )
-    return random(1, POSITIONS, MAPS, h, w), evidence, 2 * random(1, 3, *size)
+    return random(1, POSITIONS, len(DILATIONS), h, w), evidence, 2 * random(1, 3, *size)
 
 
 def _random_image(size: tuple[int, int]) -> Tensor:

@@ -2,12 +2,11 @@
 
 It follows the paper (DDL focus volume, a GRU on three scales, convex upsampling; Ashfaq and
 Mahmood, IJCV 2026), with changes for robots: the volume is normalised, so that exposure and
-contrast do not matter; the classical estimate is the start, so that two steps suffice; each
+contrast do not matter; the classical estimate is the start, so that three steps suffice; each
 step looks up the focus curves around its own estimate (as stereo networks look up their cost
-volume: Lipson et al., RAFT-Stereo, 3DV 2021); a step at half the resolution resolves thin
-objects; the last one at full resolution, from responses that are not pooled, outlines; and every
-pixel gets the scale of a Laplace distribution, which gives a confidence. There are no
-normalisation layers, whose sums lose precision in fp16, and no data-dependent shapes.
+volume: Lipson et al., RAFT-Stereo, 3DV 2021); a last step at half the resolution resolves thin
+objects; and every pixel gets the scale of a Laplace distribution, which gives a confidence. There
+are no normalisation layers, whose sums lose precision in fp16, and no data-dependent shapes.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad, pixel_shuffle, relu
 
 from sff_ros.core.focus.canonical import EVIDENCE_CHANNELS, POSITIONS
-from sff_ros.core.focus.measure import PIXELS
 
 SIZE_MULTIPLE = 16  # of the images, px: 1/16 is the coarsest scale
 CENTRE = (POSITIONS - 1) / 2
@@ -37,9 +35,7 @@ class FastGruConfig:
     Attributes:
         hidden: channels of the GRU states at 1/4, 1/8 and 1/16 of the resolution.
         features: channels of the encoder.
-        fine: channels of the step at 1/2 of the resolution.
-        outline: channels of the two layers of the last step, at full resolution; the 4 pixels of
-            a block share them.
+        fine: channels of the last step, at 1/2 of the resolution.
         iterations: steps of the GRU.
         maps: focus measures of a slice, C.
     """
@@ -47,8 +43,7 @@ class FastGruConfig:
     hidden: tuple[int, int, int] = (48, 48, 48)
     features: int = 48
     fine: int = 48
-    outline: tuple[int, int] = (32, 16)
-    iterations: int = 2
+    iterations: int = 3
     maps: int = 4
 
 
@@ -145,32 +140,25 @@ class FastGru(nn.Module):
         self.gru_8 = ConvGru(b, a + c)
         self.gru_16 = ConvGru(c, b)
         self.step = nn.Sequential(_conv(a, 32), nn.ReLU(), _zero(_conv(32, 1)))
-        self.spread = nn.Conv2d(a, 4 * 16, 1)
-        self.detail = nn.Sequential(nn.Conv2d(3, 8, 4, 2, 1), nn.ReLU())
-        inputs = 16 + 8 + maps + 2 + 2 * FINE_REACH + 1 + 2
-        self.fine = nn.Sequential(_conv(inputs, fine), nn.ReLU(), Residual(fine, fine))
-        # 9 neighbours of the coarse map and the two classical maps; a correction.
-        # The last two weigh how near candidates are in colour and in position.
-        self.choose = _zero(_conv(fine, 9 + 2 + 1 + 2, 1))
-        # Of each of 2 x 2 pixels: colour, contrast, its curve at 5 positions; range of positions.
-        inputs = 10 + 4 * (3 + 1 + 3 + 2) + 2
-        self.given = _conv(fine, 10, 1)
-        first, last = config.outline
-        self.outline = nn.Sequential(
-            _conv(inputs, first), nn.ReLU(), _conv(first, last), nn.ReLU()
+        self.spread = nn.Conv2d(a, 4 * 28, 1)
+        self.detail = nn.Sequential(nn.Conv2d(3, 16, 4, 2, 1), nn.ReLU())
+        inputs = 28 + 16 + maps + 2 + 2 * FINE_REACH + 1 + 2
+        self.fine = nn.Sequential(
+            _conv(inputs, fine), nn.ReLU(), Residual(fine, fine), Residual(fine, fine)
         )
-        # Of each of 2 x 2 pixels: 9 neighbours; the scale; weights as in `choose`.
-        self.draw = _conv(fine + last, 4 * (9 + 1 + 2), 1)
+        # 9 neighbours of the coarse map and the two classical maps; a correction.
+        self.choose = _zero(_conv(fine, 9 + 2 + 1, 1))
+        # 9 neighbours for each of 2 x 2 pixels; the scale of each.
+        self.draw = _conv(fine, 4 * 9 + 4, 1)
 
     def forward(self, responses: Tensor, evidence: Tensor, context: Tensor) -> Predictions:
         """Estimate positions, with the results of all steps.
 
         Args:
-            responses, evidence, context: CanonicalSweep's, batched: (B, 15, MAPS, H/2,
-                W/2), (B, 7, H/2, W/2), (B, 3, H, W); H and W multiples of SIZE_MULTIPLE.
+            responses, evidence, context: CanonicalSweep's, batched: (B, 15, C, H/2, W/2),
+                (B, 7, H/2, W/2), (B, 3, H, W); H and W multiples of SIZE_MULTIPLE.
         """
-        pixels, others = responses.split((PIXELS, responses.shape[2] - PIXELS), 2)
-        curves, energy = _normalise(torch.cat([pixels.mean(2, keepdim=True), others], 2))
+        curves, energy = _normalise(responses)
         maps = torch.cat([energy, _centred(evidence)], 1)
         v = relu(self.curves(curves.flatten(1, 2)) + self.maps(maps))
         p = relu(self.picture(context - 1))
@@ -186,10 +174,8 @@ class FastGru(nn.Module):
             d = d + self.step(states[0]).float()
             steps.append(d)
         seen = [self.detail(context - 1), maps]
-        blocks = avg_pool2d(context, 2)
-        half, features = self._refine(d.detach(), states[0], short, evidence[:, :2], seen, blocks)
-        features = torch.cat([features, self._outline(half, features, pixels, context)], 1)
-        position, log_scale = self._draw(half, features, _blocks(context), blocks)
+        half, features = self._refine(d.detach(), states[0], short, evidence[:, :2], seen)
+        position, log_scale = self._draw(half, features)
         return Predictions(tuple(steps), half, position, log_scale)
 
     def _encode(self, x: Tensor) -> tuple[list[Tensor], list[list[Tensor]]]:
@@ -223,13 +209,7 @@ class FastGru(nn.Module):
         return [s4, s8, s16]
 
     def _refine(
-        self,
-        d: Tensor,
-        state: Tensor,
-        curves: Tensor,
-        classical: Tensor,
-        seen: list[Tensor],
-        colour: Tensor,
+        self, d: Tensor, state: Tensor, curves: Tensor, classical: Tensor, seen: list[Tensor]
     ) -> tuple[Tensor, Tensor]:
         """Return (B, 1, h, w) position at half the resolution, and its features."""
         near = interpolate(_neighbours(d), scale_factor=2.0, mode='nearest')  # (B, 9, h, w)
@@ -247,53 +227,17 @@ class FastGru(nn.Module):
             1,
         )
         features = self.fine(x)
-        logits, correction, gates = self.choose(features).float().split((11, 1, 2), 1)
+        logits, correction = self.choose(features).float().split((11, 1), 1)
         trust = torch.zeros(1, 11, 1, 1, device=d.device)
         trust[:, 9] = TRUST
-        candidates = torch.cat([near, classical], 1)
-        around = interpolate(_around(avg_pool2d(colour, 2)), scale_factor=2.0, mode='nearest')
-        apart = pad(_apart(colour, around), (0, 0, 0, 0, 0, 2))
-        logits = logits + trust + gates[:, :1] * apart
-        logits = logits + gates[:, 1:] * (candidates - centre) / CENTRE
-        half = _mixed(candidates, logits) + correction
+        half = _mixed(torch.cat([near, classical], 1), logits + trust) + correction
         return half, features
 
-    def _outline(self, half: Tensor, features: Tensor, pixels: Tensor, context: Tensor) -> Tensor:
-        """Return features of blocks of 2 x 2 pixels: which surface does each pixel belong to?"""
-        mean = pixels.mean(1) + FAINT
-        around = _neighbours(half)
-        ends = (around.amin(1, keepdim=True), around.amax(1, keepdim=True))
-        # Normalised as in _normalise, but only what is looked up.
-        curves, by = pixels.flatten(1, 2), 1 / mean
-        seen = [
-            _look_up(curves, d, reach, mean) * torch.cat([by] * (2 * reach + 1), 1) - 1
-            for d, reach in ((half, 1), (ends[0], 0), (ends[1], 0))
-        ]
-        x = torch.cat(
-            [
-                relu(self.given(features)),
-                _blocks(context - 1),
-                torch.log(mean) / 2 + 1,
-                *seen,
-                *((end - half) / CENTRE for end in ends),
-            ],
-            1,
-        )
-        result: Tensor = self.outline(x)
-        return result
-
-    def _draw(
-        self, half: Tensor, features: Tensor, pixels: Tensor, blocks: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _draw(self, half: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return (B, 1, H, W) position, a convex mix of the 3 x 3 around, and log scale."""
-        mask, log_scale, gates = self.draw(features).float().split((36, 4, 8), 1)
-        near, around = _neighbours(half), _around(blocks)
-        apart = torch.stack([_apart(p, around) for p in pixels.split(3, 1)], 1)
-        way = (near - half) / CENTRE
+        mask, log_scale = self.draw(features).float().split((36, 4), 1)
         # (B, 4, 9, h, w): of each of 2 x 2 pixels.
-        logits = mask.unflatten(1, (4, 9)) + gates[:, :4, None] * apart
-        logits = logits + gates[:, 4:, None] * way[:, None]
-        fine = _mixed(near[:, None], logits)
+        fine = _mixed(_neighbours(half)[:, None], mask.unflatten(1, (4, 9)))
         position = pixel_shuffle(fine[:, :, 0], 2)
         return position, pixel_shuffle(log_scale.clamp(*LOG_SCALE), 2)
 
@@ -308,27 +252,8 @@ def _normalise(responses: Tensor) -> tuple[Tensor, Tensor]:
         (B, 15, C, h, w) and (B, C, h, w).
     """
     energy = responses.mean(1)
-    # A division of every value takes six times as long in ONNX Runtime.
-    curves = responses * (1 / (energy + FAINT))[:, None] - 1
+    curves = responses / (energy + FAINT)[:, None] - 1
     return curves, torch.log(energy + FAINT) / 2 + 1
-
-
-def _blocks(maps: Tensor) -> Tensor:
-    """Return (B, 4 C, H/2, W/2): the pixels of each block of 2 x 2 of (B, C, H, W)."""
-    # Strided slices: a pixel_unshuffle of unknown size becomes many operators in ONNX.
-    return torch.cat([maps[..., y::2, x::2] for y in range(2) for x in range(2)], 1)
-
-
-def _around(colour: Tensor) -> Tensor:
-    """Return (B, 27, h, w): the 3 x 3 surroundings of each pixel of (B, 3, h, w)."""
-    return torch.cat([_neighbours(colour[:, c : c + 1]) for c in range(3)], 1)
-
-
-def _apart(colour: Tensor, around: Tensor) -> Tensor:
-    """Return (B, 9, h, w): how far a colour is from those around it, relative to their mean."""
-    parts = zip(colour.split(1, 1), around.split(9, 1), strict=True)
-    apart = sum((one - nine).abs() for one, nine in parts)
-    return apart / (apart.mean(1, keepdim=True) + 0.05) - 1
 
 
 def _centred(evidence: Tensor) -> Tensor:
@@ -336,31 +261,22 @@ def _centred(evidence: Tensor) -> Tensor:
     return torch.cat([(evidence[:, :2] - CENTRE) / CENTRE, evidence[:, 2:]], 1)
 
 
-def _look_up(curves: Tensor, d: Tensor, reach: int = 0, beyond: Tensor | None = None) -> Tensor:
+def _look_up(curves: Tensor, d: Tensor, reach: int = 0) -> Tensor:
     """Interpolate curves linearly at an estimate and at integer offsets from it.
 
     Args:
-        curves: (B, 15 P, h, w): P curves that share an estimate, position by position.
-        d: (B, 1, h, w) canonical positions.
+        curves: (B, 15, h, w).
+        d: (B, 1, h, w) canonical positions; beyond the sweep the curves fall to 0.
         reach: largest offset, positions.
-        beyond: (B, P, h, w) the curves' values beyond the sweep; None: 0.
 
     Returns:
-        (B, (2 reach + 1) P, h, w), offset by offset.
+        (B, 2 reach + 1, h, w).
     """
-    count = curves.shape[1] // POSITIONS
-    if beyond is None:
-        wide = pad(curves, (0, 0, 0, 0, count, count))
-    else:
-        wide = torch.cat([beyond, curves, beyond], 1)
     below = torch.floor(d)
     beside = torch.arange(-reach, reach + 2, device=d.device, dtype=d.dtype).view(1, -1, 1, 1)
     index = (below + beside).clamp(-1, POSITIONS).long() + 1
-    if count > 1:
-        one = torch.arange(count, device=d.device).view(1, 1, -1, 1, 1)
-        index = (count * index[:, :, None] + one).flatten(1, 2)
-    values = wide.gather(1, index)
-    lower, upper = values[:, :-count], values[:, count:]
+    values = pad(curves, (0, 0, 0, 0, 1, 1)).gather(1, index)
+    lower, upper = values[:, :-1], values[:, 1:]
     return lower + (d - below) * (upper - lower)
 
 

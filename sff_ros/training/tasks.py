@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from sff_ros.core.focus.all_in_focus import RunningAllInFocus
 from sff_ros.core.focus.canonical import POSITIONS, to_canonical
-from sff_ros.core.focus.measure import BLOCK, PIXELS, POOLING, FocusVolume, measure_contrast
+from sff_ros.core.focus.measure import POOLING, FocusVolume, measure_contrast
 from sff_ros.core.focus.peak import gather_evidence
 from sff_ros.core.image import FloatMap
 from sff_ros.network.fast_gru import FastGru, FastGruConfig, Predictions
@@ -57,21 +56,17 @@ class FastTask:
         return FastGru(FastGruConfig(iterations=recipe.iterations))
 
     def prepare(self, sample: Sample) -> Arrays:
-        """Return unpooled (15, H, W), responses (15, 3, h, w), evidence, context and the maps.
-
-        Responses are split: a crop that is mirrored mirrors the pixels of a block, too.
-        """
+        """Return responses (15, 4, h, w), evidence (7, h, w), context (3, H, W) and the maps."""
         context = RunningAllInFocus()
         measured = []
         for image in sample.stack:
-            measured.append(measure_contrast(image))
+            measured.append(measure_contrast(image, POOLING))
             context.add(image, measured[-1])
         height, width = sample.ground_truth.shape
         volume = FocusVolume(np.stack(measured), sample.places, (height, width), POOLING)
         sweep = to_canonical(volume, gather_evidence(volume), context.image)
         return {
-            'unpooled': _joined(sweep.responses[:, :PIXELS]),
-            'responses': sweep.responses[:, PIXELS:],
+            'responses': sweep.responses,
             'evidence': sweep.evidence,
             'context': sweep.context,
             **_maps(sample),
@@ -79,8 +74,7 @@ class FastTask:
 
     def reverse(self, arrays: Arrays) -> None:
         """Turn the direction of the sweep, in place."""
-        for name in ('unpooled', 'responses'):
-            arrays[name] = arrays[name][::-1]
+        arrays['responses'] = arrays['responses'][::-1]
         arrays['truth'] = POSITIONS - 1 - arrays['truth']
         arrays['evidence'][:2] = POSITIONS - 1 - arrays['evidence'][:2]
 
@@ -97,20 +91,8 @@ class FastTask:
         return predictions.position, predictions.log_scale.exp()
 
     def _predict(self, network: nn.Module, batch: Batch) -> Predictions:
-        unpooled = batch['unpooled']
-        blocks = [unpooled[..., y::POOLING, x::POOLING] for y, x in BLOCK]
-        responses = torch.cat([torch.stack(blocks, 2), batch['responses']], 2)
-        result: Predictions = network(responses, batch['evidence'], batch['context'])
+        result: Predictions = network(batch['responses'], batch['evidence'], batch['context'])
         return result
-
-
-def _joined(split: FloatMap) -> FloatMap:
-    """Return (S, H, W) from the pixels of each block, (S, PIXELS, H / 2, W / 2)."""
-    count, _, h, w = split.shape
-    whole = np.empty((count, POOLING * h, POOLING * w), np.float32)
-    for k, (y, x) in enumerate(BLOCK):
-        whole[:, y::POOLING, x::POOLING] = split[:, k]
-    return whole
 
 
 class _Supervised(DdlGru):

@@ -81,7 +81,7 @@ def test_tiles_are_put_back_where_they_were(
 ) -> None:
     size = (121, 203)
     rng = np.random.default_rng(0)
-    responses = rng.uniform(0.1, 1, (count, 7, 61, 102)).astype(np.float32)
+    responses = rng.uniform(0.1, 1, (count, 4, 61, 102)).astype(np.float32)
     volume = FocusVolume(responses, np.arange(count, dtype=float), size, 2)
     context = rng.integers(0, 256, size if grey else (*size, 3)).astype(np.uint8)
     runner = CopyingRunner()

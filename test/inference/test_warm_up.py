@@ -25,7 +25,7 @@ SMALL, LARGE = np.zeros((32, 48, 3), np.uint8), np.zeros((64, 96, 3), np.uint8)
 
 def volume(image: Image) -> FocusVolume:
     h, w = image.shape[0] // 2, image.shape[1] // 2
-    responses = np.random.default_rng(0).random((8, 7, h, w), dtype=np.float32)
+    responses = np.random.default_rng(0).random((8, 4, h, w), dtype=np.float32)
     return FocusVolume(responses, np.arange(8.0), (image.shape[0], image.shape[1]), 2)
 
 

@@ -110,8 +110,7 @@ def test_scenes_are_drawn_once_while_they_are_in_the_pool() -> None:
     pool[0, 0]
     assert drawn == [0, 1, 2, 0]
     assert {name: values.shape for name, values in first.items()} == {
-        'unpooled': (15, 48, 48),
-        'responses': (15, 3, 24, 24),
+        'responses': (15, 4, 24, 24),
         'evidence': (7, 24, 24),
         'context': (3, 48, 48),
         'truth': (1, 48, 48),
@@ -146,13 +145,11 @@ def test_augmentation_keeps_maps_together() -> None:
 
 def test_reversing_turns_everything_that_has_a_direction() -> None:
     arrays = {
-        'unpooled': np.arange(15, dtype=np.float32).reshape(15, 1, 1),
         'responses': np.arange(15, dtype=np.float32).reshape(15, 1, 1, 1),
         'evidence': np.arange(7, dtype=np.float32).reshape(7, 1, 1),
         'truth': np.full((1, 1, 1), 3, np.float32),
     }
     FastTask().reverse(arrays)
-    for name in ('unpooled', 'responses'):
-        assert arrays[name].ravel().tolist() == list(range(14, -1, -1))
+    assert arrays['responses'].ravel().tolist() == list(range(14, -1, -1))
     assert arrays['evidence'].ravel().tolist() == [14, 13, 2, 3, 4, 5, 6]
     assert arrays['truth'].item() == POSITIONS - 1 - 3

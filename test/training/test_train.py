@@ -95,12 +95,11 @@ def test_training_finds_the_peaks_that_the_start_missed(trainer_for: MakeTrainer
     trainer = trainer_for('out', replace(SMALL, learning_rate=2e-3))
     ground_truth = torch.tensor([3.0, 10.0]).view(2, 1, 1, 1)
     way = torch.arange(15.0).view(1, 15, 1, 1) - ground_truth
-    curves = torch.exp(-(way**2) / 4)
+    responses = torch.exp(-(way**2) / 4)[:, :, None].expand(2, 15, 4, 16, 16).contiguous()
     evidence = torch.full((2, 7, 16, 16), 0.5)
     evidence[:, :2] = 7
     batch = {
-        'unpooled': curves.expand(2, 15, 32, 32).contiguous(),
-        'responses': curves[:, :, None].expand(2, 15, 3, 16, 16).contiguous(),
+        'responses': responses,
         'evidence': evidence,
         'context': torch.ones(2, 3, 32, 32),
         'truth': ground_truth.expand(2, 1, 32, 32).contiguous(),

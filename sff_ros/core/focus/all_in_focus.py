@@ -8,7 +8,7 @@ from typing import cast
 import cv2
 import numpy as np
 
-from sff_ros.core.focus.measure import Responses, total_response
+from sff_ros.core.focus.measure import Responses
 from sff_ros.core.image import FloatMap, Image
 from sff_ros.errors import StackError
 
@@ -22,7 +22,7 @@ class RunningAllInFocus:
 
     def __init__(self) -> None:
         self._image: Image | None = None
-        self._best: FloatMap | None = None
+        self._best: Responses | None = None
 
     @property
     def image(self) -> Image:
@@ -42,7 +42,8 @@ class RunningAllInFocus:
             image: (H, W) or (H, W, 3), as all of the sweep.
             responses: (C, h, w) focus responses of this slice, one per block of pixels.
         """
-        sharpness = cast('FloatMap', cv2.blur(total_response(responses), (WINDOW, WINDOW)))
+        total = responses[0] if len(responses) == 1 else responses.sum(axis=0)
+        sharpness = cast('Responses', cv2.blur(total, (WINDOW, WINDOW)))
         if self._image is None or self._best is None:
             self._image, self._best = image.copy(), sharpness
             return

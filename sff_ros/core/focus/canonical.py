@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.core.focus.measure import FocusVolume, Responses, Volume
+from sff_ros.core.focus.measure import FocusVolume, Responses
 from sff_ros.core.focus.peak import Evidence
 from sff_ros.core.image import FloatMap, Floats, Image
 
@@ -60,11 +60,7 @@ class Window:
 
 
 def to_canonical(
-    volume: FocusVolume,
-    evidence: Evidence,
-    context: Image,
-    window: Window | None = None,
-    multiple: int = 1,
+    volume: FocusVolume, evidence: Evidence, context: Image, window: Window | None = None
 ) -> CanonicalSweep:
     """Convert a sweep into the network's input format.
 
@@ -73,20 +69,16 @@ def to_canonical(
         evidence: of that volume.
         context: (H, W) or (H, W, 3) all-in-focus image.
         window: the part to convert; None: all of it.
-        multiple: the last row and column are repeated until H and W are multiples of it, px; of
-            the pooling where it is not 1.
     """
     places = canonical_places(volume.axis)
     window = window or Window(0, 0, *volume.size)
-    height, width = (-(-side // multiple) * multiple for side in (window.height, window.width))
-    pooled = (-(-height // volume.pooling), -(-width // volume.pooling))
-    responses = _resampled(window.of(volume.responses, volume.pooling), places, pooled)
+    responses = _resampled(window.of(volume.responses, volume.pooling), places)
     mean = max(float(context.mean()), 1e-6)
     part = context[window.top :, window.left :][: window.height, : window.width]
     return CanonicalSweep(
         responses,
-        _padded(_evidence(_part(evidence, window, volume.pooling), places), pooled),
-        _padded(_normalised(part, mean), (height, width)),
+        _evidence(_part(evidence, window, volume.pooling), places),
+        _normalised(part, mean),
     )
 
 
@@ -107,38 +99,18 @@ def _part(evidence: Evidence, window: Window, pooling: int) -> Evidence:
     )
 
 
-def _resampled(responses: Volume, places: Floats, size: tuple[int, int]) -> Responses:
-    """Return (POSITIONS, C, *size) float32 responses at even positions; padded as _padded does."""
-    maps, h, w = responses.shape[1:]
-    # Padded in place: a copy would be the largest array of all.
-    even = np.empty((POSITIONS, maps, *size), np.float32)
-    _resample(responses, places, even[..., :h, :w])
-    even[..., :h, w:] = even[..., :h, w - 1 : w]
-    even[..., h:, :] = even[..., h - 1 : h, :]
-    return even
-
-
-def _resample(responses: Volume, places: Floats, even: Responses) -> None:
-    """Write responses at even positions."""
+def _resampled(responses: Responses, places: Floats) -> Responses:
+    """Return (POSITIONS, C, h, w) responses at even positions."""
     if len(places) == POSITIONS and np.allclose(places, np.arange(POSITIONS), atol=1e-3):
-        even[...] = responses
-        return
-    count, maps, h, w = responses.shape
+        return responses
+    flat = responses.reshape(len(places), -1)
     weights = resampling(places).astype(np.float32)
-    rows = max(1, CHUNK // (maps * w))
-    for top in range(0, h, rows):
-        part = responses[:, :, top : top + rows].reshape(count, -1).astype(np.float32)
+    even = np.empty((POSITIONS, flat.shape[1]), np.float32)
+    for start in range(0, flat.shape[1], CHUNK):
+        part = slice(start, start + CHUNK)
         # einsum runs in NumPy's own loops: see core/homography on BLAS.
-        found = np.einsum('ps,sn->pn', weights, part)
-        even[:, :, top : top + rows] = found.reshape(POSITIONS, maps, -1, w)
-
-
-def _padded(maps: FloatMap, size: tuple[int, int]) -> FloatMap:
-    """Repeat the last row and column until (C, h, w) has that size."""
-    missing = [want - have for want, have in zip(size, maps.shape[1:], strict=True)]
-    if any(missing):
-        maps = np.pad(maps, [(0, 0), *((0, more) for more in missing)], mode='edge')
-    return np.ascontiguousarray(maps)
+        np.einsum('ps,sn->pn', weights, flat[:, part], out=even[:, part])
+    return even.reshape(POSITIONS, *responses.shape[1:])
 
 
 def canonical_places(axis: Floats) -> Floats:

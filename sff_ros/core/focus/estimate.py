@@ -117,8 +117,7 @@ def check_finite(stage: str, *arrays: npt.NDArray[np.floating[Any]]) -> None:
         ModelError: names the stage and the number of values that are not finite.
     """
     for array in arrays:
-        # NaN and Inf propagate into the sum; faster than each value. Half precision overflows.
-        if np.isfinite(array.sum(dtype=np.float32)):
+        if np.isfinite(array.sum()):  # NaN and Inf propagate into it; faster than each value
             continue
         wrong = array.size - int(np.count_nonzero(np.isfinite(array)))
         if wrong:

@@ -15,17 +15,11 @@ from sff_ros.errors import StackError
 
 DILATIONS = (1, 2, 3, 4)
 POOLING = 2  # px, of both estimates
-BLOCK = tuple((y, x) for y in range(POOLING) for x in range(POOLING))  # its pixels, row by row
-PIXELS = len(BLOCK)
-MAPS = PIXELS + len(DILATIONS) - 1  # of a slice: see measure_contrast
-LARGEST = np.float32(6e4)  # response; half precision ends at 65,504
 
 # Offset (dy, dx) of one of the two neighbours in each direction; the other is opposite.
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
-Responses = FloatMap  # (C, h, w) of a slice
-# (S, C, h, w) of a sweep. Half precision is finer than the noise of any sensor.
-Volume: TypeAlias = 'npt.NDArray[np.float16] | npt.NDArray[np.float32]'
+Responses = FloatMap  # (C, h, w) of a slice or (S, C, h, w) of a sweep, pooled
 # Quoted: NumPy before 1.22 cannot subscript this at run time.
 Plane: TypeAlias = 'npt.NDArray[np.integer[Any] | np.floating[Any]]'
 
@@ -35,25 +29,24 @@ class FocusVolume:
     """The focus responses of one sweep.
 
     Attributes:
-        responses: (S, C, h, w) float16 or float32 >= 0: C maps per slice, as measured by the
-            backend, of blocks of `pooling` x `pooling` pixels.
+        responses: (S, C, h, w) float32 >= 0: C maps per slice, as measured by the backend, each
+            averaged over blocks of `pooling` x `pooling` pixels.
         axis: (S,) position of each slice along the sweep, strictly monotonic: dioptres where
             known, else 0..S-1. Blur is linear in dioptres, so peaks are fitted on this axis.
         size: height and width of the slices (H, W), px.
         pooling: block side, px; h = ceil(H / pooling).
     """
 
-    responses: Volume
+    responses: Responses
     axis: Floats
     size: tuple[int, int]
     pooling: int
 
     def __post_init__(self) -> None:
         shape = self.responses.shape
-        if self.responses.dtype not in (np.float16, np.float32) or self.responses.ndim != 4:
+        if self.responses.dtype != np.float32 or self.responses.ndim != 4:
             raise StackError(
-                f'responses must be (S, C, h, w) float16 or float32, not {shape} '
-                f'{self.responses.dtype}'
+                f'responses must be (S, C, h, w) float32, not {shape} {self.responses.dtype}'
             )
         if self.pooling < 1:
             raise StackError(f'pooling must be 1 px or more, not {self.pooling}')
@@ -96,49 +89,20 @@ def measure_ddl(image: Image, pooling: int, dilations: Sequence[int] = DILATIONS
     return np.stack([_pool(m, pooling) for m in maps])
 
 
-def measure_contrast(image: Image) -> Responses:
-    """Return the DDL responses of one slice over its mean grey; the first dilation unpooled.
+def measure_contrast(image: Image, pooling: int) -> Responses:
+    """Return the DDL responses of one slice over its mean grey.
 
-    The division makes focus curves invariant to flicker and exposure changes. Outlines need the
-    full resolution; dilations beyond the first see too much of what is around a pixel to add any.
+    The division makes focus curves invariant to flicker and exposure changes.
 
     Args:
-        image: as for measure_ddl.
+        image, pooling: as for measure_ddl.
 
     Returns:
-        (MAPS, ceil(H / POOLING), ceil(W / POOLING)) float32 >= 0: the first dilation's response
-        at each pixel of a block, row by row, then the pooled ones of the other dilations.
+        (4, ceil(H / pooling), ceil(W / pooling)) float32 >= 0.
     """
-    check_image(image)
-    grey = to_grey(image)
-    height, width = (-(-side // POOLING) * POOLING for side in grey.shape)
-    margin = max(DILATIONS)
-    twice, padded = _mirror(grey, height, width, margin)
-    first, *others = (_laplacians(padded, twice, r, margin) for r in DILATIONS)
-    maps = np.empty((MAPS, height // POOLING, width // POOLING), np.float32)
-    for k, (y, x) in enumerate(BLOCK):
-        maps[k] = first[y::POOLING, x::POOLING]
-    for k, other in enumerate(others, PIXELS):
-        maps[k] = _pool(other, POOLING)
-    mean = float(grey.mean())
-    # What exceeds half precision, in which a volume keeps it, is a lamp in a black image.
-    return np.minimum(maps / np.float32(mean or 1), LARGEST)
-
-
-def total_response(responses: Volume, dilations: int | None = None) -> FloatMap:
-    """Return (h, w) float32, the sum of the pooled responses of a slice.
-
-    Args:
-        responses: (C, h, w) of measure_contrast, or C maps of one dilation each.
-        dilations: how many to sum, shortest first; None: all.
-    """
-    pixels = PIXELS if len(responses) == MAPS else 1
-    end = None if dilations is None else pixels - 1 + dilations
-    maps = responses[:end].astype(np.float32, copy=False)
-    first: FloatMap = maps[0] if pixels == 1 else maps[:pixels].mean(axis=0)
-    if len(maps) == pixels:
-        return first
-    return np.asarray(first + maps[pixels:].sum(axis=0))
+    response = measure_ddl(image, pooling)
+    mean = float(to_grey(image).mean())
+    return response / np.float32(mean) if mean > 0 else response
 
 
 def _mirror(grey: Image, height: int, width: int, margin: int) -> tuple[Plane, Plane]:

@@ -13,7 +13,7 @@ from sff_ros.core.focus.curve_fit import CurveFitter
 from sff_ros.core.focus.deviation import PEAK, Calibration
 from sff_ros.core.focus.edges import sharpen_edges
 from sff_ros.core.focus.estimate import FocusEstimate, check_finite
-from sff_ros.core.focus.measure import FocusVolume, total_response
+from sff_ros.core.focus.measure import FocusVolume
 from sff_ros.core.image import AnyFloats, FloatMap, Image, Mask
 
 # Standard deviation of the smoothing of responses, pooled pixels: of the first dilation, the
@@ -98,7 +98,7 @@ def _choose(volume: FocusVolume) -> tuple[FloatMap, FloatMap, FloatMap, float]:
     with the cleaner peak is used. Where both are noise, the coarse measure is used. So most
     pixels need the medium measure only, and only the others are fitted in the other two.
     """
-    h, w = volume.responses.shape[2:]
+    channels, h, w = volume.responses.shape[1:]
     medium = CurveFitter(_curves(volume, 2, MEDIUM), volume.axis).fit()
     fitter = CurveFitter(_curves(volume, 1, FINE), volume.axis)
     fine = fitter.fit(fitter.elsewhere(medium.position))
@@ -115,7 +115,7 @@ def _choose(volume: FocusVolume) -> tuple[FloatMap, FloatMap, FloatMap, float]:
         return position, information, explained, medium.width
     blocks = np.pad(faint, ((0, h % 2), (0, w % 2))).reshape((h + 1) // 2, 2, (w + 1) // 2, 2)
     wanted: Mask = np.asarray(blocks.any(axis=(1, 3)))
-    curves = _curves(volume, None, COARSE, halve=True)
+    curves = _curves(volume, channels, COARSE, halve=True)
     coarse = CurveFitter(curves, volume.axis).fit(wanted.ravel())
 
     def grow(values: FloatMap) -> FloatMap:
@@ -130,13 +130,10 @@ def _choose(volume: FocusVolume) -> tuple[FloatMap, FloatMap, FloatMap, float]:
     )
 
 
-def _curves(
-    volume: FocusVolume, dilations: int | None, smoothing: float, halve: bool = False
-) -> FloatMap:
-    """Return (S, N) curves of the first dilations, scaled to a mean of 1, to the power 1.5.
+def _curves(volume: FocusVolume, channels: int, smoothing: float, halve: bool = False) -> FloatMap:
+    """Return (S, N) curves of the first channels, scaled to a mean of 1, to the power 1.5.
 
-    None takes all of them. The power sharpens the peak: a strong edge nearby affects the curve of
-    weak texture less.
+    The power sharpens the peak: a strong edge nearby affects the curve of weak texture less.
     """
     h, w = volume.responses.shape[2:]
     size = ((w + 1) // 2, (h + 1) // 2) if halve else (w, h)
@@ -144,7 +141,7 @@ def _curves(
     root = np.empty_like(curves[0])
     mean = 0.0
     for curve, responses in zip(curves, volume.responses, strict=True):
-        total: AnyFloats = total_response(responses, dilations)
+        total: AnyFloats = responses[0] if channels == 1 else responses[:channels].sum(axis=0)
         if halve:
             total = cast('AnyFloats', cv2.resize(total, size, interpolation=cv2.INTER_AREA))
         cv2.GaussianBlur(total, (0, 0), smoothing, dst=curve)

@@ -17,7 +17,7 @@ import numpy as np
 
 from sff_ros.core.focus.canonical import EVIDENCE_CHANNELS
 from sff_ros.core.focus.estimate import FocusEstimate
-from sff_ros.core.focus.measure import MAPS, POOLING, FocusVolume, Responses
+from sff_ros.core.focus.measure import DILATIONS, POOLING, FocusVolume, Responses
 from sff_ros.core.image import FloatMap, Image
 from sff_ros.core.model_card import ModelCard
 from sff_ros.inference.backend import ModelSpec
@@ -231,7 +231,7 @@ def network_shapes(size: Size, card: ModelCard) -> dict[str, tuple[int, ...]]:
     height, width = (-(-side // card.size_multiple) * card.size_multiple for side in size)
     h, w = height // card.pooling, width // card.pooling
     return {
-        'responses': (1, card.positions, MAPS, h, w),
+        'responses': (1, card.positions, len(DILATIONS), h, w),
         'evidence': (1, EVIDENCE_CHANNELS, h, w),
         'context': (1, 3, height, width),
     }

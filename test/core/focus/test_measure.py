@@ -9,17 +9,7 @@ import numpy.typing as npt
 import pytest
 from stack_files import texture
 
-from sff_ros.core.focus.measure import (
-    BLOCK,
-    DILATIONS,
-    MAPS,
-    PIXELS,
-    POOLING,
-    FocusVolume,
-    measure_contrast,
-    measure_ddl,
-    total_response,
-)
+from sff_ros.core.focus.measure import DILATIONS, FocusVolume, measure_ddl
 from sff_ros.core.image import to_grey
 from sff_ros.errors import StackError
 
@@ -97,34 +87,3 @@ def test_a_malformed_volume_is_refused(change: dict[str, Any], message: str) -> 
     FocusVolume(**GOOD)  # type: ignore[arg-type]
     with pytest.raises(StackError, match=message):
         FocusVolume(**{**GOOD, **change})
-
-
-def test_the_first_dilation_keeps_every_pixel() -> None:
-    image = np.random.default_rng(0).integers(1, 256, (24, 32, 3), dtype=np.uint8)
-    measured = measure_contrast(image)
-    mean = np.float32(to_grey(image).mean())
-    whole = measure_ddl(image, 1)[0] / mean
-    for k, (y, x) in enumerate(BLOCK):
-        np.testing.assert_allclose(measured[k], whole[y::POOLING, x::POOLING], 1e-5)
-    np.testing.assert_allclose(measured[PIXELS:], measure_ddl(image, POOLING)[1:] / mean, 1e-5)
-    assert measure_contrast(image[:17, :21]).shape == (MAPS, 9, 11)
-
-
-def test_totals_are_those_of_pooled_responses() -> None:
-    image = np.random.default_rng(0).integers(1, 256, (24, 32), dtype=np.uint8)
-    measured = measure_contrast(image)
-    pooled = measure_ddl(image, POOLING) / np.float32(image.mean())
-    for count in (1, 2, 4):
-        total = total_response(measured, count)
-        np.testing.assert_allclose(total, pooled[:count].sum(axis=0), 1e-5)
-    np.testing.assert_allclose(total_response(measured), pooled.sum(axis=0), 1e-5)
-    np.testing.assert_allclose(total_response(pooled), pooled.sum(axis=0), 1e-5)
-    half = total_response(measured.astype(np.float16))
-    assert half.dtype == np.float32
-    np.testing.assert_allclose(half, pooled.sum(axis=0), 1e-3)
-
-
-def test_a_lamp_in_the_dark_fits_half_precision() -> None:
-    image = np.zeros((400, 400), np.uint16)
-    image[200, 200] = 65535
-    assert np.isfinite(measure_contrast(image).astype(np.float16)).all()

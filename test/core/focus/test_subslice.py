@@ -17,7 +17,7 @@ def measured(slices: int, noise: float = 1.0) -> tuple[FocusVolume, Evidence]:
     """Return the evidence of a plane from 10 to 28 of 40, for any number of slices."""
     stack = render(TRUTH, even(0, 40, slices), growth_px=0.3, noise=noise)
     volume = FocusVolume(
-        np.stack([measure_contrast(image) for image in stack]),
+        np.stack([measure_contrast(image, POOLING) for image in stack]),
         even(0, slices - 1, slices),
         (TRUTH.shape[0], TRUTH.shape[1]),
         POOLING,

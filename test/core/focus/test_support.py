@@ -16,7 +16,7 @@ INNER = (slice(8, -8), slice(8, -8))
 
 def supported(images: list[RgbImage], position: FloatMap, sure: float = 0.8) -> FloatMap:
     """Return the confidence that is left of `sure`, as a share."""
-    responses = np.stack([measure_contrast(image) for image in images])
+    responses = np.stack([measure_contrast(image, POOLING) for image in images])
     axis = even(0, len(images) - 1, len(images))
     volume = FocusVolume(responses, axis, (HEIGHT, WIDTH), POOLING)
     confidence = np.full((HEIGHT, WIDTH), sure, np.float32)
