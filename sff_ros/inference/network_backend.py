@@ -21,7 +21,7 @@ from sff_ros.core.focus.deviation import (
     confidence_of,
     in_slices,
 )
-from sff_ros.core.focus.estimate import FocusEstimate, check_finite
+from sff_ros.core.focus.estimate import FocusEstimate, check_finite, local_step
 from sff_ros.core.focus.measure import DILATIONS, POOLING, FocusVolume, Responses, measure_contrast
 from sff_ros.core.focus.peak import Evidence, gather_evidence
 from sff_ros.core.focus.subslice import refine_long_sweep
@@ -130,10 +130,10 @@ class CanonicalNetwork:
             check_finite(f'{self.spec.name}: network: {name}', values)
         slices = from_canonical(position, volume.axis)
         slices = refine_long_sweep(slices, volume, evidence)
-        places = canonical_places(volume.axis)
-        scale = between_slices(scale, slices, places)
+        step = local_step(slices, canonical_places(volume.axis))
+        scale = between_slices(scale, step)
         confidence = supported_confidence(slices, confidence_of(scale), volume, evidence)
-        deviation = in_slices(self._calibration.apply(scale), slices, places)
+        deviation = in_slices(self._calibration.apply(scale), step)
         return finite_estimate(self.spec.name, FocusEstimate(slices, confidence, deviation))
 
     def _answer(

@@ -8,7 +8,7 @@ import numpy as np
 
 from sff_ros.core.focus.canonical import canonical_places
 from sff_ros.core.focus.deviation import PEAK, Calibration, confidence_of, sparse_error
-from sff_ros.core.focus.estimate import FocusEstimate
+from sff_ros.core.focus.estimate import FocusEstimate, local_step
 from sff_ros.core.focus.measure import POOLING, FocusVolume, Responses, measure_contrast
 from sff_ros.core.focus.peak import estimate_peak
 from sff_ros.core.image import Image
@@ -42,6 +42,6 @@ class PeakBackend:
         canonical position that no curve shows.
         """
         found = estimate_peak(volume, context, self._calibration)
-        error = sparse_error(found.position, canonical_places(volume.axis))
+        error = sparse_error(local_step(found.position, canonical_places(volume.axis)))
         confidence = found.confidence * confidence_of(np.maximum(error, LEAST_ERROR))
         return finite_estimate(self.spec.name, replace(found, confidence=confidence))

@@ -11,7 +11,9 @@ from stack_files import DOME
 from walls import COUNT, FOCUS, FOCUS_DPT, LEFT, LEFT_M, RIGHT, RIGHT_M, SIZE, D, K, write_walls
 
 from sff_ros.cli.main import main
+from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.depth.rectify import Rectifier
+from sff_ros.core.focus.estimate import SURE
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.files.camera_info import write_camera_info
 from sff_ros.files.image import read_image
@@ -242,6 +244,10 @@ def test_a_lens_that_stands_still_gives_no_depth_and_says_so(
     assert np.isnan(read_map(out / 'depth.tiff')).mean() > 0.99
     words = 'focus: sharpness does not change along the sweep: does the lens move'
     assert words in capsys.readouterr().err
+
+
+def test_what_is_sure_is_what_is_published_by_default() -> None:
+    assert DepthConfig().min_confidence == SURE
 
 
 def test_three_slices_say_why_nothing_is_published(

@@ -53,23 +53,21 @@ def confidence_of(scale: FloatMap) -> FloatMap:
     return confidence
 
 
-def sparse_error(position: FloatMap, places: Floats) -> FloatMap:
+def sparse_error(step: FloatMap) -> FloatMap:
     """Return how far a peak between two slices may be off because they are far apart.
 
     Args:
-        position: (H, W) slice position in [0, S - 1].
-        places: (S,) canonical position of each slice.
+        step: (H, W) canonical positions between the two slices around each position.
 
     Returns:
         (H, W) scale of that error, canonical positions; 0 where slices are up to one position
         apart.
     """
-    step = local_step(position, places)
     error: FloatMap = np.float32(SPARSE) * np.maximum(step**2 - 1, np.float32(0))
     return error
 
 
-def between_slices(scale: FloatMap, position: FloatMap, places: Floats) -> FloatMap:
+def between_slices(scale: FloatMap, step: FloatMap) -> FloatMap:
     """Widen what a network states of its error, where slices are sparser than its input.
 
     It sees the focus curves at 15 even positions. Between sparse slices these are interpolated,
@@ -77,25 +75,23 @@ def between_slices(scale: FloatMap, position: FloatMap, places: Floats) -> Float
 
     Args:
         scale: (H, W) of the Laplace distribution of the error, canonical positions.
-        position: (H, W) slice position in [0, S - 1].
-        places: (S,) canonical position of each slice.
+        step: (H, W) canonical positions between the two slices around each position.
 
     Returns:
         (H, W) scale; the same where slices are one position or less apart.
     """
-    wider: FloatMap = np.hypot(scale, sparse_error(position, places))
+    wider: FloatMap = np.hypot(scale, sparse_error(step))
     return wider
 
 
-def in_slices(deviation: FloatMap, position: FloatMap, places: Floats) -> FloatMap:
+def in_slices(deviation: FloatMap, step: FloatMap) -> FloatMap:
     """Convert a deviation from canonical positions into slices, by the spacing around a position.
 
     Args:
         deviation: (H, W) canonical positions.
-        position: (H, W) slice position in [0, S - 1].
-        places: (S,) canonical position of each slice.
+        step: (H, W) canonical positions between the two slices around each position.
     """
-    return deviation / local_step(position, places)
+    return deviation / step
 
 
 def in_dioptres(

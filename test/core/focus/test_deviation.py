@@ -14,6 +14,7 @@ from sff_ros.core.focus.deviation import (
     in_dioptres,
     in_slices,
 )
+from sff_ros.core.focus.estimate import local_step
 
 POSITION = np.array([[0.0, 0.5, 1.5, 2.0]], np.float32)
 PLACES = np.array([0.0, 2.0, 14.0])
@@ -37,16 +38,16 @@ def test_between_sparse_slices_the_scale_is_wider() -> None:
     scale = np.full((1, 4), 0.3, np.float32)
     places = np.array([0.0, 1.0, 2.0, 5.0])
     position = np.array([[0.2, 1.9, 2.1, 3.0]], np.float32)
-    found = between_slices(scale, position, places)
+    found = between_slices(scale, local_step(position, places))
     wide = np.hypot(0.3, SPARSE * 8)
     np.testing.assert_allclose(found, [[0.3, 0.3, wide, wide]], rtol=1e-6)
     assert found.dtype == np.float32
-    dense = between_slices(scale, position, np.linspace(0, 14, 60))
+    dense = between_slices(scale, local_step(position, np.linspace(0, 14, 60)))
     np.testing.assert_array_equal(dense, scale)
 
 
 def test_canonical_positions_become_slices_by_the_spacing_around() -> None:
-    found = in_slices(np.full((1, 4), 0.6, np.float32), POSITION, PLACES)
+    found = in_slices(np.full((1, 4), 0.6, np.float32), local_step(POSITION, PLACES))
     np.testing.assert_allclose(found, [[0.3, 0.3, 0.05, 0.05]], rtol=1e-6)
 
 
@@ -69,5 +70,5 @@ def test_a_scale_gives_the_same_dioptres_at_any_spacing() -> None:
     """Canonical positions are even in dioptres, so that slices between must not matter."""
     scale = np.full((1, 4), 0.7, np.float32)
     focus_dpt = 0.5 + PLACES / 7
-    found = in_dioptres(in_slices(scale, POSITION, PLACES), POSITION, focus_dpt, 0.0)
+    found = in_dioptres(in_slices(scale, local_step(POSITION, PLACES)), POSITION, focus_dpt, 0.0)
     np.testing.assert_allclose(found, 0.1, rtol=1e-6)
