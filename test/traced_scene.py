@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pytest
 
 from sff_ros.core.image import FloatMap
 from sff_ros.core.optics.rendering import Layer
+from sff_ros.errors import ConfigError
 from sff_ros.training.drawing.render import render_sweep
 from sff_ros.training.traced.files import TracedScene
+from sff_ros.training.traced.mitsuba_import import mitsuba
 
 SIZE, SLICES, BLUR_PX = 96, 9, 0.8
 PLACE = 7.0
 TEXTURED, PLAIN, MIRROR = np.s_[:, :16], np.s_[:, 40:56], np.s_[:, 80:]
+
+
+def mitsuba_or_skip() -> Any:
+    """Return Mitsuba; skip the test where it is not installed."""
+    try:
+        return mitsuba()
+    except ConfigError as err:
+        pytest.skip(str(err))
 
 
 def hand_made(leftover: float = 0.0) -> TracedScene:

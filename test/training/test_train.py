@@ -12,7 +12,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +21,7 @@ torch = pytest.importorskip('torch', reason='torch is not installed')
 pytest.importorskip('safetensors', reason='safetensors is not installed')
 pytest.importorskip('tqdm', reason='tqdm is not installed: see requirements/train.txt')
 pytest.importorskip('matplotlib', reason='matplotlib is not installed: see requirements/train.txt')
+from resumed import assert_same_weights, stopped_and_resumed  # noqa: E402
 from safetensors.torch import save_file  # noqa: E402
 
 from sff_ros.config.nodes import DepthConfig  # noqa: E402
@@ -66,24 +66,8 @@ def test_a_resumed_training_ends_as_one_that_was_never_interrupted(
 ) -> None:
     whole = trainer_for('whole')
     assert whole.train()
-    part = trainer_for('parts')
-    update = part._update
-
-    def interrupted(model: Any, batch: Any) -> tuple[float, float]:
-        part._stopping = part.step == 2
-        loss, error = update(model, batch)
-        return loss, error
-
-    part._update = interrupted  # type: ignore[method-assign]
-    assert not part.train()
-    assert part.step == 3
-    rest = trainer_for('parts')
-    assert rest.step == 3
-    assert rest.train()
-    for (name, a), b in zip(
-        whole.average.state_dict().items(), rest.average.state_dict().values(), strict=True
-    ):
-        torch.testing.assert_close(a, b, msg=name)
+    rest = stopped_and_resumed(trainer_for, 3)
+    assert_same_weights(whole, rest)
     assert [row['step'] for row in rest.history.rows()] == [3, 6]
     for row in rest.history.rows():
         assert all(math.isfinite(value) for value in row.values())

@@ -12,6 +12,7 @@ import pytest
 torch = pytest.importorskip('torch', reason='torch is not installed')
 pytest.importorskip('tqdm', reason='tqdm is not installed: see requirements/train.txt')
 pytest.importorskip('matplotlib', reason='matplotlib is not installed: see requirements/train.txt')
+from resumed import assert_same_weights, stopped_and_resumed  # noqa: E402
 from traced_scene import SIZE, hand_made  # noqa: E402
 
 from sff_ros.errors import ConfigError  # noqa: E402
@@ -63,20 +64,4 @@ def test_a_resumed_training_ends_as_one_that_was_never_interrupted(
     whole = trainer_for('whole')
     assert whole.train()
     assert drawn
-    part = trainer_for('parts')
-    update = part._update
-
-    def interrupted(model: Any, batch: Any) -> tuple[float, float]:
-        part._stopping = part.step == 1
-        loss, error = update(model, batch)
-        return loss, error
-
-    part._update = interrupted  # type: ignore[method-assign]
-    assert not part.train()
-    rest = trainer_for('parts')
-    assert rest.step == 2
-    assert rest.train()
-    for (name, a), b in zip(
-        whole.average.state_dict().items(), rest.average.state_dict().values(), strict=True
-    ):
-        torch.testing.assert_close(a, b, msg=name)
+    assert_same_weights(whole, stopped_and_resumed(trainer_for, 2))

@@ -154,3 +154,13 @@ def _processed(rng: Rng, levels: FloatMap) -> list[RgbImage]:
             rounded = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), np.uint8)
         images.append(rounded)
     return images
+
+
+def unsteady(rng: Rng, ranges: SampleRange, sweep: FloatMap) -> FloatMap:
+    """Misalign the slices of some sweeps, and let the exposure of some flicker."""
+    if rng.random() < 0.3:
+        sweep = shake(rng, sweep, rng.uniform(0, ranges.drift_px))
+    if rng.random() < 0.5:
+        flicker = rng.uniform(0, ranges.flicker)
+        sweep *= (1 + flicker * rng.standard_normal((len(sweep), 1, 1, 1))).astype(np.float32)
+    return sweep

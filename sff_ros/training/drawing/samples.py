@@ -19,7 +19,7 @@ from sff_ros.training.drawing.camera import (
     draw_field_stop,
     enlarged,
     resized,
-    shake,
+    unsteady,
 )
 from sff_ros.training.drawing.known import GLOWING, MIXED_PX, has_texture, keeps_still
 from sff_ros.training.drawing.motion import (
@@ -126,7 +126,7 @@ def draw_sample(rng: Rng, textures: Textures, ranges: SampleRange, size: int) ->
     if stop is not None:
         sweep *= stop
         known &= stop[..., 0] > 0.5
-    sweep = _unsteady(rng, ranges, sweep)
+    sweep = unsteady(rng, ranges, sweep)
     noise, scale = log_uniform(rng, ranges.noise), ranges.soft.draw(rng)
     if scale is None:
         stack = digitise(rng, sweep, noise)
@@ -250,16 +250,6 @@ def _in_motion(
     if path is not None:
         sweep, seen = move_camera(rng, sweep, seen, path)
     return sweep, keeps_still(seen, places, place)
-
-
-def _unsteady(rng: Rng, ranges: SampleRange, sweep: FloatMap) -> FloatMap:
-    """Misalign the slices of some sweeps, and let the exposure of some flicker."""
-    if rng.random() < 0.3:
-        sweep = shake(rng, sweep, rng.uniform(0, ranges.drift_px))
-    if rng.random() < 0.5:
-        flicker = rng.uniform(0, ranges.flicker)
-        sweep *= (1 + flicker * rng.standard_normal((len(sweep), 1, 1, 1))).astype(np.float32)
-    return sweep
 
 
 def _with_blank_frames(

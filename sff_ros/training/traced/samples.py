@@ -17,7 +17,7 @@ from sff_ros.training.drawing.camera import (
     draw_field_stop,
     enlarged,
     resized,
-    shake,
+    unsteady,
 )
 from sff_ros.training.drawing.known import MIXED_PX, has_texture, is_outshone
 from sff_ros.training.drawing.ranges import SampleRange, log_uniform
@@ -104,11 +104,7 @@ def traced_sample(rng: Rng, ranges: SampleRange, scene: TracedScene) -> Sample:
     if stop is not None:
         sweep *= stop
         known &= stop[..., 0] > 0.5
-    if rng.random() < 0.3:
-        sweep = shake(rng, sweep, rng.uniform(0, ranges.drift_px))
-    if rng.random() < 0.5:
-        flicker = rng.uniform(0, ranges.flicker)
-        sweep *= (1 + flicker * rng.standard_normal((len(sweep), 1, 1, 1))).astype(np.float32)
+    sweep = unsteady(rng, ranges, sweep)
     noise, scale = log_uniform(rng, ranges.noise), ranges.soft.draw(rng)
     # Noise of the rendering is less where a surface is in focus: it must not show.
     noise = max(noise, COVERED * float(np.median(leftover)))

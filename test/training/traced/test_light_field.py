@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 pytest.importorskip('mitsuba', reason='mitsuba is not installed: see requirements/traced.txt')
+from traced_scene import mitsuba_or_skip
+
 from sff_ros.core.image import FloatMap
-from sff_ros.errors import ConfigError
 from sff_ros.training.drawing.scenes import LAST
 from sff_ros.training.drawing.textures import Textures
 from sff_ros.training.traced.light_field import lens_of, trace_illumination, trace_sweep
@@ -28,10 +29,7 @@ FOCAL_PX, RADIUS = 96.0, 0.06
 
 @pytest.fixture(scope='module')
 def view() -> View:
-    try:
-        mitsuba()
-    except ConfigError as err:
-        pytest.skip(str(err))
+    mitsuba_or_skip()
     return View(SIZE, FOCAL_PX, RADIUS, np.linspace(1.0, 3.0, SLICES), 0.5)
 
 

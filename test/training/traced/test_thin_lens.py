@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 pytest.importorskip('mitsuba', reason='mitsuba is not installed: see requirements/traced.txt')
+from traced_scene import mitsuba_or_skip
+
 from sff_ros.core.image import FloatMap
 from sff_ros.core.optics.rendering import Layer, render, split_layer
-from sff_ros.errors import ConfigError
 from sff_ros.training.drawing.scenes import LAST
 from sff_ros.training.traced.light_field import PIXEL_SIGMA, trace_illumination, trace_sweep
 from sff_ros.training.traced.materials import texture
@@ -41,10 +42,7 @@ class Sweeps(NamedTuple):
 
 @pytest.fixture(scope='module')
 def view() -> View:
-    try:
-        mitsuba()
-    except ConfigError as err:
-        pytest.skip(str(err))
+    mitsuba_or_skip()
     return View(SIZE, 150.0, 0.04, np.linspace(1.0, 3.0, SLICES), SIGMA_PX)
 
 
