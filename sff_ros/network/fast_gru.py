@@ -2,7 +2,7 @@
 
 It follows the paper (DDL focus volume, a GRU on three scales, convex upsampling; Ashfaq and
 Mahmood, IJCV 2026), with changes for robots: the volume is normalised, so that exposure and
-contrast do not matter; the classical estimate is the start, so that three steps suffice; each
+contrast do not matter; the classical estimate is the start, so that two steps suffice; each
 step looks up the focus curves around its own estimate (as stereo networks look up their cost
 volume: Lipson et al., RAFT-Stereo, 3DV 2021); a last step at half the resolution resolves thin
 objects; and every pixel gets the scale of a Laplace distribution, which gives a confidence. There
@@ -15,7 +15,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad, pixel_shuffle, relu
+from torch.nn.functional import (
+    avg_pool2d,
+    conv2d,
+    interpolate,
+    pad,
+    pixel_shuffle,
+    pixel_unshuffle,
+    relu,
+)
 
 from sff_ros.core.focus.canonical import EVIDENCE_CHANNELS, POSITIONS
 
@@ -25,6 +33,9 @@ FAINT = 1e-3  # added to the mean of every curve; far below the response to any 
 REACH, FINE_REACH = 3, 2  # positions to either side of the estimate, looked up
 TRUST = 3.0  # initial logit of the classical map
 LARGEST_LOGIT = 15.0
+# Logits of a neighbour fall by this times its difference in colour, in means of the image: most
+# outlines of depth show in colour.
+COLOUR = 32.0
 LOG_SCALE = (-5.0, 3.0)  # of the Laplace distribution, positions
 
 
@@ -43,7 +54,7 @@ class FastGruConfig:
     hidden: tuple[int, int, int] = (48, 48, 48)
     features: int = 48
     fine: int = 48
-    iterations: int = 3
+    iterations: int = 2
     maps: int = 4
 
 
@@ -143,9 +154,7 @@ class FastGru(nn.Module):
         self.spread = nn.Conv2d(a, 4 * 28, 1)
         self.detail = nn.Sequential(nn.Conv2d(3, 16, 4, 2, 1), nn.ReLU())
         inputs = 28 + 16 + maps + 2 + 2 * FINE_REACH + 1 + 2
-        self.fine = nn.Sequential(
-            _conv(inputs, fine), nn.ReLU(), Residual(fine, fine), Residual(fine, fine)
-        )
+        self.fine = nn.Sequential(_conv(inputs, fine), nn.ReLU(), Residual(fine, fine))
         # 9 neighbours of the coarse map and the two classical maps; a correction.
         self.choose = _zero(_conv(fine, 9 + 2 + 1, 1))
         # 9 neighbours for each of 2 x 2 pixels; the scale of each.
@@ -175,7 +184,7 @@ class FastGru(nn.Module):
             steps.append(d)
         seen = [self.detail(context - 1), maps]
         half, features = self._refine(d.detach(), states[0], short, evidence[:, :2], seen)
-        position, log_scale = self._draw(half, features)
+        position, log_scale = self._draw(half, features, context)
         return Predictions(tuple(steps), half, position, log_scale)
 
     def _encode(self, x: Tensor) -> tuple[list[Tensor], list[list[Tensor]]]:
@@ -233,11 +242,12 @@ class FastGru(nn.Module):
         half = _mixed(torch.cat([near, classical], 1), logits + trust) + correction
         return half, features
 
-    def _draw(self, half: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+    def _draw(self, half: Tensor, features: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Return (B, 1, H, W) position, a convex mix of the 3 x 3 around, and log scale."""
         mask, log_scale = self.draw(features).float().split((36, 4), 1)
         # (B, 4, 9, h, w): of each of 2 x 2 pixels.
-        fine = _mixed(_neighbours(half)[:, None], mask.unflatten(1, (4, 9)))
+        logits = mask.unflatten(1, (4, 9)) - COLOUR * _colour_steps(context)
+        fine = _mixed(_neighbours(half)[:, None], logits)
         position = pixel_shuffle(fine[:, :, 0], 2)
         return position, pixel_shuffle(log_scale.clamp(*LOG_SCALE), 2)
 
@@ -252,7 +262,7 @@ def _normalise(responses: Tensor) -> tuple[Tensor, Tensor]:
         (B, 15, C, h, w) and (B, C, h, w).
     """
     energy = responses.mean(1)
-    curves = responses / (energy + FAINT)[:, None] - 1
+    curves = responses * (1 / (energy + FAINT))[:, None] - 1  # products: fewer slow divisions
     return curves, torch.log(energy + FAINT) / 2 + 1
 
 
@@ -286,6 +296,23 @@ def _mixed(values: Tensor, logits: Tensor) -> Tensor:
     # is slow in most runtimes.
     weights = logits.clamp(-LARGEST_LOGIT, LARGEST_LOGIT).exp()
     return (weights * values).sum(-3, keepdim=True) / weights.sum(-3, keepdim=True)
+
+
+def _colour_steps(context: Tensor) -> Tensor:
+    """Return (B, 4, 9, h, w): how far each of 2 x 2 pixels is in colour from the 3 x 3 around.
+
+    Args:
+        context: (B, 3, H, W); the 3 x 3 are its means over 2 x 2 pixels.
+    """
+    around = avg_pool2d(context, 2)
+    steps = [
+        (
+            pixel_unshuffle(context[:, c : c + 1], 2)[:, :, None]
+            - _neighbours(around[:, c : c + 1])[:, None]
+        ).abs()
+        for c in range(3)
+    ]
+    return (steps[0] + steps[1] + steps[2]) / 3
 
 
 def _neighbours(d: Tensor) -> Tensor:

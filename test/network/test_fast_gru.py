@@ -42,7 +42,7 @@ def perturbed() -> FastGru:
 def test_shapes(height: int, width: int) -> None:
     with torch.inference_mode():
         result = perturbed()(*inputs(height, width))
-    assert len(result.steps) == 3
+    assert len(result.steps) == 2
     assert result.steps[0].shape == (1, 1, height // 4, width // 4)
     assert result.half.shape == (1, 1, height // 2, width // 2)
     assert result.position.shape == result.log_scale.shape == (1, 1, height, width)
@@ -121,5 +121,5 @@ def test_it_is_small_enough_for_a_robot() -> None:
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         network(*inputs(48, 64))
     # Convolutions only, and every size is a multiple: 100 of these make 480 x 640.
-    assert 20 < counter.get_total_flops() / 2 * 100 / 1e9 < 60
+    assert 16 < counter.get_total_flops() / 2 * 100 / 1e9 < 18
     assert sum(p.numel() for p in network.parameters()) * 4 < 12e6

@@ -61,6 +61,8 @@ class SampleRange:
         camera_jump: shift of all that is seen, once, px.
         camera_motion: the same from slice to slice, px.
         object_jump, object_motion: of one to three objects.
+        calm: what is left of the contrast of the surfaces of a scene, each of which then has a
+            colour of its own: most things differ more in colour than within.
         plain: share of the surfaces of a scene that have no texture, bright and dark.
         faint: what is left of the contrast of most surfaces of a scene.
         wires: number of wires of 1 to 3 px.
@@ -90,6 +92,7 @@ class SampleRange:
     camera_motion: Some = Some(0, 0.2, 4)
     object_jump: Some = Some(0, 2, 64)
     object_motion: Some = Some(0, 0.5, 8)
+    calm: Some = Some(0.5, 0.1, 0.8)
     plain: Some = Some(0, 0.2, 1)
     faint: Some = Some(0, 0.02, 0.3)
     wires: Some = Some(0, 2, 10)

@@ -79,11 +79,13 @@ def draw_scene(
 
 
 def _painter(rng: Rng, textures: Textures, ranges: SampleRange, ambient: float) -> Paint:
-    """Return what draws the surfaces of a scene: textured, plain or faint."""
-    plain, faint = ranges.plain.draw(rng), ranges.faint.draw(rng)
+    """Return what draws the surfaces of a scene: textured, calm, plain or faint."""
+    calm, plain, faint = (kind.draw(rng) for kind in (ranges.calm, ranges.plain, ranges.faint))
 
     def paint(height: int, width: int) -> FloatMap:
         image = textures.draw(rng, height, width)
+        if calm is not None:
+            image = _calm(rng, image, calm)
         if plain is not None and rng.random() < plain:
             image = _plain(rng, height, width)
         elif faint is not None and rng.random() < FAINT:
@@ -92,6 +94,14 @@ def _painter(rng: Rng, textures: Textures, ranges: SampleRange, ambient: float) 
         return np.asarray(image * np.float32(ambient), np.float32)
 
     return paint
+
+
+def _calm(rng: Rng, image: FloatMap, contrast: float) -> FloatMap:
+    """Return a texture with less contrast around another colour, from grey to vivid."""
+    grey, tint = rng.random(), rng.random(3)
+    colour = grey + (tint - grey) * rng.random()
+    around = colour + (image - image.mean(axis=(0, 1))) * contrast
+    return np.asarray(np.clip(around, 0, 1), np.float32)
 
 
 def _plain(rng: Rng, height: int, width: int) -> FloatMap:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ import pytest
 
 from sff_ros.core.optics.rendering import Layer
 from sff_ros.errors import ConfigError
+from sff_ros.training.drawing.ranges import USUAL, Some
 from sff_ros.training.drawing.scenes import BEYOND, LAST, draw_scene, flatten, visible
 from sff_ros.training.drawing.shapes import SHAPES
 from sff_ros.training.drawing.textures import LEAST_SIDE, Textures, fractal_noise
@@ -39,6 +41,23 @@ def test_scenes_fill_the_image_inside_the_sweep_and_a_little_beyond(seed: int) -
         assert layer.rgba.shape[:2] == layer.dioptres.shape
         assert (layer.rgba[..., 3] <= 1 + 1e-6).all()
         assert layer.x >= 0 <= layer.y
+
+
+def test_calm_surfaces_differ_more_in_colour_than_within() -> None:
+    within: dict[float, float] = {}
+    for contrast in (0.1, 0.8):
+        calm = replace(USUAL, calm=Some(1, contrast, 1.001 * contrast))
+        rng = np.random.default_rng(5)
+        surfaces = [
+            layer.rgba[..., :3][layer.rgba[..., 3] == 1]
+            for _ in range(10)
+            for layer in draw_scene(rng, Textures(), SIZE, calm)
+            if (layer.rgba[..., 3] == 1).any()
+        ]
+        between = np.std([surface.mean(axis=0) for surface in surfaces])
+        within[contrast] = float(np.median([surface.std(axis=0).mean() for surface in surfaces]))
+        assert between > 2 * within[contrast]
+    assert within[0.1] < 0.25 * within[0.8]
 
 
 def test_scenes_differ_in_depth_and_some_leave_the_sweep() -> None:
