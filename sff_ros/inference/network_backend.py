@@ -16,6 +16,7 @@ from sff_ros.core.focus.canonical import (
 )
 from sff_ros.core.focus.deviation import (
     NETWORK,
+    OVERSTATED,
     Calibration,
     between_slices,
     confidence_of,
@@ -131,7 +132,7 @@ class CanonicalNetwork:
         slices = from_canonical(position, volume.axis)
         slices = refine_long_sweep(slices, volume, evidence)
         step = local_step(slices, canonical_places(volume.axis))
-        scale = between_slices(scale, step)
+        scale = between_slices(np.float32(OVERSTATED) * scale, step)
         confidence = supported_confidence(slices, confidence_of(scale), volume, evidence)
         deviation = in_slices(self._calibration.apply(scale), step)
         return finite_estimate(self.spec.name, FocusEstimate(slices, confidence, deviation))

@@ -16,7 +16,9 @@ VALIDATION_SEED = 0  # recipes use others
 VALIDATION_SCENES = 64  # of each kind
 KINDS = {'validation': 0.0, 'hard': 1.0}  # columns of the history -> SceneSource.hard
 COVERAGE = 0.7
-PUBLISHED_SCALE = 1 / math.log(2)  # positions; of a confidence of 0.5: see core/focus/deviation
+# Positions; of a confidence of 0.5 if the network stated its errors as they are: see
+# core/focus/deviation.
+PUBLISHED_SCALE = 1 / math.log(2)
 WRONG = 1.0  # positions
 
 

@@ -12,7 +12,8 @@ from rendered import run
 from sff_ros.core.focus.canonical import canonical_places
 
 pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
-from sff_ros.core.image import Floats
+from sff_ros.config.nodes import DepthConfig
+from sff_ros.core.image import FloatMap, Floats, Mask
 from sff_ros.inference.choice import open_backend
 
 SCENES = range(900, 908)
@@ -27,17 +28,33 @@ SWEEPS = {
 }
 
 
-def mean_error(places: Floats, gain: float = 1.0, name: str = 'onnx') -> float:
-    """Return the mean absolute error over all scenes, canonical positions."""
+def mean_error(places: Floats, gain: float = 1.0) -> float:
+    """Return the mean absolute error, canonical positions, where the usual sweep tells them."""
+    return float(
+        np.concatenate(
+            [e[k] for e, k in zip(errors(places, gain), published(), strict=True)]
+        ).mean()
+    )
+
+
+def errors(places: Floats, gain: float = 1.0, name: str = 'onnx') -> list[FloatMap]:
+    """Return the absolute errors of each scene, canonical positions."""
     backend = open_backend(name)
-    errors = []
+    found = []
     for seed in SCENES:
         stack, ground_truth = drawn(seed, places, gain)
         position = run(backend, stack, places).position
         got = np.interp(position, np.arange(len(places)), canonical_places(places))
         got = 14 - got if places[0] > places[-1] else got
-        errors.append(np.abs(got - np.clip(ground_truth, 0, 14)).mean())
-    return float(np.mean(errors))
+        found.append(np.abs(got - np.clip(ground_truth, 0, 14)))
+    return found
+
+
+@cache
+def published() -> list[Mask]:
+    """Return, for each scene, what is published of it; elsewhere any answer is arbitrary."""
+    backend, least = open_backend('onnx'), DepthConfig().min_confidence
+    return [run(backend, drawn(seed)[0], EVEN).confidence >= least for seed in SCENES]
 
 
 @cache
@@ -57,4 +74,4 @@ def test_exposure_hardly_matters(gain: float) -> None:
 
 
 def test_it_is_better_than_the_classical_answer() -> None:
-    assert usual_error() < 0.75 * mean_error(EVEN, name='peak')
+    assert np.mean(errors(EVEN)) < 0.75 * np.mean(errors(EVEN, name='peak'))

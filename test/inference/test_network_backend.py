@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from rendered import estimate, even, plane, render
 
-from sff_ros.core.focus.deviation import SPARSE, Calibration, confidence_of
+from sff_ros.core.focus.deviation import OVERSTATED, SPARSE, Calibration, confidence_of
 from sff_ros.core.focus.measure import FocusVolume
 from sff_ros.errors import ModelError
 from sff_ros.inference.backend import DepthBackend, ModelSpec
@@ -110,7 +110,7 @@ def test_the_deviation_is_calibrated_and_in_slices_where_the_position_is() -> No
         runner = FakeRunner(position, 0.2)
         network = CanonicalNetwork(SPEC, runner, calibration=calibration)
         found = network.infer(volume(4, axis=axis), context())
-        scale = np.hypot(0.2, SPARSE * max(a_slice**2 - 1, 0))
+        scale = np.hypot(OVERSTATED * 0.2, SPARSE * max(a_slice**2 - 1, 0))
         deviation = np.hypot(2 * scale, 0.3)
         np.testing.assert_allclose(found.deviation, deviation / a_slice, rtol=1e-5)
 
