@@ -21,6 +21,7 @@ from sff_ros.core.calibration.from_board import calibrate_lens
 from sff_ros.errors import ConfigError
 from sff_ros.files.image import write_png
 from sff_ros.files.lens_yaml import read_lens, write_lens
+from sff_ros.files.whole_file import write_file
 
 HELP = 'Calibrate a lens: print a board, sweep over it, get dioptres for lens codes.'
 EPILOG = """\
@@ -140,7 +141,7 @@ def _add_patience(parser: argparse.ArgumentParser) -> None:
 
 
 def _board(args: argparse.Namespace) -> None:
-    args.out.write_bytes(board_pdf(parse_board(args.board)))
+    write_file(args.out, board_pdf(parse_board(args.board)))
     print(f'{args.out}: print it at 100 %, check its line, and give --board the measured side')
 
 

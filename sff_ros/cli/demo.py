@@ -24,6 +24,7 @@ from sff_ros.errors import ConfigError, SffError
 from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.export import checked_out
 from sff_ros.files.stack import read_stack
+from sff_ros.files.whole_file import write_file
 from sff_ros.inference.choice import AUTO, BACKENDS
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _nodes(parameters: dict[str, dict[str, Any]]) -> Iterator[subprocess.Popen[s
     by_node = {f'/**/{node}': {'ros__parameters': v} for node, v in parameters.items()}
     with tempfile.TemporaryDirectory(prefix='sff_demo_') as scratch:
         file = Path(scratch) / 'parameters.yaml'
-        file.write_text(yaml.safe_dump(by_node))
+        write_file(file, yaml.safe_dump(by_node))
         program = [sys.executable, '-m', 'sff_ros.nodes.all_in_one', '--ros-args']
         process = subprocess.Popen(
             [*program, '--params-file', str(file), '--log-level', 'warn'],

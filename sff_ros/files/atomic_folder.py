@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from sff_ros.files.unfinished import drop_leftovers, new_folder
+from sff_ros.files.whole_file import sync_folder
 
 
 @contextmanager
@@ -20,10 +22,10 @@ def staged_folder(target: Path) -> Iterator[Path]:
         OSError: the folder cannot be created or moved.
     """
     target = target.absolute()
-    # Beside the target, so that the move is a rename within one file system.
-    beside = next(folder for folder in target.parents if folder.exists())
-    stage = beside / f'.{target.name}.{uuid.uuid4().hex[:8]}'
-    stage.mkdir()
+    # In the target or beside it, so that the move is a rename within one file system.
+    near = next(folder for folder in (target, *target.parents) if folder.exists())
+    drop_leftovers(near)
+    stage, descriptor = new_folder(near)
     try:
         yield stage
         if target.exists():
@@ -32,5 +34,7 @@ def staged_folder(target: Path) -> Iterator[Path]:
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
             stage.rename(target)
+        sync_folder(target.parent)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+        os.close(descriptor)

@@ -9,6 +9,7 @@ import yaml
 
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.errors import CalibrationError, ConfigError
+from sff_ros.files.whole_file import write_file
 from sff_ros.files.yaml_reader import as_mapping, as_matrix, as_numbers, read_mapping
 
 _NEEDED = (
@@ -71,7 +72,7 @@ def write_camera_info(path: Path, intrinsics: Intrinsics, camera_name: str = 'sf
         'projection_matrix': _layout([*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0], 3),
     }
     try:
-        path.write_text(yaml.safe_dump(content, sort_keys=False), encoding='utf-8')
+        write_file(path, yaml.safe_dump(content, sort_keys=False))
     except OSError as err:
         raise CalibrationError(f'{path}: cannot be written: {err.strerror}') from err
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from sff_ros.core.image import Image, check_image
 from sff_ros.errors import StackError
 from sff_ros.files.tiff import axes_of, images_of, only
+from sff_ros.files.whole_file import write_file
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.webp', '.pgm', '.ppm')
 
@@ -87,7 +88,7 @@ def write_png(path: Path, image: Image) -> None:
     """
     stored = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode('.png', stored)
-    path.write_bytes(data.tobytes())
+    write_file(path, data.tobytes())
 
 
 def _decode(data: bytes, page: int | None) -> npt.NDArray[Any]:

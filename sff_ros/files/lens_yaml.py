@@ -12,6 +12,7 @@ from sff_ros.core.optics.lens_table import LensTable
 from sff_ros.core.optics.thin_lens import ThinLens
 from sff_ros.errors import CalibrationError, ConfigError
 from sff_ros.files.camera_info import make_intrinsics
+from sff_ros.files.whole_file import write_file
 from sff_ros.files.yaml_reader import (
     as_mapping,
     as_matrix,
@@ -98,7 +99,7 @@ def write_lens(path: Path, calibration: LensCalibration) -> None:
     lists = {'codes': table.codes, 'dioptres': table.dioptres, 'scales': table.scales}
     content['lens'] = {name: list(values) for name, values in lists.items() if values}
     try:
-        path.write_text(yaml.safe_dump(content, sort_keys=False), encoding='utf-8')
+        write_file(path, yaml.safe_dump(content, sort_keys=False))
     except OSError as err:
         raise CalibrationError(f'{path}: cannot be written: {err.strerror}') from err
 

@@ -21,6 +21,7 @@ from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.image import SUFFIXES, page_count, read_image, write_png
 from sff_ros.files.order import in_order, twins
 from sff_ros.files.stack_yaml import STACK_YAML, read_settings, settings_of
+from sff_ros.files.whole_file import write_file
 
 KEPT_BYTES = 200_000_000  # images of a larger stack are decoded again on demand
 
@@ -235,7 +236,7 @@ def write_stack(folder: Path, slices: Sequence[Slice], intrinsics: Intrinsics) -
             for i, slice_ in enumerate(stack.slices):
                 write_png(stage / f'slice_{i:03d}.png', slice_.image)
             text = yaml.safe_dump(settings, sort_keys=False)
-            (stage / STACK_YAML).write_text(text, encoding='utf-8')
+            write_file(stage / STACK_YAML, text)
     except OSError as err:
         raise StackError(f'{folder}: cannot be written: {err.strerror}') from err
 

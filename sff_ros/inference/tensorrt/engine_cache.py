@@ -18,6 +18,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from sff_ros.files.unfinished import drop_leftovers
+from sff_ros.files.whole_file import write_file
+
 _MAGIC = b'sff_ros engine 1\n'
 _SUFFIX = '.engine'
 _LOCK = (
@@ -156,9 +159,7 @@ class EngineCache:
         paths = list(self.folder.glob(f'*{_SUFFIX}'))
         for path in paths:
             path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError), self._open_lock() as lock:
-            if _try_lock(lock):
-                self._drop_leftovers()
+        drop_leftovers(self.folder)
         return len(paths)
 
     def _path(self, key: EngineKey) -> Path:
@@ -170,8 +171,7 @@ class EngineCache:
         return (self.folder / _LOCK).open('ab')
 
     def _store(self, key: EngineKey, content: bytes, build_s: float) -> None:
-        """Write an engine atomically; the caller holds the lock."""
-        self._drop_leftovers()
+        """Write an engine; the caller holds the lock."""
         header = {
             'key': asdict(key),
             'built': time.time(),
@@ -179,20 +179,7 @@ class EngineCache:
             'size': len(content),
             'sha256': hashlib.sha256(content).hexdigest(),
         }
-        path = self._path(key)
-        temporary = path.with_suffix('.tmp')
-        with temporary.open('wb') as file:
-            file.write(_MAGIC + _as_json(header) + b'\n')
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(self.folder)
-
-    def _drop_leftovers(self) -> None:
-        """Delete partial files of killed processes; the caller holds the lock."""
-        for path in self.folder.glob('*.tmp'):
-            path.unlink(missing_ok=True)
+        write_file(self._path(key), b''.join((_MAGIC, _as_json(header), b'\n', content)))
 
 
 def _read(path: Path) -> tuple[dict[str, Any], bytes, str]:
@@ -234,12 +221,3 @@ def _try_lock(lock: IO[bytes]) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a power failure."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
