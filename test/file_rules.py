@@ -1,4 +1,4 @@
-"""Rules on files: one function of sff_ros writes them all (files/whole_file.py)."""
+"""Rules on files: one function of sff_ros writes them all, one knows home directories."""
 
 from __future__ import annotations
 
@@ -29,6 +29,14 @@ def write_breaches(file: str, tree: ast.AST) -> Iterator[str]:
         if (name in WRITE_CALLS or (name == 'open' and _writes(node))) and not _to_buffer(node):
             if (file, name) not in WRITES_ELSEWHERE:
                 yield f'{file}:{node.lineno}: {name} may write a file: only write_file does'
+
+
+def home_breaches(file: str, tree: ast.AST) -> Iterator[str]:
+    """Yield uses of expanduser and Path.home, which raise RuntimeError; `expanded` does not."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in ('expanduser', 'home'):
+            if file != 'files/home.py':
+                yield f'{file}:{node.lineno}: {node.attr} only in files/home.py'
 
 
 def _writes(call: ast.Call) -> bool:

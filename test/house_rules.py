@@ -7,7 +7,7 @@ import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 
-from file_rules import write_breaches
+from file_rules import home_breaches, write_breaches
 
 MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 60
@@ -268,7 +268,8 @@ def breaches(file: str, source: str) -> list[str]:
     tree = ast.parse(source)
     found = [*import_breaches(file, tree), *package_breaches(file, tree)]
     found += [*call_breaches(file, tree), *blas_breaches(file, tree)]
-    found += [*write_breaches(file, tree), *length_breaches(file, source, tree)]
+    found += [*write_breaches(file, tree), *home_breaches(file, tree)]
+    found += length_breaches(file, source, tree)
     if file.split('/')[-1] in ('utils.py', 'util.py', 'helpers.py', 'common.py'):
         found.append(f'{file}: name a file after its one idea')
     return found

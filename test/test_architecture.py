@@ -206,6 +206,8 @@ def test_no_folder_is_crowded() -> None:
         ('files/x.py', 'path.write_text(text)', 'write_text may write a file'),
         ('files/x.py', 'cv2.imwrite(name, image)', 'imwrite may write a file'),
         ('training/x.py', 'np.save(path, values)', 'save may write a file'),
+        ('cli/x.py', 'path.expanduser()', 'expanduser only in files/home.py'),
+        ('cli/x.py', 'Path.home()', 'home only in files/home.py'),
         ('cli/x.py', LONG_FUNCTION, 'long is over 60 lines'),
         ('cli/x.py', '\n' * (MAX_FILE_LINES + 1), 'over 300 lines'),
     ],

@@ -10,6 +10,7 @@ import yaml
 from sff_ros.config.nodes import CaptureConfig
 from sff_ros.config.schema import from_flat, walk
 from sff_ros.errors import ConfigError
+from sff_ros.files.home import expanded
 from sff_ros.files.yaml_reader import read_mapping
 
 NODES = ('capture_node', '**')
@@ -43,7 +44,7 @@ def read_capture_config(args: argparse.Namespace) -> CaptureConfig:
     """
     values: dict[str, object] = {}
     for path in args.params_file:
-        for node, content in read_mapping(path.expanduser()).items():
+        for node, content in read_mapping(expanded(path)).items():
             if node.split('/')[-1] in NODES:
                 values |= _flat(_parameters(content, f'{path}: {node}'))
     for given in args.param:

@@ -23,6 +23,7 @@ from sff_ros.cli.report.demo_report import write_report
 from sff_ros.errors import ConfigError, SffError
 from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.export import checked_out
+from sff_ros.files.home import expanded
 from sff_ros.files.stack import read_stack
 from sff_ros.files.whole_file import write_file
 from sff_ros.inference.choice import AUTO, BACKENDS
@@ -92,7 +93,7 @@ def _node_parameters(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
         return {'capture_node': {'camera': 'simulated'}, 'inference_node': inference}
     if args.stack is None:
         raise ConfigError('--camera folder needs --stack DIR')
-    folder = args.stack.expanduser().resolve()
+    folder = expanded(args.stack).resolve()
     read_stack(folder)  # so that an invalid stack is reported here, in one line
     capture = {'camera': 'folder', 'folder.path': str(folder)}
     return {'capture_node': capture, 'inference_node': inference}

@@ -18,7 +18,7 @@ from sff_ros.cli.engine import show_progress
 from sff_ros.cli.evaluation.backend_check import RUNS, Trial, try_backend
 from sff_ros.cli.evaluation.reference_stack import HEIGHT, SLICES, WIDTH, KnownStack, known_stack
 from sff_ros.core.model_card import MEASURE, NETWORK
-from sff_ros.errors import ModelError
+from sff_ros.errors import ModelError, SffError
 from sff_ros.inference.choice import BACKENDS
 from sff_ros.inference.onnx_file import read_graph
 from sff_ros.inference.shipped import shipped_model
@@ -76,8 +76,7 @@ def facts() -> Iterable[tuple[str, str]]:
     yield 'ros', f'rclpy installed, {distro}' if ros else 'rclpy not installed: no nodes, only sff'
     yield 'gpu', _or_reason(_gpu)
     yield 'tensorrt', _or_reason(_tensorrt)
-    cache = EngineCache()
-    yield 'engines', f'{len(cache.entries())} in {cache.folder}'
+    yield 'engines', _or_reason(_engines)
 
 
 def try_all(known: KnownStack) -> list[Trial]:
@@ -96,6 +95,11 @@ def _gpu() -> str:
     return f'{gpu}, driver for CUDA {gpu.driver}'
 
 
+def _engines() -> str:
+    cache = EngineCache()
+    return f'{len(cache.entries())} in {cache.folder}'
+
+
 def _tensorrt() -> str:
     library = load_library()
     return f'{library.__name__} {library.__version__}'
@@ -105,7 +109,7 @@ def _or_reason(describe: Callable[[], str]) -> str:
     """Return a description, or why there is none."""
     try:
         return describe()
-    except ModelError as err:
+    except SffError as err:
         return f'none: {err}'
 
 

@@ -26,6 +26,7 @@ from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.errors import ConfigError, SffError
 from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.export import checked_out
+from sff_ros.files.home import expanded
 from sff_ros.files.image import write_png
 from sff_ros.files.stack import RecordedStack, read_stack
 from sff_ros.files.whole_file import write_file
@@ -245,7 +246,7 @@ def stack_names(folders: Sequence[Path]) -> list[str]:
     Raises:
         ConfigError: a folder is given twice.
     """
-    paths = [folder.expanduser().resolve() for folder in folders]
+    paths = [expanded(folder).resolve() for folder in folders]
     for path in paths:
         if paths.count(path) > 1:
             raise ConfigError(f'{path} is given twice')

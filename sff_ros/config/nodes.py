@@ -85,7 +85,7 @@ class CaptureConfig(Checked):
     frame_id: str = param('sff_optical_frame', 'Optical frame: x right, y down, z forward.')
     frame_prefix: str = param('', 'Prefix of frame_id, for more than one camera.')
     save_directory: str = param(
-        '~/.ros/sff_stacks', 'Directory for ~/save_stack, one new folder per stack.', live=True
+        '~/.ros/sff_stacks', 'Directory for ~/save_stack, one new folder per stack.'
     )
     sweep: SweepConfig = group(SweepConfig)
     lens: LensConfig = group(LensConfig)

@@ -10,6 +10,7 @@ import numpy as np
 
 from sff_ros.core.image import FloatMap, RgbImage
 from sff_ros.errors import ConfigError
+from sff_ros.files.home import expanded
 from sff_ros.files.whole_file import write_file
 
 
@@ -21,13 +22,13 @@ def checked_out(out: Path, images: Path | None) -> Path:
         images: input folder, if any.
 
     Raises:
-        ConfigError: out is a file, or the input folder.
+        ConfigError: out is a file, the input folder, or no path.
     """
-    out = out.expanduser()
+    out = expanded(out)
     existing = next(path for path in (out, *out.absolute().parents) if path.exists())
     if not existing.is_dir():
         raise ConfigError(f'--out {out}: {existing} is a file, not a folder')
-    if images is not None and out.resolve() == images.expanduser().resolve():
+    if images is not None and out.resolve() == expanded(images).resolve():
         raise ConfigError(f'--out {out} is the input folder: outputs would be read as images')
     return out
 

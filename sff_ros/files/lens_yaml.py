@@ -12,6 +12,7 @@ from sff_ros.core.optics.lens_table import LensTable
 from sff_ros.core.optics.thin_lens import ThinLens
 from sff_ros.errors import CalibrationError, ConfigError
 from sff_ros.files.camera_info import make_intrinsics
+from sff_ros.files.home import expanded
 from sff_ros.files.whole_file import write_file
 from sff_ros.files.yaml_reader import (
     as_mapping,
@@ -46,8 +47,8 @@ def read_lens(file: str | Path) -> LensCalibration:
         CalibrationError: the file cannot be read, a key is missing or unknown, or a value is
             malformed.
     """
-    path = Path(file).expanduser()
     try:
+        path = expanded(file)
         content = read_mapping(path)
     except ConfigError as err:
         raise CalibrationError(f'{err}; `sff calibrate lens` makes one') from err

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sff_ros.core.model_card import NETWORK
 from sff_ros.errors import ModelError
+from sff_ros.files.home import expanded
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.shipped import shipped_model
 
@@ -69,6 +70,7 @@ def choose_backend(name: str, model: str = '') -> Choice:
 
     Raises:
         ModelError: the name is unknown, or nothing could be loaded (each reason is named).
+        ConfigError: the path of the model cannot be one.
     """
     refused: list[str] = []
     for candidate in _candidates(name, model):
@@ -121,7 +123,7 @@ def _open(entry: Entry, model: str) -> DepthBackend:
     if not entry.suffix:
         backend: DepthBackend = opener()
         return backend
-    path = Path(model).expanduser() if model else shipped_model(NETWORK + entry.suffix)
+    path = expanded(model) if model else shipped_model(NETWORK + entry.suffix)
     backend = opener(path)
     return backend
 

@@ -17,7 +17,10 @@ from sff_ros.config.nodes import CaptureConfig
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.sweep.stack import Slice, mid_sweep_ns
 from sff_ros.errors import CalibrationError, SffError
+from sff_ros.files.atomic_folder import free_folder
+from sff_ros.files.home import expanded
 from sff_ros.files.stack import write_stack
+from sff_ros.files.unfinished import drop_leftovers
 from sff_ros.nodes.camera_info_url import check_size, load_intrinsics, save_intrinsics
 from sff_ros.nodes.diagnostics import ERROR, WARN, Diagnostics, Report
 from sff_ros.nodes.exact_sync import stamp_of
@@ -48,6 +51,7 @@ class CaptureNode(ManagedNode):
         self._out: dict[str, Publisher[Any]] = {}
         self._intrinsics: Intrinsics | None = None
         self._last_sweep: tuple[Slice, ...] = ()
+        self._stacks = Path()
         self._sweeper = Sweeper(
             opener=lambda: open_camera(self._config),
             config=lambda: self._config,
@@ -70,6 +74,8 @@ class CaptureNode(ManagedNode):
     @transition
     def on_configure(self) -> None:
         """Open the camera; check that sweep and calibration fit it."""
+        self._stacks = expanded(self._config.save_directory)
+        drop_leftovers(self._stacks)
         camera = self._sweeper.open()
         try:
             self._intrinsics = self._find_intrinsics(camera.intrinsics)
@@ -151,11 +157,13 @@ class CaptureNode(ManagedNode):
         if not slices or self._intrinsics is None:
             response.message = 'no sweep has been taken yet'
             return response
-        name = time.strftime('%Y%m%d_%H%M%S', time.localtime(slices[0].stamp_ns * 1e-9))
-        parent = Path(self._config.save_directory).expanduser()
-        folder = parent / f'stack_{name}_{slices[0].sweep:06d}'
+        taken = time.strftime('%Y%m%d_%H%M%S', time.localtime(slices[0].stamp_ns * 1e-9))
+        camera = self.get_namespace().strip('/').replace('/', '_')
+        name = '_'.join(filter(None, ('stack', camera, taken, f'{slices[0].sweep:06d}')))
+        folder = self._stacks / name
         try:
-            parent.mkdir(parents=True, exist_ok=True)
+            self._stacks.mkdir(parents=True, exist_ok=True)
+            folder = free_folder(folder)
             write_stack(folder, slices, self._intrinsics)
             response.success, response.message = True, str(folder)
         except (OSError, SffError) as err:

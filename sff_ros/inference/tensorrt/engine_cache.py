@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from sff_ros.files.home import expanded
 from sff_ros.files.unfinished import drop_leftovers
 from sff_ros.files.whole_file import write_file
 
@@ -89,10 +90,14 @@ class CacheEntry:
 
 
 def default_folder() -> Path:
-    """Return ~/.cache/sff_ros, or sff_ros in XDG_CACHE_HOME."""
+    """Return ~/.cache/sff_ros, or sff_ros in XDG_CACHE_HOME.
+
+    Raises:
+        ConfigError: neither is known.
+    """
     named = os.environ.get('XDG_CACHE_HOME', '')
     # By the XDG specification a relative path is invalid and ignored.
-    base = Path(named) if os.path.isabs(named) else Path.home() / '.cache'
+    base = Path(named) if os.path.isabs(named) else expanded('~/.cache')
     return base / 'sff_ros'
 
 

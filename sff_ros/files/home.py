@@ -1,0 +1,27 @@
+"""Paths that users write, in which ~ is a home directory."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sff_ros.errors import ConfigError
+
+
+def expanded(path: str | Path) -> Path:
+    """Return a path with ~ or ~user at its start replaced by that home directory.
+
+    Raises:
+        ConfigError: there is no such user or home directory, or no file can have this name.
+    """
+    text = os.fspath(path)
+    try:
+        if b'\0' in os.fsencode(text):
+            raise ConfigError(f'path {text!r} has a null character')
+        return Path(text).expanduser()
+    except RuntimeError as err:
+        start = Path(text).parts[0]
+        why = 'HOME is not set' if start == '~' else 'there is no such user'
+        raise ConfigError(f'path {text!r}: {start} is no home directory: {why}') from err
+    except UnicodeEncodeError as err:
+        raise ConfigError(f'path {text!r} is no text that a file name can have') from err
