@@ -19,8 +19,9 @@ from sff_ros.cli.evaluation.backend_check import RUNS, Trial, try_backend
 from sff_ros.cli.evaluation.reference_stack import HEIGHT, SLICES, WIDTH, KnownStack, known_stack
 from sff_ros.core.model_card import MEASURE, NETWORK
 from sff_ros.errors import ModelError, SffError
+from sff_ros.files.whole_file import read_file
 from sff_ros.inference.choice import BACKENDS
-from sff_ros.inference.onnx_file import read_graph
+from sff_ros.inference.onnx_file import MAX_BYTES, read_graph
 from sff_ros.inference.shipped import shipped_model
 from sff_ros.inference.tensorrt.build import load_library
 from sff_ros.inference.tensorrt.engine_cache import EngineCache
@@ -120,7 +121,7 @@ def _check_models() -> list[str]:
     for name, graph in SHIPPED.items():
         try:
             path = shipped_model(name)
-            content = read_graph(path, graph).content if graph else path.read_bytes()
+            content = read_graph(path, graph).content if graph else read_file(path, MAX_BYTES)
         except (ModelError, OSError) as err:
             print(f'  {name:<22} missing or damaged')
             faults.append(str(err))

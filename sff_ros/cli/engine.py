@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sff_ros.errors import ConfigError
+from sff_ros.errors import ConfigError, quoted
 from sff_ros.inference.shipped import shipped_model
 from sff_ros.inference.tensorrt.engine_cache import CacheEntry, EngineCache
 from sff_ros.inference.warm_up import Size
@@ -66,7 +66,7 @@ def parse_size(text: str) -> Size:
     """
     width, _, height = text.partition('x')
     if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise ConfigError(f"--size {text!r}: expected WxH, px, e.g. '640x480'")
+        raise ConfigError(f"--size {quoted(text)}: expected WxH, px, e.g. '640x480'")
     return int(height), int(width)
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.errors import StackError
+from sff_ros.errors import StackError, quoted
 
 # Encoding -> type and channels, read without conversion.
 PLAIN = {
@@ -118,7 +118,7 @@ def raw(image: EncodedImage) -> npt.NDArray[Any]:
     layout = PLAIN.get(image.encoding) or FOREIGN.get(image.encoding)
     if layout is None:
         raise StackError(
-            f'encoding {image.encoding!r} is not supported; one of '
+            f'encoding {quoted(image.encoding)} is not supported; one of '
             f'{", ".join((*PLAIN, *FOREIGN, *PLANAR))}'
         )
     dtype, channels = np.dtype(layout[0]), layout[1]
@@ -181,7 +181,7 @@ def decompress(data: Any, kind: str) -> npt.NDArray[Any]:
     encoded = np.frombuffer(data, np.uint8)
     pixels = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED) if encoded.size else None
     if pixels is None:
-        raise StackError(f'{encoded.size} bytes of format {kind!r} are not a JPEG or PNG')
+        raise StackError(f'{encoded.size} bytes of format {quoted(kind)} are not a JPEG or PNG')
     if pixels.ndim == 2:
         return pixels
     code = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGB

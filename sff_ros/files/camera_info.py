@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from sff_ros.core.optics.intrinsics import Intrinsics
-from sff_ros.errors import CalibrationError, ConfigError
+from sff_ros.errors import CalibrationError, ConfigError, quoted
 from sff_ros.files.whole_file import write_file
 from sff_ros.files.yaml_reader import as_mapping, as_matrix, as_numbers, read_mapping
 
@@ -41,7 +41,7 @@ def read_camera_info(path: Path) -> Intrinsics:
         size = [_size(content[key], key) for key in ('image_width', 'image_height')]
         model = content['distortion_model']
         if not isinstance(model, str):
-            raise ConfigError(f'distortion_model must be a word, not {model!r}')
+            raise ConfigError(f'distortion_model must be a word, not {quoted(model)}')
         return make_intrinsics(
             (size[0], size[1]),
             _camera_matrix(content['camera_matrix']),
@@ -124,7 +124,8 @@ def make_intrinsics(
     calibrated = any(matrix)
     if calibrated and (skew, zero, *last) != (0, 0, 0, 0, 1):
         raise CalibrationError(
-            f'camera_matrix must be [fx 0 cx; 0 fy cy; 0 0 1] or all zero, not {list(matrix)}'
+            'camera_matrix must be [fx 0 cx; 0 fy cy; 0 0 1] or all zero, not '
+            f'{quoted(list(matrix))}'
         )
     if calibrated and not fx:
         raise CalibrationError('camera_matrix must have a positive fx, or be all zero')
@@ -136,7 +137,7 @@ def make_intrinsics(
 
 def _size(value: object, name: str) -> int:
     if type(value) is not int or value <= 0:
-        raise ConfigError(f'{name} must be a positive whole number of pixels, not {value!r}')
+        raise ConfigError(f'{name} must be a positive whole number of pixels, not {quoted(value)}')
     return value
 
 
@@ -176,7 +177,8 @@ def _without_none(distortion: tuple[float, ...], model: str) -> tuple[tuple[floa
         return distortion, model
     if any(distortion):
         raise CalibrationError(
-            f'distortion_model {model} takes no coefficients but zeros, not {list(distortion)}'
+            f'distortion_model {model} takes no coefficients but zeros, not '
+            f'{quoted(list(distortion))}'
         )
     return (), ''
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from sff_ros.errors import ConfigError
+from sff_ros.errors import ConfigError, quoted
 
 
 def expanded(path: str | Path) -> Path:
@@ -17,11 +17,11 @@ def expanded(path: str | Path) -> Path:
     text = os.fspath(path)
     try:
         if b'\0' in os.fsencode(text):
-            raise ConfigError(f'path {text!r} has a null character')
+            raise ConfigError(f'path {quoted(text)} has a null character')
         return Path(text).expanduser()
     except RuntimeError as err:
         start = Path(text).parts[0]
         why = 'HOME is not set' if start == '~' else 'there is no such user'
-        raise ConfigError(f'path {text!r}: {start} is no home directory: {why}') from err
+        raise ConfigError(f'path {quoted(text)}: {start} is no home directory: {why}') from err
     except UnicodeEncodeError as err:
-        raise ConfigError(f'path {text!r} is no text that a file name can have') from err
+        raise ConfigError(f'path {quoted(text)} is no text that a file name can have') from err

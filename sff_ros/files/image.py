@@ -15,9 +15,11 @@ import numpy.typing as npt
 from sff_ros.core.image import Image, check_image
 from sff_ros.errors import StackError
 from sff_ros.files.tiff import axes_of, images_of, only
-from sff_ros.files.whole_file import write_file
+from sff_ros.files.whole_file import read_file, write_file
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.webp', '.pgm', '.ppm')
+
+MAX_BYTES = 1 << 32  # of a file; what a classic TIFF can address
 
 _JPEG = b'\xff\xd8'
 _PNG = b'\x89PNG\r\n\x1a\n'
@@ -48,7 +50,7 @@ def read_image(path: Path, page: int | None = None) -> Image:
             not a valid slice.
     """
     try:
-        image: Image = _decode(path.read_bytes(), page)
+        image: Image = _decode(read_file(path, MAX_BYTES), page)
     except OSError as err:
         raise StackError(f'{path}: cannot be read: {err.strerror}') from err
     except StackError as err:
@@ -65,7 +67,7 @@ def page_count(path: Path) -> int:
             such as focus and colour channels, of which only one can be the sweep.
     """
     try:
-        data = path.read_bytes()
+        data = read_file(path, MAX_BYTES)
         count = len(images_of(data))
     except OSError as err:
         raise StackError(f'{path}: cannot be read: {err.strerror}') from err

@@ -10,7 +10,7 @@ from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.optics.lens_calibration import LensCalibration
 from sff_ros.core.optics.lens_table import LensTable
 from sff_ros.core.optics.thin_lens import ThinLens
-from sff_ros.errors import CalibrationError, ConfigError
+from sff_ros.errors import CalibrationError, ConfigError, quoted
 from sff_ros.files.camera_info import make_intrinsics
 from sff_ros.files.home import expanded
 from sff_ros.files.whole_file import write_file
@@ -123,7 +123,8 @@ def _intrinsics(content: dict[str, object]) -> Intrinsics:
     width, height = (content[key] for key in ('image_width', 'image_height'))
     if type(width) is not int or type(height) is not int:
         raise ConfigError(
-            f'image_width and image_height must be whole numbers, not {width!r} and {height!r}'
+            f'image_width and image_height must be whole numbers, not {quoted(width)} and '
+            f'{quoted(height)}'
         )
     matrix = as_matrix(content.get('camera_matrix', [0] * 9), 'camera_matrix')
     distortion = as_numbers(content.get('distortion', []), 'distortion')
@@ -137,7 +138,7 @@ def _optional(content: dict[str, object], name: str) -> float | None:
 def _word(content: dict[str, object], name: str) -> str:
     value = content.get(name, '')
     if not isinstance(value, str):
-        raise ConfigError(f'{name} must be a word, not {value!r}')
+        raise ConfigError(f'{name} must be a word, not {quoted(value)}')
     return value
 
 
@@ -146,7 +147,7 @@ def _centre(value: object) -> tuple[float, float] | None:
         return None
     numbers = as_numbers(value, 'centre_px')
     if len(numbers) != 2:
-        raise ConfigError(f'centre_px must be two numbers, x and y, not {value!r}')
+        raise ConfigError(f'centre_px must be two numbers, x and y, not {quoted(value)}')
     return numbers[0], numbers[1]
 
 

@@ -15,7 +15,7 @@ from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.optics.lens_table import LensTable
 from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import FocalStack
-from sff_ros.errors import CalibrationError, ConfigError
+from sff_ros.errors import CalibrationError, ConfigError, quoted
 from sff_ros.files.camera_info import make_intrinsics
 from sff_ros.files.yaml_reader import as_matrix, as_numbers, check_keys, read_mapping
 
@@ -212,7 +212,7 @@ def _residual(content: dict[str, object], focus_dpt: list[float] | None) -> floa
 def _intrinsics(content: dict[str, object], size: tuple[int, int]) -> Intrinsics:
     model = content.get('distortion_model', '')
     if not isinstance(model, str):
-        raise ConfigError(f'distortion_model must be a word, not {model!r}')
+        raise ConfigError(f'distortion_model must be a word, not {quoted(model)}')
     matrix = as_matrix(content.get('camera_matrix', [0] * 9), 'camera_matrix')
     distortion = as_numbers(content.get('distortion', []), 'distortion')
     return make_intrinsics(size, matrix, distortion, model)

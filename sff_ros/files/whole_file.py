@@ -1,4 +1,4 @@
-"""Write a file as a whole: the only place that writes one."""
+"""Read and write whole files: the only place that writes one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,41 @@ import stat
 from pathlib import Path
 
 from sff_ros.files.unfinished import drop_leftovers, new_file
+
+_IRREGULAR = 'is not a regular file'
+
+
+def read_file(path: Path, limit: int) -> bytes:
+    """Read a file; what has no end or would fill the memory is refused before it is opened.
+
+    Args:
+        path: of a regular file.
+        limit: bytes that it may have.
+
+    Raises:
+        OSError: it cannot be read, is a folder, device or pipe, is larger, or memory is too short.
+    """
+    check_file(path, limit)
+    try:
+        return path.read_bytes()
+    except MemoryError as err:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), str(path)) from err
+
+
+def check_file(path: Path, limit: int) -> None:
+    """Check what `read_file` does, for a library that opens the file itself.
+
+    Raises:
+        OSError: it does not exist, is a folder, device or pipe, or is larger.
+    """
+    found = path.stat()
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, _IRREGULAR, str(path))
+    if found.st_size > limit:
+        reason = f'has {found.st_size / 1e6:.1f} MB; allowed: {limit / 1e6:g} MB'
+        raise OSError(errno.EFBIG, reason, str(path))
 
 
 def write_file(path: Path, content: bytes | str) -> None:
@@ -70,7 +105,7 @@ def _replaceable(target: Path) -> os.stat_result | None:
     if stat.S_ISDIR(old.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(old.st_mode):
-        raise OSError(errno.EINVAL, 'is not a regular file')
+        raise OSError(errno.EINVAL, _IRREGULAR)
     if not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     return old

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sff_ros.core.model_card import NETWORK
-from sff_ros.errors import ModelError
+from sff_ros.errors import ModelError, quoted
 from sff_ros.files.home import expanded
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.shipped import shipped_model
@@ -101,7 +101,9 @@ def open_standby(model: str = '') -> DepthBackend:
 def _candidates(name: str, model: str) -> list[str]:
     """Return the backends to try, in order."""
     if name != AUTO and name not in BACKENDS:
-        raise ModelError(f'backend {name!r} is unknown; one of {AUTO}, {", ".join(BACKENDS)}')
+        raise ModelError(
+            f'backend {quoted(name)} is unknown; one of {AUTO}, {", ".join(BACKENDS)}'
+        )
     suffix = Path(model).suffix
     if suffix in CHECKPOINTS:
         raise ModelError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -24,6 +23,7 @@ from sff_ros.core.model_card import MEASURE, NETWORK, ModelCard, to_sidecar
 from sff_ros.errors import ModelError
 from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.whole_file import write_file
+from sff_ros.network.checkpoint import digest_of
 from sff_ros.network.ddl_graph import Ddl
 from sff_ros.network.fast_gru import SIZE_MULTIPLE, FastGru
 from sff_ros.network.fp16 import to_fp16
@@ -77,7 +77,7 @@ def export_model(network: FastGru, folder: Path) -> tuple[Path, ...]:
     """
     network = copy.deepcopy(network).cpu().eval().requires_grad_(False)
     state = {name: values.contiguous() for name, values in network.state_dict().items()}
-    card = ModelCard(NETWORK, POSITIONS, POOLING, SIZE_MULTIPLE, _digest(state), __version__)
+    card = ModelCard(NETWORK, POSITIONS, POOLING, SIZE_MULTIPLE, digest_of(state), __version__)
     folder.mkdir(parents=True, exist_ok=True)
     with staged_folder(folder) as stage:
         _write_network(RunTime(network).eval(), card, stage / f'{NETWORK}.onnx')
@@ -238,12 +238,3 @@ def _random_image(size: tuple[int, int]) -> Tensor:
 def _random(seed: int) -> Callable[..., Tensor]:
     generator = torch.Generator().manual_seed(seed)
     return lambda *shape: torch.rand(*shape, generator=generator)
-
-
-def _digest(state: Mapping[str, Tensor]) -> str:
-    """Return the sha256 of all names and values, in the order of the names."""
-    digest = hashlib.sha256()
-    for name in sorted(state):
-        digest.update(name.encode())
-        digest.update(state[name].numpy().tobytes())
-    return digest.hexdigest()

@@ -14,7 +14,7 @@ from std_msgs.msg import Header
 from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.image import FloatMap
 from sff_ros.depth_pipeline import Depth, DepthPipeline, RectifiedFocus
-from sff_ros.errors import StackError
+from sff_ros.errors import StackError, quoted
 from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report
 from sff_ros.nodes.exact_sync import StampMatcher
 from sff_ros.nodes.lifecycle import QOS, ManagedNode, offer, transition, withdraw
@@ -220,7 +220,7 @@ def _float_map(message: Image) -> FloatMap:
         StackError: another encoding, or malformed.
     """
     if message.encoding != '32FC1':
-        raise StackError(f'a focus map must be 32FC1, not {message.encoding!r}')
+        raise StackError(f'a focus map must be 32FC1, not {quoted(message.encoding)}')
     image: FloatMap = to_array(message)
     return image
 

@@ -6,8 +6,9 @@ import csv
 import io
 from pathlib import Path
 
-from sff_ros.files.whole_file import write_file
+from sff_ros.files.whole_file import read_file, write_file
 
+MAX_BYTES = 100_000_000  # of history.csv
 ERRORS = ('train_mae', 'validation_mae', 'validation_mae_70', 'hard_mae', 'hard_mae_70')
 SHARES = ('validation_wrong', 'validation_published', 'hard_wrong', 'hard_published')
 COLUMNS = ('step', 'hours', 'learning_rate', *ERRORS, *SHARES)
@@ -39,8 +40,8 @@ class History:
         """Return the rows so far."""
         if not self._file.exists():
             return []
-        with self._file.open(newline='') as file:
-            return [{name: float(row[name]) for name in COLUMNS} for row in csv.DictReader(file)]
+        lines = read_file(self._file, MAX_BYTES).decode().splitlines()
+        return [{name: float(row[name]) for name in COLUMNS} for row in csv.DictReader(lines)]
 
     def _draw(self, rows: list[dict[str, float]]) -> None:
         """Plot errors and shares against the hours."""

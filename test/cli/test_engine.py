@@ -73,7 +73,7 @@ def test_build_names_what_is_missing(
     model.write_bytes(b'no graph')
     assert main(['engine', 'build', '--model', str(model)]) == 1
     error = capsys.readouterr().err
-    assert error.startswith(f'sff engine: error: {model}: is cut off, damaged or no ONNX model')
+    assert error.startswith(f'sff engine: error: {model}: other.onnx.json, which has its digest')
 
 
 def test_wrong_usage_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,7 +20,7 @@ from rclpy.parameter import Parameter
 
 from sff_ros.cameras.ros_driver.link import DriverLink, wait_for
 from sff_ros.cameras.ros_driver.settings import Setting
-from sff_ros.errors import CameraError, CameraLostError
+from sff_ros.errors import CameraError, CameraLostError, quoted
 
 _FIRST_S = 0.3  # until the first request is repeated
 
@@ -208,8 +208,8 @@ class DriverParameters:
             near = difflib.get_close_matches(name, self.names, n=1)
             hint = f'; did you mean {near[0]}?' if near else ''
             raise CameraError(
-                f'{self.node} has no parameter {name!r}{hint} (`ros2 param list {self.node}` '
-                'shows all)'
+                f'{self.node} has no parameter {quoted(name)}{hint} '
+                f'(`ros2 param list {self.node}` shows all)'
             )
 
 

@@ -6,7 +6,7 @@ import errno
 import os
 from pathlib import Path
 
-from sff_ros.errors import CameraError
+from sff_ros.errors import CameraError, quoted
 
 DEV = Path('/dev')
 SYS = Path('/sys/class/video4linux')
@@ -27,7 +27,7 @@ def find_device(device: str) -> str:
         raise CameraError(f'v4l2.device is empty: name a camera; {list_cameras()}')
     path = DEV / f'video{device}' if device.isdecimal() else Path(device)
     if not path.exists():
-        raise CameraError(f'v4l2.device {str(path)!r} does not exist; {list_cameras()}')
+        raise CameraError(f'v4l2.device {quoted(str(path))} does not exist; {list_cameras()}')
     return str(path)
 
 

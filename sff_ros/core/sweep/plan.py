@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sff_ros.errors import ConfigError
+from sff_ros.errors import ConfigError, quoted
 
 DIRECTIONS = ('up', 'down', 'triangle')
 
@@ -31,11 +31,15 @@ class SweepPlan:
             raise ConfigError(f'a sweep needs 3 positions or more, not {len(self.positions)}')
         values = np.array(self.positions)
         if not np.isfinite(values).all():
-            raise ConfigError(f'sweep positions must be finite, not {self.positions}')
+            raise ConfigError(f'sweep positions must be finite, not {quoted(self.positions)}')
         if not (np.diff(values) > 0).all():
-            raise ConfigError(f'sweep positions must be strictly monotonic, not {self.positions}')
+            raise ConfigError(
+                f'sweep positions must be strictly monotonic, not {quoted(self.positions)}'
+            )
         if self.direction not in DIRECTIONS:
-            raise ConfigError(f'direction is {self.direction!r}; one of {", ".join(DIRECTIONS)}')
+            raise ConfigError(
+                f'direction is {quoted(self.direction)}; one of {", ".join(DIRECTIONS)}'
+            )
 
     def order(self, sweep: int) -> tuple[float, ...]:
         """Return the positions of the given sweep number, in the order of time."""
@@ -69,7 +73,7 @@ def explicit(positions: tuple[float, ...], direction: str | None = None) -> Swee
         ConfigError: not strictly monotonic, negative, or fewer than 3.
     """
     if not all(0 <= position < math.inf for position in positions):
-        raise ConfigError(f'sweep positions must be finite and >= 0, not {positions}')
+        raise ConfigError(f'sweep positions must be finite and >= 0, not {quoted(positions)}')
     falling = len(positions) > 1 and positions[0] > positions[-1]
     ordered = positions[::-1] if falling else positions
     return SweepPlan(tuple(ordered), direction or ('down' if falling else 'up'))

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sff_ros.core.image import Image, check_image
 from sff_ros.core.sweep.lens_state import LensState
-from sff_ros.errors import StackError
+from sff_ros.errors import StackError, quoted
 
 MIN_SLICES = 3  # below this a focus curve has no interior peak
 
@@ -192,7 +192,7 @@ def check_focus(focus_dpt: npt.NDArray[np.float64]) -> None:
     if unknown.any():
         raise StackError(f'focus is unknown for slice {int(np.argmax(unknown))} only of some')
     if not np.isfinite(focus_dpt).all() or (focus_dpt < 0).any():
-        raise StackError(f'focus must be finite dioptres >= 0, not {focus_dpt.tolist()}')
+        raise StackError(f'focus must be finite dioptres >= 0, not {quoted(focus_dpt.tolist())}')
     steps = np.diff(focus_dpt)
     if not ((steps > 0).all() or (steps < 0).all()):
         sign = np.sign(steps[np.flatnonzero(steps)[0]]) if steps.any() else 1.0

@@ -20,9 +20,10 @@ from typing import IO, Any
 
 from sff_ros.files.home import expanded
 from sff_ros.files.unfinished import drop_leftovers
-from sff_ros.files.whole_file import write_file
+from sff_ros.files.whole_file import read_file, write_file
 
 _MAGIC = b'sff_ros engine 1\n'
+MAX_BYTES = 1 << 32  # of a file
 _SUFFIX = '.engine'
 _LOCK = (
     'lock'  # one for all engines: builders time kernels, and two at once would disturb each other
@@ -190,7 +191,7 @@ class EngineCache:
 def _read(path: Path) -> tuple[dict[str, Any], bytes, str]:
     """Return header, content and fault of a file; the content is empty if there is a fault."""
     try:
-        raw = path.read_bytes()
+        raw = read_file(path, MAX_BYTES)
     except OSError as err:
         return {}, b'', err.strerror or 'cannot be read'
     if not raw.startswith(_MAGIC):

@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from sff_ros.core.image import FloatMap, Mask
 from sff_ros.errors import ConfigError
-from sff_ros.files.whole_file import write_file
+from sff_ros.files.whole_file import read_file, write_file
 
 FORMAT = 1
+MAX_BYTES = 1_000_000_000  # of a file
 DROPPED_BITS = 2  # of the 10 of a mantissa: steps of 0.4 %, a grey level at white
 
 
@@ -69,7 +70,8 @@ def read_traced(file: Path) -> TracedScene:
         ConfigError: it is not one, or of another format.
     """
     try:
-        with file.open('rb') as stream, np.load(stream) as arrays:
+        buffer = io.BytesIO(read_file(file, MAX_BYTES))
+        with np.load(buffer) as arrays:
             if int(arrays['format']) != FORMAT:
                 raise ConfigError(f'{file} has format {arrays["format"]}, not {FORMAT}')
             place = arrays['place']
