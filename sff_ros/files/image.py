@@ -103,6 +103,8 @@ def _decode(data: bytes, page: int | None) -> npt.NDArray[Any]:
     if fault:
         raise StackError(fault)
     pages = images_of(data)
+    if page is not None and page >= len(pages):
+        raise StackError(f'is missing: the file holds {len(pages)}')
     if page is None and len(pages) > 1:
         raise StackError(
             f'holds {len(pages)} images, a slice is a file with one; `sff depth --page all` takes '
@@ -192,6 +194,8 @@ def _as_rgb(stored: npt.NDArray[Any], has_alpha: bool) -> npt.NDArray[Any]:
     """
     channels = 1 if stored.ndim == 2 else stored.shape[2]
     if channels == 4:
+        # Of floats, which are refused anyway, no value is opaque.
+        has_alpha = has_alpha and np.issubdtype(stored.dtype, np.integer)
         if has_alpha and (stored[..., 3] != np.iinfo(stored.dtype).max).any():
             raise StackError(
                 'some pixels are transparent; a slice must be opaque: crop all slices to what '

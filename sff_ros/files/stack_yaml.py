@@ -15,13 +15,15 @@ from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.optics.lens_table import LensTable
 from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import FocalStack
-from sff_ros.errors import CalibrationError, ConfigError, quoted
+from sff_ros.errors import CalibrationError, ConfigError, StackError, quoted
 from sff_ros.files.camera_info import make_intrinsics
 from sff_ros.files.yaml_reader import as_matrix, as_numbers, check_keys, read_mapping
 
 STACK_YAML = 'stack.yaml'
 FOCUS_KEYS = ('focus_dpt', 'focus_m', 'lens_codes')
+SCALES = 0.1, 10.0  # range of breathing; lenses have 0.8 .. 1.25
 BREATHING_KEYS = ('scales', 'centre_px')
+FARTHEST_PX = 1e6  # of the centre of breathing from the corner of the image
 KEYS = (
     *FOCUS_KEYS, 'position_codes', 'lens', *BREATHING_KEYS, 'field_dpt', 'residual_dpt',
     'camera_matrix', 'distortion', 'distortion_model',
@@ -61,6 +63,7 @@ def read_settings(path: Path, count: int, size: tuple[int, int]) -> StackSetting
     Raises:
         ConfigError: a key is unknown, or a value has the wrong type, number or order.
         CalibrationError: lens table or intrinsics are malformed, or a code is outside the table.
+        StackError: a focus distance, the field curvature or the residual is beyond MAX_FOCUS_DPT.
     """
     if not path.exists():
         return StackSettings((LensState(),) * count, Intrinsics(*size))
@@ -69,7 +72,7 @@ def read_settings(path: Path, count: int, size: tuple[int, int]) -> StackSetting
         _check_keys(content)
         intrinsics = _intrinsics(content, size)
         return StackSettings(_lens_states(content, count, intrinsics), intrinsics)
-    except (ConfigError, CalibrationError) as err:
+    except (ConfigError, CalibrationError, StackError) as err:
         raise type(err)(f'{path}: {err}') from err
 
 
@@ -177,13 +180,18 @@ def _warps(
         if 'centre_px' in content:
             raise ConfigError('centre_px is the centre of scales, which are not given')
         return None
-    if min(scales) <= 0:
-        raise ConfigError(f'scales must be positive, not {min(scales):g}')
+    for scale in scales:
+        if not SCALES[0] <= scale <= SCALES[1]:
+            raise ConfigError(
+                f'scales must be positive, not {scale:g}; allowed: {SCALES[0]:g} .. {SCALES[1]:g}'
+            )
     centre = middle(intrinsics)
     if 'centre_px' in content:
         given = as_numbers(content['centre_px'], 'centre_px')
         if len(given) != 2:
             raise ConfigError(f'centre_px must be x and y, not {len(given)} numbers')
+        if max(map(abs, given)) > FARTHEST_PX:
+            raise ConfigError(f'centre_px must be within {FARTHEST_PX:g} px, not {quoted(given)}')
         centre = (given[0], given[1])
     return tuple(breathing_warp(scale, centre) for scale in scales)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sff_ros.cli.arguments import read_capture_config
@@ -150,3 +152,29 @@ def test_an_option_is_refused_in_one_line(given: str, words: str) -> None:
         read_capture_config(argparse.Namespace(params_file=[], param=[given]))
     assert words in str(caught.value)
     assert len(str(caught.value)) < 4000
+
+
+def npy(header: bytes) -> bytes:
+    return b'\x93NUMPY\x01\x00' + struct.pack('<H', len(header)) + header
+
+
+@pytest.mark.parametrize(
+    'header',
+    [
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000, 1000000000), }\n",
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (4, 5L), }(\n",
+        b"{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 5), }\n",
+        b"{'descr': '|O', 'fortran_order': False, 'shape': (4, 5), }\n",
+        b'(' * 9000,
+    ],
+)
+def test_a_map_with_a_wrong_header_is_refused(tmp_path: Path, header: bytes) -> None:
+    path = tmp_path / 'depth.npy'
+    path.write_bytes(npy(header))
+    with pytest.raises(SffError, match=r'depth\.npy: is cut off, damaged or holds no numbers'):
+        read_map(path)
+
+
+def test_a_map_beyond_float32_is_infinite(tmp_path: Path) -> None:
+    np.save(tmp_path / 'depth.npy', np.array([[1e300, -1e300, 2.0]]))
+    np.testing.assert_array_equal(read_map(tmp_path / 'depth.npy'), [[np.inf, -np.inf, 2]])

@@ -18,12 +18,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from sff_ros.errors import quoted
 from sff_ros.files.home import expanded
 from sff_ros.files.unfinished import drop_leftovers
 from sff_ros.files.whole_file import read_file, write_file
 
 _MAGIC = b'sff_ros engine 1\n'
 MAX_BYTES = 1 << 32  # of a file
+BUILD_S = 1e6  # no build takes as long
 _SUFFIX = '.engine'
 _LOCK = (
     'lock'  # one for all engines: builders time kernels, and two at once would disturb each other
@@ -138,9 +140,10 @@ class EngineCache:
             content, build_s = _timed(build)
             return Engine(content, build_s, loaded=False, note=f'not kept: {err}')
         with lock:
-            if not _try_lock(lock):
-                on_wait()
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with contextlib.suppress(OSError):  # a file system without locks: two may build it
+                if not _try_lock(lock):
+                    on_wait()
+                    fcntl.flock(lock, fcntl.LOCK_EX)
             engine = self.load(key)
             if engine is not None:
                 return engine
@@ -198,16 +201,34 @@ def _read(path: Path) -> tuple[dict[str, Any], bytes, str]:
         return {}, b'', 'is no engine of this package'
     line, _, content = raw[len(_MAGIC) :].partition(b'\n')
     try:
-        header = json.loads(line)
-        size, sha256 = header['size'], header['sha256']
-        float(header['build_s'])
-    except (ValueError, KeyError, TypeError):
+        header = _checked(json.loads(line))
+    except Exception:  # arbitrary bytes may raise anything
         return {}, b'', 'has a damaged header'
-    if len(content) != size:
-        return header, b'', f'has {len(content)} bytes of {size}'
-    if hashlib.sha256(content).hexdigest() != sha256:
+    if len(content) != header['size']:
+        return header, b'', f'has {len(content)} bytes of {quoted(header["size"])}'
+    if hashlib.sha256(content).hexdigest() != header['sha256']:
         return header, b'', 'is damaged: its digest does not fit'
     return header, content, ''
+
+
+def _checked(header: dict[str, Any]) -> dict[str, Any]:
+    """Return a header that has all that is used of it.
+
+    Raises:
+        Exception: of many kinds; it has not.
+    """
+    key = EngineKey(**header['key'])
+    words = [key.graph_sha256, key.library, key.gpu, key.driver, key.precision, header['sha256']]
+    words += [name for name, _ in key.shapes]
+    numbers = [header['size'], *(side for _, shape in key.shapes for side in shape)]
+    if not all(type(word) is str and word.isprintable() for word in words):
+        raise TypeError
+    if not all(type(number) is int and 0 <= number < 1 << 63 for number in numbers):
+        raise TypeError
+    time.localtime(header['built'])
+    if not 0 <= header['build_s'] < BUILD_S:
+        raise ValueError
+    return header
 
 
 def _as_json(value: dict[str, Any]) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import stat
 import subprocess
@@ -95,6 +97,17 @@ def foreign(_: bytes) -> bytes:
 def other_header(raw: bytes) -> bytes:
     magic, _, rest = raw.split(b'\n', 2)
     return b'\n'.join((magic, b'[1, 2]', rest))
+
+
+def test_a_file_system_without_locks_keeps_the_engine(
+    cache: EngineCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, 'No locks available')
+
+    monkeypatch.setattr(fcntl, 'flock', no_locks)
+    assert cache.get(KEY, lambda: ENGINE).note == ''
+    assert cache.get(KEY, never).content == ENGINE
 
 
 @pytest.mark.parametrize(
