@@ -105,8 +105,8 @@ class InferenceConfig(Checked):
         choices=('auto', 'tensorrt', 'onnx', 'torch', 'peak'),
     )  # fmt: skip
     model: str = param(
-        '', 'Network to run, a file of `sff export`: .onnx, or .safetensors for torch; empty: the '
-        'one in this package.',
+        '', 'Network to run, a file of `sff export`: .onnx with its .onnx.json beside it, or '
+        '.safetensors for torch; empty: the one in this package.',
     )  # fmt: skip
     max_missing: int = param(
         3, 'A sweep with more missing slices than this is dropped.', span=(0, 50), live=True

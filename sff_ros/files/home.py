@@ -7,6 +7,9 @@ from pathlib import Path
 
 from sff_ros.errors import ConfigError, quoted
 
+# Of Linux, bytes; beyond them some checks of a path raise instead of saying no.
+MAX_NAME, MAX_PATH = 255, 4096
+
 
 def expanded(path: str | Path) -> Path:
     """Return a path with ~ or ~user at its start replaced by that home directory.
@@ -16,8 +19,11 @@ def expanded(path: str | Path) -> Path:
     """
     text = os.fspath(path)
     try:
-        if b'\0' in os.fsencode(text):
+        raw = os.fsencode(text)
+        if b'\0' in raw:
             raise ConfigError(f'path {quoted(text)} has a null character')
+        if len(raw) >= MAX_PATH or max(map(len, raw.split(b'/'))) > MAX_NAME:
+            raise ConfigError(f'path {quoted(text)} is too long: names may have {MAX_NAME} bytes')
         return Path(text).expanduser()
     except RuntimeError as err:
         start = Path(text).parts[0]

@@ -48,7 +48,10 @@ def new_folder(folder: Path) -> tuple[Path, int]:
 
 def drop_leftovers(folder: Path) -> None:
     """Remove what killed processes left in a folder; what cannot be removed stays."""
-    for path in folder.glob('.sff_*.part'):
+    found: list[Path] = []
+    with contextlib.suppress(OSError):
+        found.extend(folder.glob('.sff_*.part'))
+    for path in found:
         with contextlib.suppress(OSError):
             descriptor = os.open(path, _FOUND)
             try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sff_ros.core.model_card import NETWORK
-from sff_ros.errors import ModelError, quoted
+from sff_ros.errors import ModelError, quoted, shortened
 from sff_ros.files.home import expanded
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.shipped import shipped_model
@@ -107,7 +107,7 @@ def _candidates(name: str, model: str) -> list[str]:
     suffix = Path(model).suffix
     if suffix in CHECKPOINTS:
         raise ModelError(
-            f'{model}: is a checkpoint, no model; `sff export` makes a model of one of '
+            f'{shortened(model)}: is a checkpoint, no model; `sff export` makes a model of one of '
             "`sff train`, and `sff predict` runs those of the paper's network"
         )
     asked = list(BACKENDS) if name == AUTO else [name]
@@ -115,9 +115,9 @@ def _candidates(name: str, model: str) -> list[str]:
     if fit:
         return fit
     if name == 'peak':
-        raise ModelError(f'backend peak runs no model, but model is {model}')
+        raise ModelError(f'backend peak runs no model, but model is {shortened(model)}')
     wanted = sorted({BACKENDS[one].suffix for one in asked} - {''})
-    raise ModelError(f'{model}: backend {name} runs {" or ".join(wanted)} files')
+    raise ModelError(f'{shortened(model)}: backend {name} runs {" or ".join(wanted)} files')
 
 
 def _open(entry: Entry, model: str) -> DepthBackend:

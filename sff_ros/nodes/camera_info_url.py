@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlparse
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.errors import CalibrationError, quoted
 from sff_ros.files.camera_info import read_camera_info, write_camera_info
+from sff_ros.files.home import expanded
 
 
 def path_of(url: str) -> Path:
@@ -15,6 +16,7 @@ def path_of(url: str) -> Path:
 
     Raises:
         CalibrationError: another kind of URL, or a package that is not installed.
+        ConfigError: no file can have this name.
     """
     try:
         parts = urlparse(url)
@@ -22,7 +24,7 @@ def path_of(url: str) -> Path:
         raise CalibrationError(f'camera_info_url {quoted(url)}: {err}') from err
     path = unquote(parts.path)
     if parts.scheme == 'file':
-        return Path(path)
+        return expanded(path)
     if parts.scheme == 'package':
         # Only installed with ROS, and only needed there.
         from ament_index_python.packages import get_package_share_directory

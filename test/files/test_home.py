@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sff_ros.cameras.recorded import FolderCamera
+from sff_ros.cameras.v4l2.search import find_device
 from sff_ros.cli.arguments import read_capture_config
 from sff_ros.cli.evaluate import stack_names
 from sff_ros.config.cameras import FolderConfig
@@ -24,6 +25,7 @@ from sff_ros.inference.tensorrt.engine_cache import EngineCache
 TAKERS: dict[str, Callable[[str], object]] = {
     'folder.path': lambda path: FolderCamera(FolderConfig(path=path)),
     'lens.file': read_lens,
+    'v4l2.device': find_device,
     '--out': lambda path: checked_out(Path(path), None),
     '--model': lambda path: choose_backend('onnx', f'{path}.onnx'),
     'sff evaluate': lambda path: stack_names([Path(path)]),
@@ -47,6 +49,8 @@ def test_the_home_directory_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         ('~nobodyx/file', '~nobodyx is no home directory: there is no such user'),
         ('a\0b', 'has a null character'),
         ('a\ud800b', 'is no text that a file name can have'),
+        ('a' * 256, 'is too long: names may have 255 bytes'),
+        ('a/' * 3000 + 'b', 'is too long'),
     ],
 )
 def test_what_is_no_path_is_an_error_in_one_line(taker: str, path: str, words: str) -> None:
