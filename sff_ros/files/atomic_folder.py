@@ -42,6 +42,7 @@ def staged_folder(target: Path, *, new: bool = False) -> Iterator[Path]:
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
             _move(stage, target)
+        sync_folder(target)
         sync_folder(target.parent)
     finally:
         shutil.rmtree(stage, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Read and write whole files: the only place that writes one."""
+"""Read and write whole files: the only place that opens any, but for devices and locks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read_file(path: Path, limit: int) -> bytes:
         limit: bytes that it may have.
 
     Raises:
-        OSError: it cannot be read, is a folder, device or pipe, is larger, or memory is too short.
+        OSError: it cannot be read, is a folder, device or pipe, is larger, or the memory is full.
     """
     check_file(path, limit)
     try:
@@ -112,7 +112,8 @@ def _replaceable(target: Path) -> os.stat_result | None:
 
 
 def _take_over(descriptor: int, old: os.stat_result) -> None:
-    """Give a new file the owner, where allowed, and the permissions of an old one."""
-    with contextlib.suppress(PermissionError):
+    """Give a new file owner and permissions of an old one, as far as user and file system may."""
+    with contextlib.suppress(OSError):
         os.fchown(descriptor, old.st_uid, old.st_gid)
-    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+    with contextlib.suppress(OSError):
+        os.fchmod(descriptor, stat.S_IMODE(old.st_mode))

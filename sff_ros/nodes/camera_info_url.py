@@ -30,11 +30,12 @@ def path_of(url: str) -> Path:
         from ament_index_python.packages import get_package_share_directory
 
         try:
-            return Path(get_package_share_directory(parts.netloc)) / path.lstrip('/')
+            share = Path(get_package_share_directory(parts.netloc))
         except (LookupError, OSError, ValueError) as err:  # not installed, no index, bad name
             raise CalibrationError(
                 f'camera_info_url {quoted(url)}: package {quoted(parts.netloc)} is not installed'
             ) from err
+        return expanded(share / path.lstrip('/'))
     raise CalibrationError(
         f'camera_info_url {quoted(url)} must start with file:// or package://PACKAGE/'
     )
