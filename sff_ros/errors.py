@@ -27,3 +27,7 @@ class ModelError(SffError):
 
 class StackError(SffError):
     """A slice or a focal stack is malformed: shape, type, order or focus positions."""
+
+
+class MiddlewareError(SffError):
+    """ROS 2 does not start: wrong arguments, or security is on and something of it is missing."""

@@ -16,6 +16,8 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
+from sff_ros.middleware.start import start_ros
+
 POLL_S = 0.02  # of the graph, which does not report changes
 T = TypeVar('T')
 
@@ -30,7 +32,7 @@ class DriverLink:
 
     def __init__(self) -> None:
         self._context = Context()
-        self._context.init(args=[], initialize_logging=False)
+        start_ros([], self._context)
         self._node = Node(
             f'sff_ros_driver_{os.getpid()}_{next(_numbers)}',
             context=self._context,
