@@ -111,10 +111,11 @@ def withdraw(node: LifecycleNode, publishers: dict[str, Publisher[Any]]) -> None
 
 def autostart(node: LifecycleNode) -> bool:
     """Configure and activate a new node; false on failure (the reason is logged)."""
-    return all(
-        step() == TransitionCallbackReturn.SUCCESS
-        for step in (node.trigger_configure, node.trigger_activate)
-    )
+    for step in (node.trigger_configure, node.trigger_activate):
+        if step() != TransitionCallbackReturn.SUCCESS:
+            return False
+    node.get_logger().info('active')
+    return True
 
 
 def run(makers: Sequence[Callable[[], LifecycleNode]], args: list[str] | None = None) -> int:
