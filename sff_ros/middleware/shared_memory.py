@@ -53,6 +53,8 @@ def remove_leftovers(folder: Path = FOLDER) -> None:
 def _names(folder: Path) -> list[str]:
     """Return the segments and ports of this user."""
     user, names = os.getuid(), set()
+    if not folder.is_dir():
+        return []
     with os.scandir(folder) as entries:
         for entry in entries:
             match = _NAME.fullmatch(entry.name)

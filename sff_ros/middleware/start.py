@@ -46,7 +46,7 @@ def _choose_transport() -> str:
     if os.environ.get('SFF_SHM') == '0':
         use_udp_alone()
         return ''
-    free = shared_memory.free_bytes()
+    free = shared_memory.free_bytes() if shared_memory.FOLDER.is_dir() else 0
     if free >= shared_memory.ENOUGH_BYTES:
         return ''
     fact = f'only {free / 1e6:.1f} MB are free in {shared_memory.FOLDER}'

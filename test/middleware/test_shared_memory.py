@@ -79,6 +79,11 @@ def test_a_port_that_was_never_finished_is_removed(
     assert names(tmp_path) == ({PORT} if stays else set())
 
 
+def test_a_host_without_shared_memory_has_no_leftovers(tmp_path: Path) -> None:
+    remove_leftovers(tmp_path / 'missing')
+    assert leftover_bytes(tmp_path / 'missing') == 0
+
+
 def test_other_files_stay(tmp_path: Path) -> None:
     others = {
         'sem.fastdds_port7413_mutex',
