@@ -3,8 +3,9 @@
 ./run python benchmarks/chaos.py --kills 12
 ./run python benchmarks/chaos.py --kills 1000 --size 160x120
 
-Each node in turn gets SIGKILL at a random moment and is started again at once. Exit code 1: depth
-did not come back, or a node printed a traceback.
+Each node in turn gets SIGKILL at a random moment and is started again at once. Sweeps lost are all
+without depth, also those taken while a node was down. Exit code 1: depth did not come back, or a
+node printed a traceback.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ class SmallMemory:
         self._holder = holder
         self.folder = Path(f'/proc/{holder.pid}/root/dev/shm')
         self.enter = ['nsenter', f'--target={holder.pid}', '--user', '--mount']
-        self.enter += ['--preserve-credentials', f'--wd={Path.cwd()}']
+        self.enter += ['--preserve-credentials', '--wd=.']
 
     def used(self) -> int:
         """Return the bytes in use."""
