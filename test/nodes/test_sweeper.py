@@ -135,7 +135,6 @@ def test_the_first_sweep_waits_for_listeners(make: Make, monkeypatch: pytest.Mon
     assert not bench.slices
     bench.has_listeners = True
     wait(lambda: bench.sweeps, 'a sweep')
-    assert bench.sweeps[0][0].sweep == 0
 
 
 def test_without_listeners_it_sweeps_all_the_same(make: Make) -> None:
