@@ -33,6 +33,10 @@ class StackError(SffError):
     """A slice or a focal stack is malformed: shape, type, order or focus positions."""
 
 
+class MiddlewareError(SffError):
+    """ROS 2 does not start: wrong arguments, or security is on and something of it is missing."""
+
+
 LONGEST_QUOTE = 300  # characters
 
 

@@ -14,7 +14,7 @@ FILE_CALLS = {
     *('print_png', 'savefig', 'NamedTemporaryFile', 'TemporaryFile', 'mkstemp'),
     *('copyfile', 'copy2', 'copytree'),
 }
-# (file, call) elsewhere: devices, /sys, a lock, graphs that were just written, and methods of ours
+# (file, call) elsewhere: devices, /sys, locks, graphs that were just written, and methods of ours
 # with such a name.
 ELSEWHERE = (
     ('cameras/v4l2/node.py', 'open'),
@@ -23,6 +23,7 @@ ELSEWHERE = (
     ('inference/onnx.py', 'read_text'),
     ('inference/tensorrt/engine_cache.py', 'open'),
     ('inference/tensorrt/engine_cache.py', 'load'),
+    ('middleware/shared_memory.py', 'open'),
     ('network/export.py', 'load'),
     ('nodes/capture_node.py', 'open'),
     ('nodes/sweeper.py', 'open'),

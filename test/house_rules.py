@@ -30,6 +30,7 @@ ROOMS = {
     'api': ('files', *CORE, *INFERENCE, *PIPELINES, *BASE),
     'errors': (),
     'config': ('errors',),
+    'middleware': ('errors',),
     'core': ('errors',),
     'core/sweep': ('errors', 'core'),
     'core/optics': ('errors', 'core'),
@@ -40,7 +41,7 @@ ROOMS = {
     'files': (*CORE, *BASE),
     'cameras': ('files', *CORE, *BASE),
     'cameras/v4l2': ('cameras', 'files', *CORE, *BASE),
-    'cameras/ros_driver': ('cameras', 'files', *CORE, *BASE),
+    'cameras/ros_driver': ('cameras', 'files', 'middleware', *CORE, *BASE),
     'cameras/simulated': ('cameras', 'files', *CORE, *BASE),
     'inference': ('files', *CORE, *BASE),
     'inference/tensorrt': ('inference', 'files', *CORE, *BASE),
@@ -52,9 +53,10 @@ ROOMS = {
     'sweep_trail': (*CORE, 'errors'),
     'pipeline': ('sweep_trail', 'files', *CORE, *CAMERAS, *INFERENCE, *BASE),
     'depth_pipeline': ('core', 'core/optics', 'core/depth', 'pipeline', *BASE),
-    'nodes': ('files', *CORE, *CAMERAS, *INFERENCE, *PIPELINES, *BASE),
+    'nodes': ('files', 'middleware', *CORE, *CAMERAS, *INFERENCE, *PIPELINES, *BASE),
     'cli': (
-        'files', *CORE, *CAMERAS, *INFERENCE, *NETWORK, *TRAINING, *PIPELINES, *CLI, *BASE
+        'files', 'middleware', *CORE, *CAMERAS, *INFERENCE, *NETWORK, *TRAINING, *PIPELINES, *CLI,
+        *BASE,
     ),
     'cli/report': ('files', *CORE, *BASE, 'cli/evaluation'),
     'cli/evaluation': ('files', *CORE, *INFERENCE, *PIPELINES, *BASE),
@@ -80,7 +82,7 @@ NEVER = (
 # Package (pattern) -> the only files of sff_ros that may import it (patterns).
 ROS_FILES = ('nodes/*', 'cameras/ros_driver/*')
 PACKAGES = {
-    'rclpy': ROS_FILES,
+    'rclpy': (*ROS_FILES, 'middleware/start.py'),
     '*_msgs': ROS_FILES,
     '*_interfaces': ROS_FILES,
     'std_srvs': ROS_FILES,
@@ -229,7 +231,7 @@ def package_breaches(file: str, tree: ast.AST) -> Iterator[str]:
 
 
 def call_breaches(file: str, tree: ast.AST) -> Iterator[str]:
-    """Yield calls of print outside cli, and of anything that opens a file inside core."""
+    """Yield calls at the wrong place: of print, of what opens a file, of what starts rclpy."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
@@ -238,6 +240,8 @@ def call_breaches(file: str, tree: ast.AST) -> Iterator[str]:
             yield f'{file}:{node.lineno}: print only in cli'
         if name in FILE_CALLS and file.startswith('core/'):
             yield f'{file}:{node.lineno}: core must not call {name}'
+        if name == 'init' and file != 'middleware/start.py':
+            yield f'{file}:{node.lineno}: rclpy starts in middleware/start.py only'
 
 
 def blas_breaches(file: str, tree: ast.AST) -> Iterator[str]:

@@ -114,11 +114,17 @@ class PlayedDriver:
         """Return a parameter as it is now."""
         return self.node.get_parameter(name).value
 
-    def close(self) -> None:
-        """Leave the graph."""
+    def fall_silent(self) -> None:
+        """Stay in the graph without image or answer, as a killed process does for a while."""
         self._stopping.set()
         self._thread.join()
-        error = self._spinner.stop()
+        self._error = self._spinner.stop()
+
+    def close(self) -> None:
+        """Leave the graph."""
+        if not self._stopping.is_set():
+            self.fall_silent()
+        error = self._error
         self.node.destroy_node()
         self._context.shutdown()
         assert error is None, error

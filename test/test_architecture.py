@@ -125,6 +125,8 @@ def test_no_folder_is_crowded() -> None:
         ('cameras/x.py', 'import sff_ros.inference.peak', 'cameras must not import inference'),
         ('cameras/x.py', 'import sff_ros.elsewhere', 'in no known room'),
         ('cameras/x.py', 'import rclpy', 'rclpy only in nodes/*'),
+        ('nodes/x.py', 'rclpy.init()', 'rclpy starts in middleware/start.py only'),
+        ('middleware/x.py', 'import rclpy', 'rclpy only in nodes/*'),
         (
             'cameras/v4l2/x.py',
             'import sff_ros.cameras.simulated.device',

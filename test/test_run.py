@@ -185,7 +185,19 @@ def test_sourced_ros_stays_outside(machine: Machine) -> None:
 @pytest.mark.parametrize(
     ('environment', 'expected'),
     [
-        ({}, 'profile={repository}/config/fastdds.xml range=LOCALHOST'),
+        ({}, 'profile={repository}/config/fastdds_localhost.xml range=LOCALHOST'),
+        (
+            {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'OFF'},
+            'profile={repository}/config/fastdds_localhost.xml range=OFF',
+        ),
+        (
+            {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET'},
+            'profile={repository}/config/fastdds.xml range=SUBNET',
+        ),
+        (
+            {'ROS_STATIC_PEERS': '192.0.2.7'},
+            'profile={repository}/config/fastdds.xml range=LOCALHOST',
+        ),
         ({'SFF_SHM': '0'}, 'profile= range=LOCALHOST'),
         ({'FASTDDS_DEFAULT_PROFILES_FILE': '/mine.xml'}, 'profile=/mine.xml range=LOCALHOST'),
         (

@@ -106,9 +106,10 @@ def _nodes(parameters: dict[str, dict[str, Any]]) -> Iterator[subprocess.Popen[s
     with tempfile.TemporaryDirectory(prefix='sff_demo_') as scratch:
         file = Path(scratch) / 'parameters.yaml'
         write_file(file, yaml.safe_dump(by_node))
-        program = [sys.executable, '-m', 'sff_ros.nodes.all_in_one', '--ros-args']
+        program = [sys.executable, '-m', 'sff_ros.nodes.all_in_one', '--end-with-stdin']
         process = subprocess.Popen(
-            [*program, '--params-file', str(file), '--log-level', 'warn'],
+            [*program, '--ros-args', '--params-file', str(file), '--log-level', 'warn'],
+            stdin=subprocess.PIPE,  # closed when this program ends, also by SIGKILL
             env={**os.environ, 'PYTHONUNBUFFERED': '1'},
             text=True,
             start_new_session=True,  # Ctrl-C reaches this program only, which stops the nodes

@@ -26,6 +26,7 @@ from sff_ros.inference.shipped import shipped_model
 from sff_ros.inference.tensorrt.build import load_library
 from sff_ros.inference.tensorrt.engine_cache import EngineCache
 from sff_ros.inference.tensorrt.program import find_gpu, load_cudart
+from sff_ros.middleware import shared_memory
 
 HELP = 'Check this installation: what is there, what works, how accurate and how fast it is.'
 EPILOG = """\
@@ -75,6 +76,7 @@ def facts() -> Iterable[tuple[str, str]]:
     ros = importlib.util.find_spec('rclpy') is not None
     distro = os.environ.get('ROS_DISTRO', 'ROS_DISTRO not set')
     yield 'ros', f'rclpy installed, {distro}' if ros else 'rclpy not installed: no nodes, only sff'
+    yield 'shared memory', _shared_memory()
     yield 'gpu', _or_reason(_gpu)
     yield 'tensorrt', _or_reason(_tensorrt)
     yield 'engines', _or_reason(_engines)
@@ -89,6 +91,19 @@ def try_all(known: KnownStack) -> list[Trial]:
         if name != REFERENCE
     ]
     return [first, *others]
+
+
+def _shared_memory() -> str:
+    folder = shared_memory.FOLDER
+    if not folder.is_dir():
+        return f'none: no {folder}'
+    free, left = shared_memory.free_bytes(), shared_memory.leftover_bytes()
+    about = f'{free / 1e6:.0f} MB free in {folder}'
+    if free < shared_memory.ENOUGH_BYTES:
+        about += ', too little: nodes use UDP alone'
+    if left:
+        about += f'; {left / 1e6:.1f} MB left by killed nodes, removed at the next start of one'
+    return about
 
 
 def _gpu() -> str:

@@ -59,6 +59,7 @@ class CaptureNode(ManagedNode):
             on_sweep=self._finish_sweep,
             statistics=self._diagnostics.statistics,
             log=self._log_trouble,
+            is_heard=lambda: all(self._out[name].get_subscription_count() for name in _STACK),
         )
         self.create_service(Trigger, '~/trigger', self._on_trigger)
         self.create_service(Trigger, '~/save_stack', self._on_save_stack)
@@ -76,14 +77,16 @@ class CaptureNode(ManagedNode):
         """Open the camera; check that sweep and calibration fit it."""
         self._stacks = expanded(self._config.save_directory)
         drop_leftovers(self._stacks)
-        camera = self._sweeper.open()
+        # Before the camera, so that subscribers are found while it opens.
+        self._out = offer(self, _STACK)
         try:
+            camera = self._sweeper.open()
             self._intrinsics = self._find_intrinsics(camera.intrinsics)
-            is_known = camera.ground_truth_m is not None
-            topics = {**_STACK, **_GROUND_TRUTH} if is_known else _STACK
-            self._out = offer(self, topics)
+            if camera.ground_truth_m is not None:
+                self._out |= offer(self, _GROUND_TRUTH)
         except Exception:
             self._sweeper.close()
+            withdraw(self, self._out)
             raise
         self._settings.locked = True
         self._diagnostics.hardware_id = self._config.camera

@@ -18,9 +18,9 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.signals import SignalHandlerOptions
 
-from sff_ros.errors import ConfigError, SffError
+from sff_ros.errors import ConfigError, MiddlewareError, SffError
+from sff_ros.middleware.start import start_ros
 
 # Best effort drops most large images between Python processes; reliable drops none
 # (docs/design.md, "The wire").
@@ -111,10 +111,11 @@ def withdraw(node: LifecycleNode, publishers: dict[str, Publisher[Any]]) -> None
 
 def autostart(node: LifecycleNode) -> bool:
     """Configure and activate a new node; false on failure (the reason is logged)."""
-    return all(
-        step() == TransitionCallbackReturn.SUCCESS
-        for step in (node.trigger_configure, node.trigger_activate)
-    )
+    for step in (node.trigger_configure, node.trigger_activate):
+        if step() != TransitionCallbackReturn.SUCCESS:
+            return False
+    node.get_logger().info('active')
+    return True
 
 
 def run(makers: Sequence[Callable[[], LifecycleNode]], args: list[str] | None = None) -> int:
@@ -124,12 +125,12 @@ def run(makers: Sequence[Callable[[], LifecycleNode]], args: list[str] | None = 
         Exit code: 1 if a node rejected its parameters or could not start.
     """
     stop = threading.Event()
-    # Our own handlers, so that a second Ctrl-C during shutdown has no effect.
     try:
-        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    except RuntimeError as err:  # arguments or a parameter file that ROS cannot read
-        rclpy.logging.get_logger('sff_ros').fatal(f'{type(err).__name__}: {err}')
+        start_ros(args)
+    except MiddlewareError as err:
+        rclpy.logging.get_logger('sff_ros').fatal(str(err))
         return 1
+    # Our own handlers, so that a second Ctrl-C during shutdown has no effect.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     executor = SingleThreadedExecutor()

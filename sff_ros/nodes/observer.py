@@ -12,13 +12,13 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image, JointState, PointCloud2
 
 from sff_ros.core.image import FloatMap, RgbImage
 from sff_ros.core.image import Image as ImageArray
 from sff_ros.core.metrics import score
 from sff_ros.core.sweep.stack import mid_sweep_ns
+from sff_ros.middleware.start import start_ros
 from sff_ros.nodes.exact_sync import stamp_ns
 from sff_ros.nodes.messages import from_cloud, to_array
 
@@ -169,7 +169,7 @@ class Observer(Node):
 
 def observe(seen: Seen, go_on: Callable[[], bool]) -> None:
     """Fill `seen` while `go_on`, called after every message, returns true."""
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    start_ros()
     observer = Observer(seen)
     try:
         while go_on():

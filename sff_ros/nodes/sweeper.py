@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 from sff_ros.cameras.focus_camera import ContinuousCamera, FocusCamera
@@ -16,6 +17,8 @@ from sff_ros.nodes.statistics import Statistics
 
 _PATIENCE = 10  # consecutive lost frames before the camera is reopened
 _PAUSE_S = 0.01
+# A sweep that begins before its listeners are found is lost to them; without any it begins anyway.
+_LISTENERS_S = 0.5
 _RETRY_S = 0.5  # so that a reconnected device is in use again within a second
 
 
@@ -29,6 +32,7 @@ class Sweeper:
         on_sweep: receives the slices of each finished sweep, in the sweeper's thread.
         statistics: counts 'slices', 'sweeps', 'dropped_slices', 'reopened'.
         log: called once for each new problem, and when it is resolved.
+        is_heard: returns whether somebody receives the slices.
 
     Attributes:
         camera: None while it is closed or lost.
@@ -43,6 +47,7 @@ class Sweeper:
         on_sweep: Callable[[tuple[Slice, ...]], None],
         statistics: Statistics,
         log: Callable[[str], None],
+        is_heard: Callable[[], bool] = lambda: True,
     ) -> None:
         self.camera: FocusCamera | None = None
         self.problem = ''
@@ -52,6 +57,7 @@ class Sweeper:
         self._on_sweep = on_sweep
         self._statistics = statistics
         self._log = log
+        self._is_heard = is_heard
         self._sweep = 0
         self._lost_in_a_row = 0
         self._stop = threading.Event()
@@ -104,6 +110,9 @@ class Sweeper:
         return True
 
     def _run(self) -> None:
+        end = time.monotonic() + _LISTENERS_S
+        while not self._is_heard() and time.monotonic() < end and not self._stop.is_set():
+            self._stop.wait(_PAUSE_S)
         while not self._stop.is_set():
             try:
                 if self._is_due():

@@ -11,7 +11,7 @@ from typing import Any
 
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from sff_ros.cameras.ros_driver.link import DriverLink, wait_for
+from sff_ros.cameras.ros_driver.link import LOOK_S, DriverLink, wait_for
 from sff_ros.core.image import Image as ImageArray
 from sff_ros.core.image import check_image
 from sff_ros.core.image_encodings import decode, decompress
@@ -20,7 +20,6 @@ from sff_ros.errors import CameraError, CameraLostError, StackError
 from sff_ros.files.camera_info import from_message
 
 KEPT = 8  # images; a sweep takes them as they arrive
-LOOK_S = 0.1  # between checks of the graph while nothing arrives
 INFO_S = 0.5  # without camera_info until a camera counts as uncalibrated
 KINDS: dict[str, Any] = {
     'sensor_msgs/msg/Image': Image,
