@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -48,9 +49,10 @@ def sockets(process: subprocess.Popen[str]) -> list[tuple[str, int]]:
     """Return address and port of the UDP sockets of a process."""
     inodes = set()
     for entry in Path(f'/proc/{process.pid}/fd').iterdir():
-        target = os.readlink(entry)
-        if target.startswith('socket:['):
-            inodes.add(target[8:-1])
+        with suppress(FileNotFoundError):  # closed meanwhile
+            target = os.readlink(entry)
+            if target.startswith('socket:['):
+                inodes.add(target[8:-1])
     found = []
     for line in Path('/proc/net/udp').read_text().splitlines()[1:]:
         fields = line.split()
