@@ -47,7 +47,7 @@ ROOMS = {
     'training': ('training/drawing', 'training/traced', *CORE, *NETWORK, *BASE),
     'training/drawing': (*CORE, *BASE),
     'training/traced': ('training/drawing', *CORE, *BASE),
-    'sweep_trail': (*CORE, 'errors'),
+    'sweep_trail': ('files', *CORE, 'errors'),
     'pipeline': ('sweep_trail', 'files', *CORE, *CAMERAS, *INFERENCE, *BASE),
     'depth_pipeline': ('core', 'core/optics', 'core/depth', 'pipeline', *BASE),
     'nodes': ('files', *CORE, *CAMERAS, *INFERENCE, *PIPELINES, *BASE),

@@ -15,7 +15,7 @@ from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.image import FloatMap
 from sff_ros.depth_pipeline import Depth, DepthPipeline, RectifiedFocus
 from sff_ros.errors import StackError
-from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report
+from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report, text_of
 from sff_ros.nodes.exact_sync import StampMatcher
 from sff_ros.nodes.lifecycle import QOS, ManagedNode, offer, transition, withdraw
 from sff_ros.nodes.lifecycle import main as run_main
@@ -182,10 +182,9 @@ class DepthNode(ManagedNode):
     def _on_error(self, err: Exception) -> None:
         """Count a rejected message; the node continues."""
         self._statistics.count('refused_maps')
-        self._statistics.warn(str(err) or type(err).__name__)
-        self.get_logger().warning(
-            str(err) or type(err).__name__, throttle_duration_sec=_WARN_EVERY_S
-        )
+        text = text_of(err)
+        self._statistics.warn(text)
+        self.get_logger().warning(text, throttle_duration_sec=_WARN_EVERY_S)
 
     def _report(self, report: Report) -> None:
         """Report inputs and outputs."""

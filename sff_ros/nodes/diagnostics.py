@@ -12,6 +12,14 @@ from sff_ros.nodes.statistics import Statistics
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 _PERIOD_S = 1.0
+_LONGEST = 500  # of a message: what it quotes may be of any length
+
+
+def text_of(err: Exception) -> str:
+    """Return what an error says, or what it is; a long message without its middle."""
+    text = str(err) or type(err).__name__
+    half = _LONGEST // 2
+    return text if len(text) <= _LONGEST else f'{text[:half]} ... {text[-half:]}'
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from sff_ros.depth_pipeline import DepthPipeline
 from sff_ros.errors import SffError, StackError
 from sff_ros.inference.choice import Choice, choose_backend, open_standby
 from sff_ros.inference.warm_up import BackgroundBackend, in_background
-from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report
+from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report, text_of
 from sff_ros.nodes.exact_sync import StampMatcher, stamp_of
 from sff_ros.nodes.lifecycle import QOS, ManagedNode, offer, transition, withdraw
 from sff_ros.nodes.lifecycle import main as run_main
@@ -148,7 +148,10 @@ class InferenceNode(ManagedNode):
             self._use(reloaded)
         align = as_alignment(config.align)
         setup = SweepSetup(camera, image.header.frame_id, align, config.max_missing)
+        dropped = pipeline.counts['dropped_sweeps']
         focus_map = pipeline.add(slice_, setup)
+        if pipeline.counts['dropped_sweeps'] > dropped:
+            self._warn(f'a sweep lacks over {config.max_missing} of its slices and is dropped')
         if focus_map is not None:
             self._publish(focus_map, arrived)
 
@@ -186,14 +189,15 @@ class InferenceNode(ManagedNode):
 
     def _on_blank(self, blank: BlankSlice, sweep: int) -> None:
         """Name a slice without an image; counted as stack_blank_slices."""
-        text = f'{blank} (sweep {sweep}) and left out: check the light and the driver'
-        self._statistics.warn(text)
-        self.get_logger().warning(text, throttle_duration_sec=_WARN_EVERY_S)
+        self._warn(f'{blank} (sweep {sweep}) and left out: check the light and the driver')
 
     def _on_error(self, err: Exception) -> None:
         """Count a rejected slice or a failure of the backend; the node continues."""
         self._statistics.count('refused_slices' if isinstance(err, StackError) else 'failures')
-        text = str(err) or type(err).__name__
+        self._warn(text_of(err))
+
+    def _warn(self, text: str) -> None:
+        """Show a warning in diagnostics for a while, and log it once in a while."""
         self._statistics.warn(text)
         self.get_logger().warning(text, throttle_duration_sec=_WARN_EVERY_S)
 
