@@ -114,7 +114,7 @@ def to_breathing(info: CameraInfo) -> tuple[Intrinsics, Warp | None]:
     Raises:
         CalibrationError: size, matrices or distortion are invalid.
     """
-    return reference_of(to_intrinsics(info), np.array(info.p, float).reshape(3, 4)[:, :3])
+    return reference_of(to_intrinsics(info), np.array(info.p, float).reshape(3, 4))
 
 
 def to_intrinsics(info: CameraInfo) -> Intrinsics:
