@@ -14,7 +14,7 @@ from std_msgs.msg import Header
 from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.image import FloatMap
 from sff_ros.depth_pipeline import Depth, DepthPipeline, RectifiedFocus
-from sff_ros.errors import StackError
+from sff_ros.errors import ConfigError, StackError
 from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report, text_of
 from sff_ros.nodes.exact_sync import StampMatcher
 from sff_ros.nodes.lifecycle import QOS, ManagedNode, offer, transition, withdraw
@@ -69,8 +69,12 @@ class DepthNode(ManagedNode):
     def on_activate(self) -> None:
         """Subscribe."""
         self._worker = Worker('depth', self._process, self._on_error, _CAPACITY)
-        for topic, kind in {**_MAPS, _COLOUR: Image}.items():
-            self._inputs.subscribe(kind, topic, partial(self._on_message, topic))
+        try:
+            for topic, kind in {**_MAPS, _COLOUR: Image}.items():
+                self._inputs.subscribe(kind, topic, partial(self._on_message, topic))
+        except ConfigError:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Unsubscribe and clear all state."""

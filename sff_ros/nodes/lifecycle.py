@@ -9,10 +9,11 @@ import sys
 import threading
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import rclpy
+from rclpy.exceptions import ParameterException
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
@@ -93,13 +94,23 @@ def offer(node: LifecycleNode, topics: Mapping[str, type]) -> dict[str, Publishe
     publishers: dict[str, Publisher[Any]] = {}
     try:
         for topic, kind in topics.items():
-            publishers[topic] = node.create_publisher(
-                kind, topic, QOS, qos_overriding_options=overridable
-            )
-    except RuntimeError as err:
+            with qos_overrides(topic):
+                publishers[topic] = node.create_publisher(
+                    kind, topic, QOS, qos_overriding_options=overridable
+                )
+    except ConfigError:
         withdraw(node, publishers)
-        raise ConfigError(f'qos_overrides of {topic}: {err}') from err
+        raise
     return publishers
+
+
+@contextlib.contextmanager
+def qos_overrides(topic: str) -> Iterator[None]:
+    """Turn what rclpy raises of a topic's qos_overrides into a ConfigError."""
+    try:
+        yield
+    except (RuntimeError, AssertionError, ParameterException) as err:
+        raise ConfigError(f'qos_overrides of {topic}: {err or "wrong type"}') from err
 
 
 def withdraw(node: LifecycleNode, publishers: dict[str, Publisher[Any]]) -> None:
@@ -173,7 +184,7 @@ def _start(
             return True
         try:
             nodes.append(make())
-        except SffError as err:
+        except (SffError, ParameterException) as err:  # also of use_sim_time, which is rclpy's
             rclpy.logging.get_logger(make.__name__).fatal(str(err))
             return False
     return all(autostart(node) for node in nodes if node.get_parameter('autostart').value)

@@ -47,9 +47,9 @@ class NodeParameters(Generic[ConfigT]):
         self._specs = {name: spec for name, spec, *_ in walk(cls)}
         self.locked = False
         overrides = {
-            name: _plain(parameter.value)
+            name: () if parameter.value is None else _plain(parameter.value)  # None: []
             for name, parameter in node._parameter_overrides.items()
-            if not name.startswith(_FOREIGN) and parameter.value is not None  # []
+            if not name.startswith(_FOREIGN)
         }
         # Checked before declaration: ROS silently ignores unknown names.
         self.config = from_flat(cls, overrides)

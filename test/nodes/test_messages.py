@@ -96,6 +96,7 @@ def test_bytes_in_the_other_order(encoding: str) -> None:
         ({'encoding': 'mono16', 'step': 91}, 'step 91 does not fit a 30x20 mono16 image'),
         ({'data': array.array('B', bytes(1799))}, '1799 bytes are not step 90 x height 20'),
         ({'data': array.array('B')}, '0 bytes are not step 90 x height 20 = 1800'),
+        ({'encoding': 'yuyv', 'width': 29}, 'a 29x20 yuyv image of even width (at least 58)'),
         ({'encoding': 'bayer_rggb8', 'step': 29}, 'step 29 does not fit a 30x20 bayer_rggb8'),
     ],
 )
