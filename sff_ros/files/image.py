@@ -105,6 +105,8 @@ def _decode(data: bytes, page: int | None) -> npt.NDArray[Any]:
             f'holds {len(pages)} images, a slice is a file with one; `sff depth --page all` takes '
             'the images of one TIFF as a sweep'
         )
+    if page is not None and page >= max(len(pages), 1):
+        raise StackError(f'is missing: the file holds {len(pages)}')
     if pages:
         data = only(data, pages[page or 0])
     try:

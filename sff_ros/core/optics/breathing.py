@@ -12,7 +12,7 @@ from sff_ros.core.image import Floats, Warp
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.errors import CalibrationError
 
-MOST_SCALE = 2.0  # lenses breathe by less than a fifth
+MOST_SCALE = 10.0  # lenses breathe by less than a fifth
 
 
 def breathing_warp(scale: float, centre_px: tuple[float, float]) -> Warp:
@@ -83,7 +83,8 @@ def reference_of(own: Intrinsics, projection: Floats) -> tuple[Intrinsics, Warp 
         px of the reference focus to px of the image, None where both are the same.
 
     Raises:
-        CalibrationError: the projection is not that of a lone camera, or scales by MOST_SCALE.
+        CalibrationError: the projection is not that of a lone camera, or scales by more than
+            MOST_SCALE.
     """
     if not own.is_calibrated or not projection.any():
         return own, None
@@ -98,10 +99,10 @@ def reference_of(own: Intrinsics, projection: Floats) -> tuple[Intrinsics, Warp 
     if np.array_equal(plain, own.matrix):
         return own, None
     scales = (own.fx / fx, own.fy / fy)
-    if not all(1 / MOST_SCALE < scale < MOST_SCALE for scale in scales):
+    if not all(1 / MOST_SCALE <= scale <= MOST_SCALE for scale in scales):
         raise CalibrationError(
             f'K and P differ by a factor of {scales[0]:.4g} in x, {scales[1]:.4g} in y: breathing '
-            f'is less than {MOST_SCALE:g}'
+            f'is at most {MOST_SCALE:g}'
         )
     warp = np.asarray(product(own.matrix, inverse(plain)), np.float64)
     return replace(own, fx=fx, fy=fy, cx=cx, cy=cy), warp

@@ -79,7 +79,7 @@ def test_an_invalid_reference_is_refused(
         reference_of(CAMERA, projection)
 
 
-@pytest.mark.parametrize('scale', [1e-300, 0.5, 2.0, 1e300])
+@pytest.mark.parametrize('scale', [1e-300, 0.09, 11.0, 1e300])
 def test_what_no_lens_breathes_is_refused(scale: float) -> None:
     with pytest.raises(CalibrationError, match='K and P differ by a factor of'):
         reference_of(CAMERA, scaled_projection(scale))
