@@ -81,14 +81,16 @@ def machine(tmp_path: Path) -> Machine:
 def test_usage_names_every_verb(machine: Machine, arguments: tuple[str, ...]) -> None:
     result = machine.run(*arguments)
     assert result.returncode == 0
-    assert [verb for verb in ('demo', 'test', 'sff') if f'./run {verb}' not in result.stdout] == []
+    assert [
+        verb for verb in ('demo', 'test', 'fuzz', 'sff') if f'./run {verb}' not in result.stdout
+    ] == []
     assert machine.calls('') == 0
 
 
 def test_unknown_verb_is_refused(machine: Machine) -> None:
     result = machine.run('dmeo')
     assert result.returncode == 2
-    message = "run: unknown verb 'dmeo'; expected demo, test, sff or python\n"
+    message = "run: unknown verb 'dmeo'; expected demo, test, fuzz, sff or python\n"
     assert result.stderr.startswith(message)
 
 
@@ -180,6 +182,25 @@ def test_sourced_ros_stays_outside(machine: Machine) -> None:
         LD_LIBRARY_PATH='/home/me/ws/install/a/lib:/opt/ros/jazzy/lib:/home/me/lib:/opt/cuda',
     )
     assert result.stdout.splitlines()[1] == 'python= ament= lib=/home/me/lib:/opt/cuda'
+
+
+@pytest.mark.parametrize('arguments', [(), ('--minutes',), ('--minutes', '0'), ('60',)])
+def test_fuzz_needs_minutes(machine: Machine, arguments: tuple[str, ...]) -> None:
+    result = machine.run('fuzz', *arguments)
+    assert result.returncode == 1
+    assert result.stderr.endswith('run: fuzz needs --minutes N\n')
+    assert machine.calls('-m pytest') == 0
+
+
+def test_fuzz_ends_with_the_first_round_that_fails(machine: Machine) -> None:
+    failing = FAKE_PYTHON.replace(
+        'esac', "    *'-m pytest'*) exit $((SFF_FUZZ_SEED > 2)) ;;\nesac"
+    )
+    machine.put('python3', failing)
+    result = machine.run('fuzz', '--minutes', '9')
+    assert result.returncode == 1
+    assert result.stderr.endswith('run: failed with SFF_FUZZ_SEED=3\n')
+    assert machine.calls('-m pytest -q test/hard -k fuzz\n') == 3
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import array
 import sys
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -144,24 +144,15 @@ def to_slice(image: Image, focus: JointState, warp: Warp | None = None) -> Slice
     Raises:
         StackError: a message is malformed; says how.
     """
-    place = to_place(focus)
+    focus_dpt, index, count, sweep = to_place(focus)
     known = zip(focus.name[len(_JOINTS) :], focus.position[len(_JOINTS) :], strict=True)
-    lens = LensState(place.focus_dpt, warp=warp, **{f'{name}_dpt': value for name, value in known})
+    lens = LensState(focus_dpt, warp=warp, **{f'{name}_dpt': value for name, value in known})
     stamp = stamp_ns(image.header.stamp)
-    return Slice(to_array(image), lens, stamp, place.index, place.count, place.sweep)
+    return Slice(to_array(image), lens, stamp, index, count, sweep)
 
 
-class Place(NamedTuple):
-    """Where in its sweep a slice is: attributes of Slice."""
-
-    focus_dpt: float
-    index: int
-    count: int
-    sweep: int
-
-
-def to_place(focus: JointState) -> Place:
-    """Return the focus and index of a slice.
+def to_place(focus: JointState) -> tuple[float, int, int, int]:
+    """Return focus_dpt, index, count and sweep of a slice.
 
     Raises:
         StackError: names or numbers are malformed; says how.
@@ -176,7 +167,8 @@ def to_place(focus: JointState) -> Place:
     focus_dpt, *numbers = focus.position[: len(_JOINTS)]
     if not all(np.isfinite(numbers)) or any(v != int(v) for v in numbers):
         raise StackError(f'slice, slices and sweep must be whole numbers, not {numbers}')
-    return Place(focus_dpt, *map(int, numbers))
+    index, count, sweep = map(int, numbers)
+    return focus_dpt, index, count, sweep
 
 
 def to_cloud(points: npt.NDArray[np.float32], header: Header) -> PointCloud2:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import rclpy
@@ -66,7 +67,7 @@ def test_malformed_messages_are_ignored() -> None:
     rclpy.init()
     try:
         watching = Observer(seen)
-        heard = {heard.topic_name: heard.callback for heard in watching.subscriptions}
+        heard: dict[str, Any] = {s.topic_name: s.callback for s in watching.subscriptions}
         for sweep in range(2):
             for index in range(3):
                 header = Header(stamp=stamp_of(1_000 * sweep + index))
