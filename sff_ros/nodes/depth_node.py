@@ -170,6 +170,8 @@ class DepthNode(ManagedNode):
             return
         started = time.monotonic()
         colour = to_array(image)
+        if colour.dtype not in (np.uint8, np.uint16):
+            raise StackError(f'{_COLOUR} must have 8 or 16 bits, not encoding {image.encoding!r}')
         if colour.shape[:2] != depth.depth_m.shape:
             raise StackError(
                 f'{_COLOUR} is {image.width}x{image.height}, the depth image is '
