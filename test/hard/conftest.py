@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import live_graph as live_graph  # loads what rclpy warns about
 import pytest
 import rclpy
 

@@ -28,7 +28,11 @@ from sff_ros.inference.onnx_file import read_graph
 from sff_ros.inference.peak import PeakBackend
 from sff_ros.pipeline import ShapeFromFocus, SweepSetup
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings('ignore::RuntimeWarning')]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings('ignore::RuntimeWarning'),
+    pytest.mark.filterwarnings('ignore:Generating overly large repr'),
+]
 
 MODELS = Path(__file__).resolve().parents[2] / 'models'
 TOKENS = (

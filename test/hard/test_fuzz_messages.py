@@ -28,7 +28,11 @@ from sff_ros.nodes.messages import (
     to_image,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings('ignore::RuntimeWarning')]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings('ignore::RuntimeWarning'),
+    pytest.mark.filterwarnings('ignore:Generating overly large repr'),
+]
 
 CAMERA = Intrinsics(64, 48, 80.0, 80.0, 31.5, 23.5)
 COUNT, SHARP = HandMade.COUNT, HandMade.SHARP
@@ -114,7 +118,7 @@ def test_slices(ros: None) -> None:
         node._report(Report())
 
     try:
-        fuzz(check, st.lists(spoil, min_size=1, max_size=3), 150)
+        fuzz(check, st.lists(spoil, min_size=2, max_size=4), 150)
     finally:
         node.destroy_node()
 
