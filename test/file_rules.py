@@ -20,6 +20,7 @@ ELSEWHERE = (
     ('cameras/v4l2/node.py', 'open'),
     ('cameras/v4l2/search.py', 'read_text'),
     ('cameras/v4l2/timing.py', 'read_text'),
+    ('files/memory.py', 'read_text'),
     ('inference/onnx.py', 'read_text'),
     ('inference/tensorrt/engine_cache.py', 'open'),
     ('inference/tensorrt/engine_cache.py', 'load'),

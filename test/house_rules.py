@@ -50,7 +50,7 @@ ROOMS = {
     'training': ('training/drawing', 'training/traced', 'files', *CORE, *NETWORK, *BASE),
     'training/drawing': ('files', *CORE, *BASE),
     'training/traced': ('training/drawing', 'files', *CORE, *BASE),
-    'sweep_trail': (*CORE, 'errors'),
+    'sweep_trail': ('files', *CORE, 'errors'),
     'pipeline': ('sweep_trail', 'files', *CORE, *CAMERAS, *INFERENCE, *BASE),
     'depth_pipeline': ('core', 'core/optics', 'core/depth', 'pipeline', *BASE),
     'nodes': ('files', 'middleware', *CORE, *CAMERAS, *INFERENCE, *PIPELINES, *BASE),

@@ -13,6 +13,7 @@ from sff_ros.core.optics.lens_calibration import CalibrationStatus
 from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CameraError, ConfigError
 from sff_ros.files.home import expanded
+from sff_ros.files.memory import check_room
 from sff_ros.files.stack import read_stack
 
 _SAME_POSITION = 1e-6
@@ -31,12 +32,16 @@ class FolderCamera:
 
         Raises:
             ConfigError: no path is given or it cannot be one, or stack.yaml is invalid.
-            StackError: the folder holds no sweep (see `read_stack`).
+            StackError: the folder holds no sweep (see `read_stack`), or one that takes too much
+                memory.
             CalibrationError: intrinsics or lens table of stack.yaml are invalid.
         """
         if not config.path:
             raise ConfigError('folder.path is empty: set it to a folder of images')
         self._stack = read_stack(expanded(config.path))
+        pixels = self._stack.as_8_bit(self._stack.image(0))
+        # Twice: the last sweep is kept while the next one is taken.
+        check_room(len(self._stack.paths), 2 * pixels.nbytes, pixels.shape[:2])
         self._period_s = 1 / config.frame_rate if config.frame_rate else 0.0
         self._due_s = 0.0  # on the monotonic clock
         self._last_ns = 0

@@ -62,6 +62,11 @@ class SweepConfig(Checked):
                 f'num_slices is {self.num_slices}; allowed: {FEWEST_SLICES} .. 100, or 0 for '
                 'automatic'
             )
+        if 0 < self.far_m <= self.near_m:
+            raise ConfigError(
+                f'sweep.near_m ({self.near_m:.4g} m) must be less than sweep.far_m '
+                f'({self.far_m:.4g} m)'
+            )
 
 
 @dataclass(frozen=True, slots=True)

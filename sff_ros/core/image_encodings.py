@@ -43,6 +43,7 @@ FOREIGN = {
     'yuv422_yuy2': (np.uint8, 2, cv2.COLOR_YUV2RGB_YUY2),
     'yuyv': (np.uint8, 2, cv2.COLOR_YUV2RGB_YUY2),
 }
+PAIRED = ('yuv422', 'uyvy', 'yuv422_yuy2', 'yuyv')
 # Encoding -> rows of `step` bytes that its chroma adds to those of the image, as a fraction, and
 # OpenCV's conversion to RGB; None: there is none. The plane of luma comes first, then one of
 # chroma in which U and V alternate (nv12, nv24), or V and U (nv21).
@@ -124,9 +125,12 @@ def raw(image: EncodedImage) -> npt.NDArray[Any]:
     dtype, channels = np.dtype(layout[0]), layout[1]
     height, width, step = image.height, image.width, image.step
     row = width * channels * dtype.itemsize
-    if height == 0 or width == 0 or step < row or step % dtype.itemsize:
+    pairs = image.encoding in PAIRED and width % 2  # of pixels, which share their chroma
+    if height == 0 or width == 0 or step < row or step % dtype.itemsize or pairs:
+        even = ' of even width' if image.encoding in PAIRED else ''
         raise StackError(
-            f'step {step} does not fit a {width}x{height} {image.encoding} image (at least {row})'
+            f'step {step} does not fit a {width}x{height} {image.encoding} image{even} (at least '
+            f'{row})'
         )
     if len(image.data) != step * height:
         raise StackError(

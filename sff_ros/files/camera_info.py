@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from sff_ros.core.optics.intrinsics import Intrinsics
@@ -81,22 +82,21 @@ def from_message(info: Any) -> Intrinsics:
     """Return the intrinsics of a sensor_msgs/CameraInfo; K[0] == 0 means not calibrated.
 
     Raises:
-        CalibrationError: size, matrix or distortion are invalid.
+        CalibrationError: size, matrix or distortion are invalid, or the image is a part of that
+            of the matrix.
     """
-    if info.k[0] == 0:
-        return Intrinsics(info.width, info.height)
-    if info.binning_x > 1 or info.binning_y > 1 or info.roi.width not in (0, info.width):
+    matrix, distortion = tuple(map(float, info.k)), tuple(map(float, info.d))
+    if not np.isfinite(matrix).all():
+        raise CalibrationError(f'camera_matrix must be finite, not {quoted(list(matrix))}')
+    size = (info.width, info.height)
+    if matrix[0] == 0:
+        return Intrinsics(*size)
+    roi = info.roi
+    window = (roi.x_offset, roi.y_offset, roi.width, roi.height)
+    if max(info.binning_x, info.binning_y) > 1 or window not in ((0, 0, 0, 0), (0, 0, *size)):
         raise CalibrationError('camera_info with binning or a region of interest is not supported')
-    distortion, model = _without_none(tuple(info.d), info.distortion_model)
-    return Intrinsics(
-        width=info.width,
-        height=info.height,
-        fx=info.k[0],
-        fy=info.k[4],
-        cx=info.k[2],
-        cy=info.k[5],
-        distortion=distortion if any(distortion) else (),
-        distortion_model=model or 'plumb_bob',
+    return make_intrinsics(
+        size, matrix, distortion if any(distortion) else (), info.distortion_model
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sff_ros.core.image import Warp
-from sff_ros.core.optics.breathing import breathing_warp, middle, scales_of
+from sff_ros.core.optics.breathing import MOST_SCALE, breathing_warp, middle, scales_of
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.optics.lens_table import LensTable
 from sff_ros.core.sweep.lens_state import LensState
@@ -21,7 +21,6 @@ from sff_ros.files.yaml_reader import as_matrix, as_numbers, check_keys, read_ma
 
 STACK_YAML = 'stack.yaml'
 FOCUS_KEYS = ('focus_dpt', 'focus_m', 'lens_codes')
-SCALES = 0.1, 10.0  # range of breathing; lenses have 0.8 .. 1.25
 BREATHING_KEYS = ('scales', 'centre_px')
 FARTHEST_PX = 1e6  # of the centre of breathing from the corner of the image
 KEYS = (
@@ -181,9 +180,10 @@ def _warps(
             raise ConfigError('centre_px is the centre of scales, which are not given')
         return None
     for scale in scales:
-        if not SCALES[0] <= scale <= SCALES[1]:
+        if not 1 / MOST_SCALE <= scale <= MOST_SCALE:
             raise ConfigError(
-                f'scales must be positive, not {scale:g}; allowed: {SCALES[0]:g} .. {SCALES[1]:g}'
+                f'scales must be positive, not {scale:g}; allowed: {1 / MOST_SCALE:g} .. '
+                f'{MOST_SCALE:g}'
             )
     centre = middle(intrinsics)
     if 'centre_px' in content:

@@ -12,6 +12,7 @@ from sensor_msgs.srv import SetCameraInfo
 from std_srvs.srv import Trigger
 
 from sff_ros.cameras.open import open_camera
+from sff_ros.cameras.plan import plan_sweep
 from sff_ros.cameras.reach import knows_focus
 from sff_ros.config.nodes import CaptureConfig
 from sff_ros.core.optics.intrinsics import Intrinsics
@@ -46,7 +47,7 @@ class CaptureNode(ManagedNode):
 
     def __init__(self) -> None:
         super().__init__('capture_node')
-        self._settings = NodeParameters(self, CaptureConfig)
+        self._settings = NodeParameters(self, CaptureConfig, self._check_sweep)
         self._diagnostics = Diagnostics(self, self._config.camera, self._report)
         self._out: dict[str, Publisher[Any]] = {}
         self._intrinsics: Intrinsics | None = None
@@ -68,6 +69,12 @@ class CaptureNode(ManagedNode):
     @property
     def _config(self) -> CaptureConfig:
         return self._settings.config
+
+    def _check_sweep(self, config: CaptureConfig) -> None:
+        """Refuse a new sweep that would be refused at configure, as long as a camera is open."""
+        camera = self._sweeper.camera  # read once: its thread may close it at any time
+        if camera is not None and config.sweep != self._config.sweep:
+            plan_sweep(config.sweep, camera)
 
     def _log_trouble(self, text: str) -> None:
         self.get_logger().warning(text)

@@ -10,6 +10,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock
 from rclpy.node import Node
 
+from sff_ros.errors import SffError, shortened
 from sff_ros.nodes.statistics import Statistics
 
 try:
@@ -19,6 +20,13 @@ except ImportError:  # ROS 2 Humble
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 _PERIOD_S = 1.0
+
+
+def text_of(err: Exception) -> str:
+    """Return what an error says, or what it is, on one line of limited length."""
+    if isinstance(err, SffError):  # which is one, and quotes by `quoted`
+        return str(err)
+    return shortened(str(err) or type(err).__name__)
 
 
 @dataclass(slots=True)

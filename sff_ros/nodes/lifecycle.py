@@ -9,17 +9,18 @@ import sys
 import threading
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import rclpy
+from rclpy.exceptions import ParameterException
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
-from sff_ros.errors import ConfigError, MiddlewareError, SffError
+from sff_ros.errors import ConfigError, MiddlewareError, SffError, shortened
 from sff_ros.middleware.start import start_ros
 
 # Best effort drops most large images between Python processes; reliable drops none
@@ -93,13 +94,24 @@ def offer(node: LifecycleNode, topics: Mapping[str, type]) -> dict[str, Publishe
     publishers: dict[str, Publisher[Any]] = {}
     try:
         for topic, kind in topics.items():
-            publishers[topic] = node.create_publisher(
-                kind, topic, QOS, qos_overriding_options=overridable
-            )
-    except RuntimeError as err:
+            with qos_overrides(topic):
+                publishers[topic] = node.create_publisher(
+                    kind, topic, QOS, qos_overriding_options=overridable
+                )
+    except ConfigError:
         withdraw(node, publishers)
-        raise ConfigError(f'qos_overrides of {topic}: {err}') from err
+        raise
     return publishers
+
+
+@contextlib.contextmanager
+def qos_overrides(topic: str) -> Iterator[None]:
+    """Turn what rclpy raises of a topic's qos_overrides into a ConfigError."""
+    try:
+        yield
+    except (RuntimeError, AssertionError, ParameterException) as err:
+        reason = shortened(str(err)) or 'wrong type'
+        raise ConfigError(f'qos_overrides of {topic}: {reason}') from err
 
 
 def withdraw(node: LifecycleNode, publishers: dict[str, Publisher[Any]]) -> None:
@@ -174,7 +186,7 @@ def _start(
             return True
         try:
             nodes.append(make())
-        except SffError as err:
+        except (SffError, ParameterException) as err:  # also of use_sim_time, which is rclpy's
             rclpy.logging.get_logger(make.__name__).fatal(str(err))
             return False
     return all(autostart(node) for node in nodes if node.get_parameter('autostart').value)

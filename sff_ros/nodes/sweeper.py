@@ -13,6 +13,7 @@ from sff_ros.config.nodes import CaptureConfig
 from sff_ros.core.sweep.plan import SweepPlan
 from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CameraError, CameraLostError, ConfigError, SffError
+from sff_ros.nodes.diagnostics import text_of
 from sff_ros.nodes.statistics import Statistics
 
 _PATIENCE = 10  # consecutive lost frames before the camera is reopened
@@ -118,7 +119,7 @@ class Sweeper:
                 if self._is_due():
                     self._sweep_once()
             except Exception as err:  # whatever a driver raises, the thread retries
-                self._settle(str(err) or type(err).__name__)
+                self._settle(text_of(err))
                 self._stop.wait(_RETRY_S)
 
     def _is_due(self) -> bool:

@@ -117,7 +117,7 @@ def info_of(model: str, coefficients: list[float]) -> SimpleNamespace:
     k = [500.0, 0, 320, 0, 510, 240, 0, 0, 1]
     return SimpleNamespace(
         width=640, height=480, k=k, d=coefficients, distortion_model=model, binning_x=0,
-        binning_y=0, roi=SimpleNamespace(width=0),
+        binning_y=0, roi=SimpleNamespace(x_offset=0, y_offset=0, width=0, height=0),
     )  # fmt: skip
 
 

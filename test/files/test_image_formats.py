@@ -148,9 +148,3 @@ def test_an_image_of_floats_with_alpha_is_refused(tmp_path: Path) -> None:
     path = saved(tmp_path, encode(np.ones((20, 24, 4), np.float32), '.tiff'))
     with pytest.raises(StackError, match='float32'):
         read_image(path)
-
-
-def test_a_page_that_the_file_lost_is_named(tmp_path: Path) -> None:
-    path = saved(tmp_path, tiff([IMAGE]))
-    with pytest.raises(StackError, match=r'slice_7.tif: image 3 is missing: the file holds 1'):
-        read_image(path, 2)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from live_graph import CLEANUP, CONFIGURE, DEACTIVATE, Graph, StartGraph, facts, wait
 from sensor_msgs.msg import CameraInfo, Image, JointState
-from stack_files import make_folder
+from stack_files import DOME, make_folder
 from std_srvs.srv import Trigger
 
 from sff_ros.files.stack import read_stack
@@ -115,16 +115,38 @@ def test_triggers_are_refused_with_a_reason(start: StartGraph) -> None:
 def test_a_trigger_of_an_impossible_sweep_is_refused_until_it_is_possible(
     start: StartGraph,
 ) -> None:
-    graph = start(CaptureNode, capture_node=TRIGGERED)
-    assert graph.set('capture_node', 'sweep.near_m', 0.1).successful
+    settings = {'camera': 'folder', 'folder.path': str(DOME), 'mode': 'triggered'}
+    graph = start(CaptureNode, capture_node=settings)
+    assert graph.set('capture_node', 'sweep.mode', 'continuous').successful
     trigger(graph)
-    graph.says('capture_node', 'the lens reaches')
+    graph.says('capture_node', 'which this camera cannot do')
     refused = trigger(graph)
     assert not refused.success
-    assert 'goes from' in refused.message
-    assert graph.set('capture_node', 'sweep.near_m', 0.0).successful
+    assert 'which this camera cannot do' in refused.message
+    assert graph.set('capture_node', 'sweep.mode', 'step').successful
+    graph.status('capture_node', 'step', lambda s: 'cannot do' not in s.message)
+    assert trigger(graph).success
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'reason'),
+    [
+        ('sweep.near_m', 0.6, 'sweep.near_m (0.6 m) must be less than sweep.far_m (0.5 m)'),
+        ('sweep.near_m', 0.1, 'goes from 2.000 to 10.000 dpt, the lens reaches'),
+        ('sweep.positions_dpt', [1.0, 2.0], 'a sweep has 3 .. 100 positions, not 2'),
+        ('sweep.positions_dpt', [1.0, 2.0, 3.0], 'replaces sweep.near_m and far_m: give only one'),
+    ],
+)
+def test_a_sweep_that_configure_refuses_is_refused_live(
+    start: StartGraph, name: str, value: Any, reason: str
+) -> None:
+    far_m = 0.0 if value == [1.0, 2.0] else 0.5
+    graph = start(CaptureNode, capture_node={**TRIGGERED, 'sweep.far_m': far_m})
+    result = graph.set('capture_node', name, value)
+    assert not result.successful
+    assert reason in result.reason
+    assert graph.set('capture_node', 'mode', 'continuous').successful
     graph.status('capture_node', 'OK', lambda s: s.message == 'OK')
-    one_sweep(graph)
 
 
 def test_a_stack_that_was_saved_is_what_was_published(start: StartGraph, tmp_path: Path) -> None:

@@ -146,12 +146,19 @@ def test_a_bad_map_is_refused_counted_and_the_node_goes_on(
     wait(lambda: depth, 'a depth image')
 
 
-def test_a_picture_of_another_size_costs_the_cloud_only(graph: Graph) -> None:
+@pytest.mark.parametrize(
+    ('colour', 'words'),
+    [
+        (np.zeros((4, 4, 3), np.uint8), 'is 4x4, the depth image is 32x24'),
+        (np.ones((24, 32), np.float32), "must have 8 or 16 bits, not encoding '32FC1'"),
+    ],
+)
+def test_another_picture_costs_the_cloud_only(graph: Graph, colour: Any, words: str) -> None:
     clouds = graph.collect(PointCloud2, 'depth/points')
     depth = graph.collect(Image, 'depth/image_rect')
     wait(lambda: graph.nodes[0].count_subscribers('depth/points'), 'a subscriber')
-    Maps(graph).send(ramp(), colour=np.zeros((4, 4, 3), np.uint8))
-    graph.says('depth_node', 'all_in_focus/image_rect_color is 4x4, the depth image is 32x24')
+    Maps(graph).send(ramp(), colour=colour)
+    graph.says('depth_node', f'all_in_focus/image_rect_color {words}')
     assert len(depth) == 1
     assert not clouds
 

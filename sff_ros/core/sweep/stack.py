@@ -13,6 +13,7 @@ from sff_ros.core.image import Image, check_image
 from sff_ros.core.sweep.lens_state import MAX_FOCUS_DPT, LensState
 from sff_ros.errors import StackError, quoted
 
+MOST_COUNTED = 2**31 - 1  # seven years of ten sweeps a second
 MIN_SLICES = 3  # below this a focus curve has no interior peak
 MIN_STEP_DPT = 1e-9  # between slices: less than any lens, and enough to divide by
 
@@ -26,8 +27,8 @@ class Slice:
         lens: its state during the exposure.
         stamp_ns: time at mid-exposure, ns.
         index: 0-based, in the order of time.
-        count: how many slices the sweep has.
-        sweep: number of the sweep, growing.
+        count: how many slices the sweep has, up to MOST_COUNTED.
+        sweep: number of the sweep, growing, 0 .. MOST_COUNTED.
     """
 
     image: Image
@@ -39,8 +40,13 @@ class Slice:
 
     def __post_init__(self) -> None:
         check_image(self.image)
+        for name, number in (('count', self.count), ('sweep', self.sweep)):
+            if not 0 <= number <= MOST_COUNTED:
+                raise StackError(
+                    f'{name} of a slice must be 0 .. {MOST_COUNTED}, not {number:.6g}'
+                )
         if not 0 <= self.index < self.count:
-            raise StackError(f'slice index {self.index} is outside 0..{self.count - 1}')
+            raise StackError(f'slice index {self.index:.6g} is outside 0..{self.count - 1}')
 
     @property
     def focus_dpt(self) -> float:

@@ -58,6 +58,16 @@ def test_index_outside_the_sweep_is_refused(index: int, count: int) -> None:
         Slice(an_image(), LensState(1.0), 0, index, count)
 
 
+@pytest.mark.parametrize('name', ['count', 'sweep'])
+@pytest.mark.parametrize('value', [2**31, int(1e300), -1])
+def test_numbers_that_no_camera_counts_to_are_refused(name: str, value: int) -> None:
+    numbers = {'index': 0, 'count': 5, 'sweep': 0}
+    assert Slice(an_image(), LensState(1.0), 0, **(numbers | {name: 2**31 - 1}))
+    with pytest.raises(StackError, match=f'{name} of a slice must be 0 .. 2147483647') as caught:
+        Slice(an_image(), LensState(1.0), 0, **(numbers | {name: value}))
+    assert len(str(caught.value)) < 80
+
+
 @pytest.mark.parametrize(
     'focus',
     [[0.0, 1.0, 2.0], [2.0, 1.0, 0.0], [0.1, 0.10001, 9.0], [NAN, NAN, NAN], [3.0], []],
