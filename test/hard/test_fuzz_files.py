@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,16 @@ STACKS = (
         'lens': {'codes': [0, 1000], 'dioptres': [0.5, 4.5], 'scales': [0.98, 1.02]},
     },
 )
+PARAMETERS = {
+    'capture_node': {
+        'ros__parameters': {
+            'camera': 'simulated',
+            'sweep': {'near_m': 0.3, 'far_m': 0.8, 'num_slices': 15, 'positions_dpt': []},
+            'lens.file': 'lens.yaml',
+        }
+    },
+    '/**': {'ros__parameters': {'frame_id': 'lens'}},
+}
 SUFFIXES = ('.png', '.jpg', '.tif', '.bmp', '.webp', '.pgm', '.ppm')
 
 
@@ -104,6 +115,15 @@ def test_calibrations(tmp_path: Path, read: Callable[[Path], Any], tree: Any) ->
             read(tmp_path / 'file.yaml')
 
     fuzz(check, texts(tree), 400)
+
+
+def test_parameter_files(tmp_path: Path) -> None:
+    def check(content: bytes) -> None:
+        (tmp_path / 'file.yaml').write_bytes(content)
+        with refusal():
+            read_capture_config(argparse.Namespace(params_file=[tmp_path / 'file.yaml'], param=[]))
+
+    fuzz(check, texts(PARAMETERS), 400)
 
 
 def test_parameters_on_a_command_line() -> None:
@@ -186,6 +206,19 @@ def test_pages(tmp_path: Path) -> None:
             read_stack(path, all_pages=True)
 
     fuzz(check, damaged(bytes(data)), 150)
+
+
+def test_maps(tmp_path: Path) -> None:
+    written = io.BytesIO()
+    np.save(written, np.linspace(0, 1, 30, dtype=np.float32).reshape(5, 6))
+
+    def check(content: bytes) -> None:
+        (tmp_path / 'map.npy').write_bytes(content)
+        with refusal():
+            assert read_map(tmp_path / 'map.npy').ndim == 2
+
+    words = (b'(', b')', b"'", b'{', b'f8', b'O', b'(9999999999, 9)', b'\x93NUMPY', b'True')
+    fuzz(check, damaged(written.getvalue(), words), 300)
 
 
 @pytest.mark.parametrize('sidecar', [True, False])
