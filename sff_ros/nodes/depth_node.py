@@ -13,6 +13,7 @@ from std_msgs.msg import Header
 
 from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.image import FloatMap
+from sff_ros.core.sweep.stamp import stamp_ns
 from sff_ros.depth_pipeline import Depth, DepthPipeline, RectifiedFocus
 from sff_ros.errors import ConfigError, StackError, quoted
 from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report, text_of
@@ -111,6 +112,7 @@ class DepthNode(ManagedNode):
         """Process one message; publish what it completes. Runs in the worker."""
         topic, message, arrived = arrival
         stamp = message.header.stamp
+        stamp_ns(stamp)  # refuses a malformed one
         coloured = uncertain = None
         if topic == _COLOUR:
             coloured = self._coloured.add(topic, stamp, message)

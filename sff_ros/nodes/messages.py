@@ -23,9 +23,9 @@ from sff_ros.core.optics.breathing import breathed_matrix, reference_of
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import Slice
+from sff_ros.core.sweep.stamp import stamp_ns
 from sff_ros.errors import StackError, quoted, shortened
 from sff_ros.files.camera_info import from_message
-from sff_ros.nodes.exact_sync import stamp_ns
 
 # Every ROS machine has both, a pip installation neither.
 try:

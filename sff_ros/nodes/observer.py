@@ -19,9 +19,9 @@ from sff_ros.core.image import FloatMap, RgbImage
 from sff_ros.core.image import Image as ImageArray
 from sff_ros.core.metrics import score
 from sff_ros.core.sweep.stack import mid_sweep_ns
+from sff_ros.core.sweep.stamp import stamp_ns
 from sff_ros.errors import SffError
 from sff_ros.middleware.start import start_ros
-from sff_ros.nodes.exact_sync import stamp_ns
 from sff_ros.nodes.messages import from_cloud, to_array, to_place
 
 _QOS = QoSProfile(depth=15, reliability=ReliabilityPolicy.RELIABLE)

@@ -13,10 +13,10 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from stack_files import DOME, make_folder
 from std_srvs.srv import Trigger
 
+from sff_ros.core.sweep.stamp import stamp_ns
 from sff_ros.files.stack import read_stack
 from sff_ros.files.unfinished import new_folder
 from sff_ros.nodes.capture_node import CaptureNode
-from sff_ros.nodes.exact_sync import stamp_ns
 from sff_ros.nodes.messages import to_array
 
 SMALL = {

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
+from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from hand_made import HandMade
 from live_graph import StartGraph, facts, wait
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
+from sff_ros.core.sweep.stamp import stamp_ns
 from sff_ros.nodes.inference_node import InferenceNode
 
 
@@ -41,6 +44,28 @@ def test_an_endless_sweep_is_refused_and_not_called_ok(
     hand.sweep()
     wait(lambda: focus, 'a focus map of the next sweep')
     assert len(focus) == 1
+
+
+@pytest.mark.parametrize(('sec', 'nanosec'), [(2**31 - 1, 4_000_000_000), (7, 10**9), (-1, 0)])
+def test_a_malformed_stamp_is_refused_with_its_slice(
+    start: StartGraph, sec: int, nanosec: int
+) -> None:
+    graph = start(InferenceNode, inference_node={'max_missing': 0})
+    focus = graph.collect(Image, 'focus_map/image')
+    hand = HandMade(graph)
+
+    def misdated(*parts: Any) -> None:
+        for part in parts:
+            part.header.stamp = Time(sec=sec, nanosec=nanosec)
+
+    hand.sweep(spoil={HandMade.COUNT - 1: misdated})
+    graph.says('inference_node', f'nanosec < 1e9, not sec {sec} and nanosec {nanosec}')
+    assert graph.counts('inference_node', 'refused_slices', 1) == 1
+    hand.sweep()
+    wait(lambda: focus, 'a focus map of the next sweep')
+    assert [stamp_ns(message.header.stamp) for message in focus] == [
+        hand.last_ns - 2 * HandMade.STEP_NS
+    ]
 
 
 def test_a_dropped_sweep_is_not_called_ok(start: StartGraph) -> None:

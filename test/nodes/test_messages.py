@@ -17,9 +17,10 @@ from sff_ros.core.image_encodings import FOREIGN, PLAIN
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import Slice
+from sff_ros.core.sweep.stamp import stamp_ns
 from sff_ros.errors import CalibrationError, StackError
 from sff_ros.nodes import messages
-from sff_ros.nodes.exact_sync import stamp_ns, stamp_of
+from sff_ros.nodes.exact_sync import stamp_of
 from sff_ros.nodes.messages import (
     header_of,
     to_array,

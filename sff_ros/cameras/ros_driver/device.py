@@ -176,11 +176,11 @@ class RosDriverDevice:
         if self._config.frame_rate:
             return round(1e9 / self._config.frame_rate)
         self._stream.flush()
-        stamps = [self._stream.take(lambda _: True).stamp_ns for _ in range(MEASURED)]
-        if 0 in stamps:
-            return 0  # bad stamps are reported where they are used
+        received = [self._stream.take(lambda _: True) for _ in range(MEASURED)]
         try:
-            return period_of(stamps)
+            stamps = [one.stamp_ns for one in received]
+            # Zeros are reported where they are used.
+            return 0 if 0 in stamps else period_of(stamps)
         except CameraError as err:
             raise CameraError(f'{self._stream.topic}: {err}') from err
 

@@ -16,6 +16,7 @@ from sff_ros.core.image import Image as ImageArray
 from sff_ros.core.image import check_image
 from sff_ros.core.image_encodings import decode, decompress
 from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.sweep.stamp import stamp_ns
 from sff_ros.errors import CameraError, CameraLostError, StackError
 from sff_ros.files.camera_info import from_message
 
@@ -41,9 +42,15 @@ class Received:
 
     @property
     def stamp_ns(self) -> int:
-        """The stamp of its header, ns."""
-        stamp = self.message.header.stamp
-        return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+        """The stamp of its header, ns.
+
+        Raises:
+            CameraError: it is malformed.
+        """
+        try:
+            return stamp_ns(self.message.header.stamp)
+        except StackError as err:
+            raise CameraError(str(err)) from err
 
 
 class ImageStream:

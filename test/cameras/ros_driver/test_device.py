@@ -160,6 +160,7 @@ def test_a_refused_focus_is_named_and_the_camera_goes_on(play: Play, opened: Ope
     [
         ({'stamps': 'zero'}, {}, '/image_raw: its stamps are zero'),
         ({'stamps': 'boot'}, {}, 's before the arrival of the images: the driver must stamp by'),
+        ({'stamps': 'malformed'}, {}, '/image_raw: a stamp must have sec >= 0 and nanosec < 1e9'),
         ({'low': None}, {}, 'no range for focus_absolute: set ros_driver.low and ros_driver.high'),
         (
             {},
