@@ -164,7 +164,9 @@ def _numbers(value: object, name: str) -> tuple[tuple[object, object], tuple[flo
 
 
 def _misfit(name: str, shape: tuple[object, object], data: tuple[float, ...]) -> ConfigError:
-    return ConfigError(f'{name}: {len(data)} data do not fit rows {shape[0]}, cols {shape[1]}')
+    return ConfigError(
+        f'{name}: {len(data)} data do not fit rows {quoted(shape[0])}, cols {quoted(shape[1])}'
+    )
 
 
 def _without_none(distortion: tuple[float, ...], model: str) -> tuple[tuple[float, ...], str]:
