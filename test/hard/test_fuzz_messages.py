@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rclpy
+from builtin_interfaces.msg import Time
 from fuzz_messages import images, infos, joints
 from fuzzing import fuzz, refusal, st
 from hand_made import HandMade, wall
@@ -88,14 +89,21 @@ def sweep(stamps: Stamps, number: int) -> list[list[Any]]:
     return parts
 
 
+def stamps_of_any_kind() -> Any:
+    """Return a strategy of stamps, most of them malformed or far away."""
+    seconds = st.sampled_from((-(2**31), -1, 0, 1_000, 2**31 - 1))
+    nanoseconds = st.sampled_from((0, 10**9 - 1, 10**9, 4_000_000_000, 2**32 - 1))
+    return st.builds(lambda sec, ns: Time(sec=sec, nanosec=ns), seconds, nanoseconds)
+
+
 def test_slices(ros: None) -> None:
     """Any message of any slice may be malformed; the next sweep has the right depth."""
     node = configured(
         InferenceNode(),
     )
     stamps, number = Stamps(), 0
-    kinds = (images(), infos(), joints())
-    spoil = st.integers(0, 2).flatmap(
+    kinds = (images(), infos(), joints(), stamps_of_any_kind())
+    spoil = st.integers(0, 3).flatmap(
         lambda kind: st.tuples(st.integers(0, COUNT - 1), st.just(kind), kinds[kind])
     )
 
@@ -104,6 +112,10 @@ def test_slices(ros: None) -> None:
         spoilt, good = sweep(stamps, number + 1), sweep(stamps, number + 2)
         number += 2
         for index, kind, message in spoils:
+            if kind == 3:
+                for part in spoilt[index]:
+                    part.header.stamp = message
+                continue
             message.header = spoilt[index][kind].header
             spoilt[index][kind] = message
         for parts in spoilt:
