@@ -49,7 +49,7 @@ setup(
     name=NAME,
     version='0.2.0',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={NAME: ['py.typed']},
+    package_data={NAME: ['py.typed', 'middleware/*.xml']},
     data_files=data_files(),
     python_requires='>=3.10',
     install_requires=dependencies(),

@@ -15,6 +15,8 @@ from launch.logging import launch_config
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from sff_ros.middleware.transport import profile_name, profile_variable
+
 SHARE = Path(__file__).resolve().parent.parent
 LINK_FRAME = 'sff_link'
 OPTICAL_FRAME = 'sff_optical_frame'
@@ -69,12 +71,10 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
 def transport(given: dict[str, str]) -> list[LaunchDescriptionEntity]:
     """Point Fast DDS to the profile, unless the user has set one."""
-    # Fast DDS 2 (Humble, Jazzy) only supports the first name; Fast DDS 3 warns about it.
-    old = os.environ.get('ROS_DISTRO', '') in ('humble', 'iron', 'jazzy')
-    name = 'FASTRTPS_DEFAULT_PROFILES_FILE' if old else 'FASTDDS_DEFAULT_PROFILES_FILE'
+    name = profile_variable()
     if given['shm'] == 'false' or os.environ.get(name):
         return []
-    return [SetEnvironmentVariable(name, str(SHARE / 'config' / 'fastdds.xml'))]
+    return [SetEnvironmentVariable(name, str(SHARE / 'config' / profile_name()))]
 
 
 def overrides(given: dict[str, str]) -> dict[str, dict[str, object]]:

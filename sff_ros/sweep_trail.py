@@ -16,6 +16,7 @@ from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.sweep.blank import BlankSlice, Light
 from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import StackError
+from sff_ros.files.memory import check_room
 
 
 class SweepTrail:
@@ -81,8 +82,14 @@ class SweepTrail:
             aligned: resampled by it.
             responses: of the aligned slice.
             light: of the slice as it came.
+
+        Raises:
+            StackError: it is the first, and the sweep would not fit into memory.
         """
         count = len(self.lights)
+        if not count:
+            height, width = aligned.kind[0][:2]
+            check_room(aligned.count, responses.nbytes + aligned.image.nbytes, (height, width))
         if count == len(self._volume):
             room = min(aligned.count, 2 * count + 16)
             grown = np.empty((room, *responses.shape), np.float32)

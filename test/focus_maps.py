@@ -55,11 +55,12 @@ class Maps:
         header = Header(stamp=stamp_of(self.stamp_ns), frame_id='lens')
         sure = np.ones_like(dioptres) if confidence is None else confidence
         image = colour_image() if colour is None else colour
+        encoding = {'u1': 'rgb8', 'u2': 'mono16', 'f4': '32FC1'}[image.dtype.str[1:]]
         messages = {
             'info': to_camera_info(camera, header),
             'sure': to_image(sure, '32FC1', header),
             'focus': to_image(dioptres, '32FC1', header),
-            'colour': to_image(image, 'rgb8' if image.ndim == 3 else 'mono16', header),
+            'colour': to_image(image, encoding, header),
         }
         if 'deviation' in self._publish:
             messages['deviation'] = to_image(

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 
+from file_rules import file_breaches, home_breaches, quote_breaches
+
 MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 60
 
@@ -28,6 +30,7 @@ ROOMS = {
     'api': ('files', *CORE, *INFERENCE, *PIPELINES, *BASE),
     'errors': (),
     'config': ('errors',),
+    'middleware': ('errors',),
     'core': ('errors',),
     'core/sweep': ('errors', 'core'),
     'core/optics': ('errors', 'core'),
@@ -38,21 +41,22 @@ ROOMS = {
     'files': (*CORE, *BASE),
     'cameras': ('files', *CORE, *BASE),
     'cameras/v4l2': ('cameras', 'files', *CORE, *BASE),
-    'cameras/ros_driver': ('cameras', 'files', *CORE, *BASE),
+    'cameras/ros_driver': ('cameras', 'files', 'middleware', *CORE, *BASE),
     'cameras/simulated': ('cameras', 'files', *CORE, *BASE),
-    'inference': (*CORE, *BASE),
-    'inference/tensorrt': ('inference', *CORE, *BASE),
-    'network': (*CORE, *BASE),
+    'inference': ('files', *CORE, *BASE),
+    'inference/tensorrt': ('inference', 'files', *CORE, *BASE),
+    'network': ('files', *CORE, *BASE),
     'network/paper': ('network', *CORE, *BASE),
-    'training': ('training/drawing', 'training/traced', *CORE, *NETWORK, *BASE),
-    'training/drawing': (*CORE, *BASE),
-    'training/traced': ('training/drawing', *CORE, *BASE),
-    'sweep_trail': (*CORE, 'errors'),
+    'training': ('training/drawing', 'training/traced', 'files', *CORE, *NETWORK, *BASE),
+    'training/drawing': ('files', *CORE, *BASE),
+    'training/traced': ('training/drawing', 'files', *CORE, *BASE),
+    'sweep_trail': ('files', *CORE, 'errors'),
     'pipeline': ('sweep_trail', 'files', *CORE, *CAMERAS, *INFERENCE, *BASE),
     'depth_pipeline': ('core', 'core/optics', 'core/depth', 'pipeline', *BASE),
-    'nodes': ('files', *CORE, *CAMERAS, *INFERENCE, *PIPELINES, *BASE),
+    'nodes': ('files', 'middleware', *CORE, *CAMERAS, *INFERENCE, *PIPELINES, *BASE),
     'cli': (
-        'files', *CORE, *CAMERAS, *INFERENCE, *NETWORK, *TRAINING, *PIPELINES, *CLI, *BASE
+        'files', 'middleware', *CORE, *CAMERAS, *INFERENCE, *NETWORK, *TRAINING, *PIPELINES, *CLI,
+        *BASE,
     ),
     'cli/report': ('files', *CORE, *BASE, 'cli/evaluation'),
     'cli/evaluation': ('files', *CORE, *INFERENCE, *PIPELINES, *BASE),
@@ -78,7 +82,7 @@ NEVER = (
 # Package (pattern) -> the only files of sff_ros that may import it (patterns).
 ROS_FILES = ('nodes/*', 'cameras/ros_driver/*')
 PACKAGES = {
-    'rclpy': ROS_FILES,
+    'rclpy': (*ROS_FILES, 'middleware/start.py'),
     '*_msgs': ROS_FILES,
     '*_interfaces': ROS_FILES,
     'std_srvs': ROS_FILES,
@@ -88,7 +92,7 @@ PACKAGES = {
     'sensor_msgs_py': ('nodes/messages.py',),
     'torch': ('network/*', 'training/*', 'inference/torch.py'),
     'onnx': ('network/export.py', 'network/fp16.py'),
-    'onnxruntime': ('inference/onnx.py', 'inference/onnx_file.py', 'network/export.py'),
+    'onnxruntime': ('inference/onnx.py', 'network/export.py'),
     'safetensors': ('network/*',),
     'tensorrt': ('inference/tensorrt/*',),
     'tensorrt_rtx': ('inference/tensorrt/*',),
@@ -227,7 +231,7 @@ def package_breaches(file: str, tree: ast.AST) -> Iterator[str]:
 
 
 def call_breaches(file: str, tree: ast.AST) -> Iterator[str]:
-    """Yield calls of print outside cli, and of anything that opens a file inside core."""
+    """Yield calls at the wrong place: of print, of what opens a file, of what starts rclpy."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
@@ -236,6 +240,8 @@ def call_breaches(file: str, tree: ast.AST) -> Iterator[str]:
             yield f'{file}:{node.lineno}: print only in cli'
         if name in FILE_CALLS and file.startswith('core/'):
             yield f'{file}:{node.lineno}: core must not call {name}'
+        if name == 'init' and file != 'middleware/start.py':
+            yield f'{file}:{node.lineno}: rclpy starts in middleware/start.py only'
 
 
 def blas_breaches(file: str, tree: ast.AST) -> Iterator[str]:
@@ -266,7 +272,8 @@ def breaches(file: str, source: str) -> list[str]:
     tree = ast.parse(source)
     found = [*import_breaches(file, tree), *package_breaches(file, tree)]
     found += [*call_breaches(file, tree), *blas_breaches(file, tree)]
-    found += length_breaches(file, source, tree)
+    found += [*file_breaches(file, tree), *home_breaches(file, tree)]
+    found += [*quote_breaches(file, tree), *length_breaches(file, source, tree)]
     if file.split('/')[-1] in ('utils.py', 'util.py', 'helpers.py', 'common.py'):
         found.append(f'{file}: name a file after its one idea')
     return found

@@ -46,7 +46,7 @@ class Played:
         level: grey levels a code.
         others: its other parameters.
         late: how much later than a period after its start every other image arrives, periods.
-        stamps: 'start', 'end' or 'arrival', 'zero' or 'boot'.
+        stamps: 'start', 'end' or 'arrival', 'zero', 'boot' or 'malformed'.
         compressed: send JPEG... as a lossless PNG.
         calibrated: None: no camera_info at all.
         deaf: codes that it refuses although they are in its range.
@@ -114,11 +114,17 @@ class PlayedDriver:
         """Return a parameter as it is now."""
         return self.node.get_parameter(name).value
 
-    def close(self) -> None:
-        """Leave the graph."""
+    def fall_silent(self) -> None:
+        """Stay in the graph without image or answer, as a killed process does for a while."""
         self._stopping.set()
         self._thread.join()
-        error = self._spinner.stop()
+        self._error = self._spinner.stop()
+
+    def close(self) -> None:
+        """Leave the graph."""
+        if not self._stopping.is_set():
+            self.fall_silent()
+        error = self._error
         self.node.destroy_node()
         self._context.shutdown()
         assert error is None, error
@@ -200,8 +206,11 @@ class PlayedDriver:
             'arrival': arrival_ns,
             'zero': 0,
             'boot': time.monotonic_ns(),
+            'malformed': arrival_ns - 10**9,
         }[self.played.stamps]
         header = Header(stamp=stamp_of(stamp_ns), frame_id='camera')
+        if self.played.stamps == 'malformed':
+            header.stamp.nanosec += 10**9
         image = np.full((HEIGHT, WIDTH), level, np.uint8)
         if self.played.calibrated is not None:
             known = Intrinsics(WIDTH, HEIGHT, 40.0, 41.0, 23.5, 15.5)

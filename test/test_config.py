@@ -129,6 +129,16 @@ def test_wrong_value_is_refused(cls: type[Any], name: str, value: Any, message: 
     assert message in str(caught.value)
 
 
+def test_the_near_end_of_a_sweep_is_nearer_than_its_far_end() -> None:
+    SweepConfig(near_m=0.3, far_m=0.8)
+    SweepConfig(near_m=0.8)
+    for near_m in (0.8, 0.9):
+        with pytest.raises(
+            ConfigError, match=r'near_m \(0\..* m\) must be less than .*far_m \(0\.8'
+        ):
+            SweepConfig(near_m=near_m, far_m=0.8)
+
+
 @pytest.mark.parametrize(
     ('cls', 'name', 'value'),
     [

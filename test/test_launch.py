@@ -176,11 +176,15 @@ def test_shared_memory_profile_is_set_and_left_out(
     launch_file: ModuleType, monkeypatch: pytest.MonkeyPatch, distro: str, variable: str
 ) -> None:
     monkeypatch.setenv('ROS_DISTRO', distro)
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'SUBNET')
     monkeypatch.delenv(variable, raising=False)
     (action,) = launch_file.transport({'shm': 'true'})
     assert text_of(action.name) == variable
     assert text_of(action.value) == str(ROOT / 'config' / 'fastdds.xml')
     assert launch_file.transport({'shm': 'false'}) == []
+    monkeypatch.setenv('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    (action,) = launch_file.transport({'shm': 'true'})
+    assert text_of(action.value) == str(ROOT / 'config' / 'fastdds_localhost.xml')
     monkeypatch.setenv(variable, '/my/own.xml')
     assert launch_file.transport({'shm': 'true'}) == []
 

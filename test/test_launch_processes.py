@@ -55,7 +55,7 @@ def test_defaults_start_three_programs_that_this_package_installs(stand_in: Modu
         assert process.after('--log-level') == ['info']
         assert process.after('-r') in ([], ['__ns:=/'])
         assert process.environment == {
-            'FASTDDS_DEFAULT_PROFILES_FILE': str(ROOT / 'config' / 'fastdds.xml')
+            'FASTDDS_DEFAULT_PROFILES_FILE': str(ROOT / 'config' / 'fastdds_localhost.xml')
         }
         assert not process.respawn
 

@@ -124,6 +124,7 @@ def test_every_shared_file_is_installed(setup_arguments: dict[str, Any]) -> None
         if file.is_file() and file.parent.name != '__pycache__'
     }
     assert ('share/sff_ros/config', 'fastdds.xml') in shared
+    assert ('share/sff_ros/config', 'fastdds_localhost.xml') in shared
     assert shared <= installed
 
 

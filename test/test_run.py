@@ -2,93 +2,34 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-from programs import HANG_S
-
-REPOSITORY = Path(__file__).resolve().parents[1]
-TOOLS = ('bash', 'cat', 'cksum', 'cp', 'dirname', 'flock', 'mkdir', 'readlink', 'rm', 'sed')
-
-# Stands for Python: notes its arguments in $CALLS and does what a venv or pip would do.
-FAKE_PYTHON = """#!/bin/sh
-echo "$*" >>"$CALLS"
-case "$*" in
-    *version_info\\)\\)*) echo 3.11 ;;
-    *'ensurepip, venv'*) exit "${NO_VENV:-0}" ;;
-    *'-m venv --clear'*)
-        rm -rf "$4"
-        mkdir -p "$4/bin" "$4/lib/python3.11/site-packages" && cp "$0" "$4/bin/python" ;;
-    *'-m pip install'*) exit "${NO_PIP:-0}" ;;
-    *'-m sff_ros.cli'*)
-        echo "profile=${FASTDDS_DEFAULT_PROFILES_FILE:-} range=$ROS_AUTOMATIC_DISCOVERY_RANGE"
-        echo "python=${PYTHONPATH:-} ament=${AMENT_PREFIX_PATH:-} lib=${LD_LIBRARY_PATH:-}" ;;
-esac
-"""
-
-
-class Machine(NamedTuple):
-    """A copy of the repository's shell, and the programs that its PATH offers."""
-
-    repository: Path
-    programs: Path
-
-    def run(
-        self, *arguments: str, program: str = 'run', **environment: str
-    ) -> subprocess.CompletedProcess[str]:
-        env = {'PATH': str(self.programs), 'CALLS': str(self.repository / 'calls'), **environment}
-        command = [str(self.repository / program), *arguments]
-        return subprocess.run(
-            command, env=env, cwd='/', capture_output=True, text=True, timeout=HANG_S, check=False
-        )
-
-    def put(self, name: str, script: str) -> Path:
-        program = self.programs / name
-        program.write_text(script)
-        program.chmod(0o755)
-        return program
-
-    def calls(self, word: str) -> int:
-        """Count the calls of Python whose arguments contain a word."""
-        notes = self.repository / 'calls'
-        return notes.read_text().count(word) if notes.exists() else 0
+from fake_machine import FAKE_PYTHON, REPOSITORY, Machine, make_machine
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    repository, programs = tmp_path / 'a folder', tmp_path / 'bin'
-    (repository / 'requirements').mkdir(parents=True)
-    programs.mkdir()
-    shutil.copy(REPOSITORY / 'run', repository)
-    for file in (REPOSITORY / 'requirements').iterdir():
-        shutil.copy(file, repository / 'requirements')
-    for tool in TOOLS:
-        found = shutil.which(tool)
-        if found:
-            (programs / tool).symlink_to(os.path.realpath(found))
-    made = Machine(repository, programs)
-    made.put('uname', '#!/bin/sh\necho Linux x86_64\n')
-    made.put('python3', FAKE_PYTHON)
-    return made
+    return make_machine(tmp_path)
 
 
 @pytest.mark.parametrize('arguments', [(), ('--help',), ('-h',)])
 def test_usage_names_every_verb(machine: Machine, arguments: tuple[str, ...]) -> None:
     result = machine.run(*arguments)
     assert result.returncode == 0
-    assert [verb for verb in ('demo', 'test', 'sff') if f'./run {verb}' not in result.stdout] == []
+    assert [
+        verb for verb in ('demo', 'test', 'fuzz', 'sff') if f'./run {verb}' not in result.stdout
+    ] == []
     assert machine.calls('') == 0
 
 
 def test_unknown_verb_is_refused(machine: Machine) -> None:
     result = machine.run('dmeo')
     assert result.returncode == 2
-    message = "run: unknown verb 'dmeo'; expected demo, test, sff or python\n"
+    message = "run: unknown verb 'dmeo'; expected demo, test, fuzz, sff or python\n"
     assert result.stderr.startswith(message)
 
 
@@ -182,10 +123,41 @@ def test_sourced_ros_stays_outside(machine: Machine) -> None:
     assert result.stdout.splitlines()[1] == 'python= ament= lib=/home/me/lib:/opt/cuda'
 
 
+@pytest.mark.parametrize('arguments', [(), ('--minutes',), ('--minutes', '0'), ('60',)])
+def test_fuzz_needs_minutes(machine: Machine, arguments: tuple[str, ...]) -> None:
+    result = machine.run('fuzz', *arguments)
+    assert result.returncode == 1
+    assert result.stderr.endswith('run: fuzz needs --minutes N\n')
+    assert machine.calls('-m pytest') == 0
+
+
+def test_fuzz_ends_with_the_first_round_that_fails(machine: Machine) -> None:
+    failing = FAKE_PYTHON.replace(
+        'esac', "    *'-m pytest'*) exit $((SFF_FUZZ_SEED > 2)) ;;\nesac"
+    )
+    machine.put('python3', failing)
+    result = machine.run('fuzz', '--minutes', '9')
+    assert result.returncode == 1
+    assert result.stderr.endswith('run: failed with SFF_FUZZ_SEED=3\n')
+    assert machine.calls('-m pytest -q test/hard -k fuzz\n') == 3
+
+
 @pytest.mark.parametrize(
     ('environment', 'expected'),
     [
-        ({}, 'profile={repository}/config/fastdds.xml range=LOCALHOST'),
+        ({}, 'profile={repository}/config/fastdds_localhost.xml range=LOCALHOST'),
+        (
+            {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'OFF'},
+            'profile={repository}/config/fastdds_localhost.xml range=OFF',
+        ),
+        (
+            {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET'},
+            'profile={repository}/config/fastdds.xml range=SUBNET',
+        ),
+        (
+            {'ROS_STATIC_PEERS': '192.0.2.7'},
+            'profile={repository}/config/fastdds.xml range=LOCALHOST',
+        ),
         ({'SFF_SHM': '0'}, 'profile= range=LOCALHOST'),
         ({'FASTDDS_DEFAULT_PROFILES_FILE': '/mine.xml'}, 'profile=/mine.xml range=LOCALHOST'),
         (

@@ -68,7 +68,7 @@ def test_wheel_holds_the_package_and_its_shared_files(wheel: ZipFile) -> None:
     assert Path(wheel.filename or '').name == f'sff_ros-{version}-py3-none-any.whl'
     names = set(wheel.namelist())
     code = {file.relative_to(REPOSITORY).as_posix() for file in REPOSITORY.glob('sff_ros/**/*.py')}
-    assert {*code, 'sff_ros/py.typed'} <= names
+    assert {*code, 'sff_ros/py.typed', 'sff_ros/middleware/udp.xml'} <= names
     share = f'sff_ros-{version}.data/data/share/sff_ros'
     shipped = (file for top in SHARED for file in REPOSITORY.glob(f'{top}/**/*') if file.is_file())
     files = {file.relative_to(REPOSITORY) for file in shipped if file.suffix != '.pyc'}

@@ -8,7 +8,7 @@ from sff_ros.cameras.lens_device import CodeRange, LensDevice
 from sff_ros.cameras.reach import Codes, Dioptres
 from sff_ros.core.optics.lens_calibration import LensCalibration
 from sff_ros.core.sweep.lens_state import LensState
-from sff_ros.errors import CalibrationError
+from sff_ros.errors import CalibrationError, quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ def check_fits(calibration: LensCalibration, device: LensDevice) -> None:
     known, own = calibration.intrinsics, device.intrinsics
     if calibration.device and device.identity != calibration.device:
         raise CalibrationError(
-            f'the lens calibration is for {calibration.device!r}, this camera is '
-            f'{device.identity!r}: calibrate this one, with `sff calibrate lens`'
+            f'the lens calibration is for {quoted(calibration.device)}, this camera is '
+            f'{quoted(device.identity)}: calibrate this one, with `sff calibrate lens`'
         )
     if (known.width, known.height) != (own.width, own.height):
         raise CalibrationError(

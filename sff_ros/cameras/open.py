@@ -10,7 +10,7 @@ from sff_ros.cameras.focus_camera import FocusCamera
 from sff_ros.cameras.lens_camera import LensCamera
 from sff_ros.cameras.lens_device import LensDevice
 from sff_ros.config.nodes import CaptureConfig
-from sff_ros.errors import ConfigError
+from sff_ros.errors import ConfigError, quoted
 from sff_ros.files.lens_yaml import read_lens
 
 
@@ -65,7 +65,7 @@ def open_device(config: CaptureConfig) -> LensDevice:
     if not CAMERAS[config.camera].is_device:
         devices = ', '.join(name for name, entry in CAMERAS.items() if entry.is_device)
         raise ConfigError(
-            f'camera is {config.camera!r}, which has no lens codes; one of {devices}'
+            f'camera is {quoted(config.camera)}, which has no lens codes; one of {devices}'
         )
     if config.camera == 'simulated' and config.simulated.codes == 0:
         raise ConfigError(

@@ -11,12 +11,11 @@ from sff_ros.cameras.focus_camera import FocusCamera
 from sff_ros.cameras.reach import Codes, Dioptres, Recorded
 from sff_ros.config.nodes import FEWEST_SLICES, SweepConfig
 from sff_ros.core.optics.thin_lens import ThinLens
-from sff_ros.core.sweep.plan import SweepPlan, explicit, uniform
+from sff_ros.core.sweep.plan import MOST_SLICES, SweepPlan, explicit, of_recording, uniform
 from sff_ros.errors import ConfigError
 
 _TOLERANCE_DPT = 1e-6  # of rounding in 1 / metres
 BLUR_STEP_PX = 1.0  # diameter, between neighbouring slices of an automatic plan
-MOST_SLICES = 100
 
 
 def plan_sweep(config: SweepConfig, camera: FocusCamera) -> SweepPlan:
@@ -43,7 +42,7 @@ def _of_recording(config: SweepConfig, positions: tuple[float, ...]) -> SweepPla
             'sweep.near_m, far_m and positions_dpt do not apply to a recorded sweep: '
             'its images are its positions'
         )
-    return explicit(positions)
+    return of_recording(positions)
 
 
 def _in_codes(config: SweepConfig, codes: Codes) -> SweepPlan:

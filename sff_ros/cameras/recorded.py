@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +12,8 @@ from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.optics.lens_calibration import CalibrationStatus
 from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CameraError, ConfigError
+from sff_ros.files.home import expanded
+from sff_ros.files.memory import check_room
 from sff_ros.files.stack import read_stack
 
 _SAME_POSITION = 1e-6
@@ -30,13 +31,17 @@ class FolderCamera:
         """Open and check the whole recording.
 
         Raises:
-            ConfigError: no path is given, or stack.yaml is invalid.
-            StackError: the folder holds no sweep (see `read_stack`).
+            ConfigError: no path is given or it cannot be one, or stack.yaml is invalid.
+            StackError: the folder holds no sweep (see `read_stack`), or one that takes too much
+                memory.
             CalibrationError: intrinsics or lens table of stack.yaml are invalid.
         """
         if not config.path:
             raise ConfigError('folder.path is empty: set it to a folder of images')
-        self._stack = read_stack(Path(config.path).expanduser())
+        self._stack = read_stack(expanded(config.path))
+        pixels = self._stack.as_8_bit(self._stack.image(0))
+        # Twice: the last sweep is kept while the next one is taken.
+        check_room(len(self._stack.paths), 2 * pixels.nbytes, pixels.shape[:2])
         self._period_s = 1 / config.frame_rate if config.frame_rate else 0.0
         self._due_s = 0.0  # on the monotonic clock
         self._last_ns = 0

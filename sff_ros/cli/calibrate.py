@@ -18,9 +18,10 @@ from sff_ros.cli.report.calibration_plot import calibration_plot
 from sff_ros.cli.report.calibration_text import describe, describe_fit
 from sff_ros.core.calibration.charuco import Board
 from sff_ros.core.calibration.from_board import calibrate_lens
-from sff_ros.errors import ConfigError
+from sff_ros.errors import ConfigError, quoted
 from sff_ros.files.image import write_png
 from sff_ros.files.lens_yaml import read_lens, write_lens
+from sff_ros.files.whole_file import write_file
 
 HELP = 'Calibrate a lens: print a board, sweep over it, get dioptres for lens codes.'
 EPILOG = """\
@@ -111,7 +112,8 @@ def parse_board(text: str) -> Board:
             raise ValueError(text)
     except (ValueError, IndexError) as err:
         raise ConfigError(
-            f'--board {text!r} must be COLUMNSxROWSxMM, e.g. 11x7x25: squares, and their side'
+            f'--board {quoted(text)} must be COLUMNSxROWSxMM, e.g. 11x7x25: squares, and their '
+            'side'
         ) from err
     return Board(columns, rows, square_mm * 1e-3)
 
@@ -140,7 +142,7 @@ def _add_patience(parser: argparse.ArgumentParser) -> None:
 
 
 def _board(args: argparse.Namespace) -> None:
-    args.out.write_bytes(board_pdf(parse_board(args.board)))
+    write_file(args.out, board_pdf(parse_board(args.board)))
     print(f'{args.out}: print it at 100 %, check its line, and give --board the measured side')
 
 

@@ -23,7 +23,9 @@ from sff_ros.cli.report.demo_report import write_report
 from sff_ros.errors import ConfigError, SffError
 from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.export import checked_out
+from sff_ros.files.home import expanded
 from sff_ros.files.stack import read_stack
+from sff_ros.files.whole_file import write_file
 from sff_ros.inference.choice import AUTO, BACKENDS
 
 if TYPE_CHECKING:
@@ -91,7 +93,7 @@ def _node_parameters(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
         return {'capture_node': {'camera': 'simulated'}, 'inference_node': inference}
     if args.stack is None:
         raise ConfigError('--camera folder needs --stack DIR')
-    folder = args.stack.expanduser().resolve()
+    folder = expanded(args.stack).resolve()
     read_stack(folder)  # so that an invalid stack is reported here, in one line
     capture = {'camera': 'folder', 'folder.path': str(folder)}
     return {'capture_node': capture, 'inference_node': inference}
@@ -103,10 +105,11 @@ def _nodes(parameters: dict[str, dict[str, Any]]) -> Iterator[subprocess.Popen[s
     by_node = {f'/**/{node}': {'ros__parameters': v} for node, v in parameters.items()}
     with tempfile.TemporaryDirectory(prefix='sff_demo_') as scratch:
         file = Path(scratch) / 'parameters.yaml'
-        file.write_text(yaml.safe_dump(by_node))
-        program = [sys.executable, '-m', 'sff_ros.nodes.all_in_one', '--ros-args']
+        write_file(file, yaml.safe_dump(by_node))
+        program = [sys.executable, '-m', 'sff_ros.nodes.all_in_one', '--end-with-stdin']
         process = subprocess.Popen(
-            [*program, '--params-file', str(file), '--log-level', 'warn'],
+            [*program, '--ros-args', '--params-file', str(file), '--log-level', 'warn'],
+            stdin=subprocess.PIPE,  # closed when this program ends, also by SIGKILL
             env={**os.environ, 'PYTHONUNBUFFERED': '1'},
             text=True,
             start_new_session=True,  # Ctrl-C reaches this program only, which stops the nodes

@@ -18,13 +18,15 @@ from sff_ros.cli.engine import show_progress
 from sff_ros.cli.evaluation.backend_check import RUNS, Trial, try_backend
 from sff_ros.cli.evaluation.reference_stack import HEIGHT, SLICES, WIDTH, KnownStack, known_stack
 from sff_ros.core.model_card import MEASURE, NETWORK
-from sff_ros.errors import ModelError
+from sff_ros.errors import ModelError, SffError
+from sff_ros.files.whole_file import read_file
 from sff_ros.inference.choice import BACKENDS
-from sff_ros.inference.onnx_file import read_graph
+from sff_ros.inference.onnx_file import MAX_BYTES, read_graph
 from sff_ros.inference.shipped import shipped_model
 from sff_ros.inference.tensorrt.build import load_library
 from sff_ros.inference.tensorrt.engine_cache import EngineCache
 from sff_ros.inference.tensorrt.program import find_gpu, load_cudart
+from sff_ros.middleware import shared_memory
 
 HELP = 'Check this installation: what is there, what works, how accurate and how fast it is.'
 EPILOG = """\
@@ -74,10 +76,10 @@ def facts() -> Iterable[tuple[str, str]]:
     ros = importlib.util.find_spec('rclpy') is not None
     distro = os.environ.get('ROS_DISTRO', 'ROS_DISTRO not set')
     yield 'ros', f'rclpy installed, {distro}' if ros else 'rclpy not installed: no nodes, only sff'
+    yield 'shared memory', _shared_memory()
     yield 'gpu', _or_reason(_gpu)
     yield 'tensorrt', _or_reason(_tensorrt)
-    cache = EngineCache()
-    yield 'engines', f'{len(cache.entries())} in {cache.folder}'
+    yield 'engines', _or_reason(_engines)
 
 
 def try_all(known: KnownStack) -> list[Trial]:
@@ -91,9 +93,27 @@ def try_all(known: KnownStack) -> list[Trial]:
     return [first, *others]
 
 
+def _shared_memory() -> str:
+    folder = shared_memory.FOLDER
+    if not folder.is_dir():
+        return f'none: no {folder}'
+    free, left = shared_memory.free_bytes(), shared_memory.leftover_bytes()
+    about = f'{free / 1e6:.0f} MB free in {folder}'
+    if free < shared_memory.ENOUGH_BYTES:
+        about += ', too little: nodes use UDP alone'
+    if left:
+        about += f'; {left / 1e6:.1f} MB left by killed nodes, removed at the next start of one'
+    return about
+
+
 def _gpu() -> str:
     gpu = find_gpu(load_cudart())
     return f'{gpu}, driver for CUDA {gpu.driver}'
+
+
+def _engines() -> str:
+    cache = EngineCache()
+    return f'{len(cache.entries())} in {cache.folder}'
 
 
 def _tensorrt() -> str:
@@ -105,7 +125,7 @@ def _or_reason(describe: Callable[[], str]) -> str:
     """Return a description, or why there is none."""
     try:
         return describe()
-    except ModelError as err:
+    except SffError as err:
         return f'none: {err}'
 
 
@@ -116,7 +136,7 @@ def _check_models() -> list[str]:
     for name, graph in SHIPPED.items():
         try:
             path = shipped_model(name)
-            content = read_graph(path, graph).content if graph else path.read_bytes()
+            content = read_graph(path, graph).content if graph else read_file(path, MAX_BYTES)
         except (ModelError, OSError) as err:
             print(f'  {name:<22} missing or damaged')
             faults.append(str(err))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sff_ros.errors import ConfigError
+from sff_ros.errors import ConfigError, quoted
 from sff_ros.inference.shipped import shipped_model
 from sff_ros.inference.tensorrt.engine_cache import CacheEntry, EngineCache
 from sff_ros.inference.warm_up import Size
@@ -65,9 +65,10 @@ def parse_size(text: str) -> Size:
         ConfigError: it is malformed.
     """
     width, _, height = text.partition('x')
-    if not (width.isdecimal() and height.isdecimal() and int(width) and int(height)):
-        raise ConfigError(f"--size {text!r}: expected WxH, px, e.g. '640x480'")
-    return int(height), int(width)
+    sides = [int(side) for side in (height, width) if side.isdecimal() and len(side) < 7]
+    if len(sides) < 2 or not all(sides):
+        raise ConfigError(f"--size {quoted(text)}: expected WxH, px, e.g. '640x480'")
+    return sides[0], sides[1]
 
 
 def describe(entry: CacheEntry) -> str:
@@ -76,7 +77,8 @@ def describe(entry: CacheEntry) -> str:
     if entry.fault:
         return f'  {name}  unusable: the file {entry.fault}'
     key, header = entry.header['key'], entry.header
-    *_, height, width = dict(key['shapes']).get('context') or dict(key['shapes'])['image']
+    shapes: dict[str, list[int]] = dict(key['shapes'])
+    *_, height, width = ('?', '?', *(shapes.get('context') or shapes.get('image') or []))
     built = time.strftime('%Y-%m-%d %H:%M', time.localtime(header['built']))
     return (
         f'  {name}  {width}x{height} {key["precision"]}  {key["gpu"]}  {key["library"]}  '

@@ -26,8 +26,10 @@ from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.errors import ConfigError, SffError
 from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.export import checked_out
+from sff_ros.files.home import expanded
 from sff_ros.files.image import write_png
 from sff_ros.files.stack import RecordedStack, read_stack
+from sff_ros.files.whole_file import write_file
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.choice import open_backend
 from sff_ros.pipeline import FocusMap
@@ -129,8 +131,8 @@ def run(args: argparse.Namespace) -> int:
     with staged_folder(out) as stage:
         rows = list(evaluate(ground_truths, backends, stage, args.align))
         table = markdown(with_means(rows))
-        (stage / 'evaluation.md').write_text(table + '\n', encoding='utf-8')
-        (stage / 'evaluation.json').write_text(_json(rows) + '\n', encoding='utf-8')
+        write_file(stage / 'evaluation.md', table + '\n')
+        write_file(stage / 'evaluation.json', _json(rows) + '\n')
     print(_json(rows) if args.json else table)
     return 0
 
@@ -188,8 +190,8 @@ def _run_suite(args: argparse.Namespace) -> int:
         table = robustness_table.markdown(scores)
         numbers = json.dumps(robustness_table.to_numbers(scores), indent=2)
         if stage is not None:
-            (stage / 'robustness.md').write_text(table + '\n', encoding='utf-8')
-            (stage / 'robustness.json').write_text(numbers + '\n', encoding='utf-8')
+            write_file(stage / 'robustness.md', table + '\n')
+            write_file(stage / 'robustness.json', numbers + '\n')
             write_png(stage / 'reliability.png', reliability_plot(scores))
             write_png(stage / 'edges.png', edge_plot(scores))
     print(numbers if args.json else table)
@@ -244,7 +246,7 @@ def stack_names(folders: Sequence[Path]) -> list[str]:
     Raises:
         ConfigError: a folder is given twice.
     """
-    paths = [folder.expanduser().resolve() for folder in folders]
+    paths = [expanded(folder).resolve() for folder in folders]
     for path in paths:
         if paths.count(path) > 1:
             raise ConfigError(f'{path} is given twice')

@@ -7,9 +7,10 @@ import math
 
 import numpy as np
 
-from sff_ros.cameras.plan import MOST_SLICES, slices_needed
+from sff_ros.cameras.plan import slices_needed
 from sff_ros.config.nodes import FEWEST_SLICES
 from sff_ros.core.optics.thin_lens import ThinLens
+from sff_ros.core.sweep.plan import MOST_SLICES
 from sff_ros.errors import ConfigError
 
 HELP = 'Plan a sweep: slices, time and expected depth error of a lens.'

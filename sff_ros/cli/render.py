@@ -12,7 +12,7 @@ from sff_ros.core.sweep.stack import MIN_SLICES
 from sff_ros.errors import ConfigError, StackError
 from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.depth_map import MAP_SUFFIXES, read_map
-from sff_ros.files.export import checked_out
+from sff_ros.files.export import checked_out, write_npy
 from sff_ros.files.image import SUFFIXES, read_image, write_png
 from sff_ros.training.drawing.rgbd import render_rgbd, spread_places
 
@@ -121,7 +121,7 @@ def _render(path: Path, depth: Path, target: Path, args: argparse.Namespace) -> 
         except StackError as err:
             raise StackError(f'{depth}: {err}') from err
         (stage / 'truth').mkdir()
-        np.save(stage / 'truth' / 'index.npy', places)
+        write_npy(stage / 'truth' / 'index.npy', places)
 
 
 def _inverted(depth: Path) -> FloatMap:

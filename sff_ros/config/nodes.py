@@ -62,6 +62,11 @@ class SweepConfig(Checked):
                 f'num_slices is {self.num_slices}; allowed: {FEWEST_SLICES} .. 100, or 0 for '
                 'automatic'
             )
+        if 0 < self.far_m <= self.near_m:
+            raise ConfigError(
+                f'sweep.near_m ({self.near_m:.4g} m) must be less than sweep.far_m '
+                f'({self.far_m:.4g} m)'
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,7 @@ class CaptureConfig(Checked):
     frame_id: str = param('sff_optical_frame', 'Optical frame: x right, y down, z forward.')
     frame_prefix: str = param('', 'Prefix of frame_id, for more than one camera.')
     save_directory: str = param(
-        '~/.ros/sff_stacks', 'Directory for ~/save_stack, one new folder per stack.', live=True
+        '~/.ros/sff_stacks', 'Directory for ~/save_stack, one new folder per stack.'
     )
     sweep: SweepConfig = group(SweepConfig)
     lens: LensConfig = group(LensConfig)
@@ -105,8 +110,8 @@ class InferenceConfig(Checked):
         choices=('auto', 'tensorrt', 'onnx', 'torch', 'peak'),
     )  # fmt: skip
     model: str = param(
-        '', 'Network to run, a file of `sff export`: .onnx, or .safetensors for torch; empty: the '
-        'one in this package.',
+        '', 'Network to run, a file of `sff export`: .onnx with its .onnx.json beside it, or '
+        '.safetensors for torch; empty: the one in this package.',
     )  # fmt: skip
     max_missing: int = param(
         3, 'A sweep with more missing slices than this is dropped.', span=(0, 50), live=True

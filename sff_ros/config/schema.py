@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_type_hints
 
-from sff_ros.errors import ConfigError
+from sff_ros.errors import ConfigError, quoted
 
 Value = bool | int | float | str | tuple[float, ...]
 ConfigT = TypeVar('ConfigT')
@@ -91,18 +91,19 @@ def check_value(name: str, value: Any, spec: ParamSpec, kind: Any) -> None:
         ConfigError: names the parameter, its value and what is allowed.
     """
     if kind is float and type(value) is int:
-        raise ConfigError(f'{name} must be a float such as {value}.0, not the integer {value}')
+        given = quoted(value)
+        raise ConfigError(f'{name} must be a float such as {given}.0, not the integer {given}')
     expected = tuple if kind == tuple[float, ...] else kind
     if type(value) is not expected:
-        raise ConfigError(f'{name} must be {expected.__name__}, not {value!r}')
+        raise ConfigError(f'{name} must be {expected.__name__}, not {quoted(value)}')
     if spec.choices and value not in spec.choices:
-        raise ConfigError(f'{name} is {value!r}; allowed: {spec.allowed}')
+        raise ConfigError(f'{name} is {quoted(value)}; allowed: {spec.allowed}')
     if expected is tuple and any(type(number) is not float for number in value):
-        raise ConfigError(f'{name} must be floats such as 1.0, not {value!r}')
+        raise ConfigError(f'{name} must be floats such as 1.0, not {quoted(value)}')
     for number in value if expected is tuple else (value,):
         if spec.low is not None and spec.high is not None:
             if not spec.low <= number <= spec.high:
-                raise ConfigError(f'{name} is {number}; allowed: {spec.allowed}')
+                raise ConfigError(f'{name} is {quoted(number)}; allowed: {spec.allowed}')
 
 
 def walk(cls: type[Any], prefix: str = '') -> Iterator[tuple[str, ParamSpec, Value, Any]]:
@@ -127,11 +128,11 @@ def from_flat(cls: type[ConfigT], values: Mapping[str, Any], prefix: str = '') -
         renamed = {spec.formerly: name for name, spec, *_ in walk(cls)}
         for name in values:
             if name in renamed:
-                raise ConfigError(f'parameter {name!r} is now called {renamed[name]}')
+                raise ConfigError(f'parameter {quoted(name)} is now called {renamed[name]}')
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f'; did you mean {near[0]}?' if near else f'; known: {", ".join(known)}'
-                raise ConfigError(f'unknown parameter {name!r}{hint}')
+                raise ConfigError(f'unknown parameter {quoted(name)}{hint}')
     hints = get_type_hints(cls)
     arguments: dict[str, Any] = {}
     for field in dataclasses.fields(cls):  # type: ignore[arg-type]

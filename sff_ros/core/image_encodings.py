@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.errors import StackError
+from sff_ros.errors import StackError, quoted
 
 # Encoding -> type and channels, read without conversion.
 PLAIN = {
@@ -43,6 +43,7 @@ FOREIGN = {
     'yuv422_yuy2': (np.uint8, 2, cv2.COLOR_YUV2RGB_YUY2),
     'yuyv': (np.uint8, 2, cv2.COLOR_YUV2RGB_YUY2),
 }
+PAIRED = ('yuv422', 'uyvy', 'yuv422_yuy2', 'yuyv')
 # Encoding -> rows of `step` bytes that its chroma adds to those of the image, as a fraction, and
 # OpenCV's conversion to RGB; None: there is none. The plane of luma comes first, then one of
 # chroma in which U and V alternate (nv12, nv24), or V and U (nv21).
@@ -118,15 +119,18 @@ def raw(image: EncodedImage) -> npt.NDArray[Any]:
     layout = PLAIN.get(image.encoding) or FOREIGN.get(image.encoding)
     if layout is None:
         raise StackError(
-            f'encoding {image.encoding!r} is not supported; one of '
+            f'encoding {quoted(image.encoding)} is not supported; one of '
             f'{", ".join((*PLAIN, *FOREIGN, *PLANAR))}'
         )
     dtype, channels = np.dtype(layout[0]), layout[1]
     height, width, step = image.height, image.width, image.step
     row = width * channels * dtype.itemsize
-    if height == 0 or width == 0 or step < row or step % dtype.itemsize:
+    pairs = image.encoding in PAIRED and width % 2  # of pixels, which share their chroma
+    if height == 0 or width == 0 or step < row or step % dtype.itemsize or pairs:
+        even = ' of even width' if image.encoding in PAIRED else ''
         raise StackError(
-            f'step {step} does not fit a {width}x{height} {image.encoding} image (at least {row})'
+            f'step {step} does not fit a {width}x{height} {image.encoding} image{even} (at least '
+            f'{row})'
         )
     if len(image.data) != step * height:
         raise StackError(
@@ -181,7 +185,7 @@ def decompress(data: Any, kind: str) -> npt.NDArray[Any]:
     encoded = np.frombuffer(data, np.uint8)
     pixels = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED) if encoded.size else None
     if pixels is None:
-        raise StackError(f'{encoded.size} bytes of format {kind!r} are not a JPEG or PNG')
+        raise StackError(f'{encoded.size} bytes of format {quoted(kind)} are not a JPEG or PNG')
     if pixels.ndim == 2:
         return pixels
     code = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGB

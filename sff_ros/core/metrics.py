@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sff_ros.core.image import AnyFloats, Floats, Mask
-from sff_ros.errors import StackError
+from sff_ros.errors import StackError, quoted
 
 # Bumpiness is clipped at this curvature per pixel, as in its source.
 BUMPINESS_CLIP = 0.05
@@ -107,7 +107,7 @@ def error_at_coverage(
         StackError: the shapes differ, no pixel is known, or a coverage is out of (0, 1].
     """
     if any(not 0 < c <= 1 for c in coverages):
-        raise StackError(f'coverages must be in (0, 1], not {list(coverages)}')
+        raise StackError(f'coverages must be in (0, 1], not {quoted(list(coverages))}')
     if confidence.shape != estimate.shape:
         raise StackError(f'confidence is {confidence.shape}, the estimate is {estimate.shape}')
     error, _, valid = _error(estimate, ground_truth)

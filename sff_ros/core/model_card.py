@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sff_ros.errors import ModelError
+from sff_ros.errors import ModelError, quoted
 
 NETWORK, MEASURE = 'fast_gru', 'ddl'  # the graphs: what estimates, what measures a slice
 GRAPH_SHA256 = 'graph_sha256'  # key of a sidecar: which ONNX file it describes
@@ -98,7 +98,7 @@ def read_card(metadata: Mapping[str, str], name: str) -> ModelCard:
             f'is not a model of this package; expected {name} as written by `sff export`'
         )
     if metadata.get('name') != name:
-        raise ModelError(f'holds {metadata.get("name")!r}, expected {name}')
+        raise ModelError(f'holds {quoted(metadata.get("name"))}, expected {name}')
     try:
         return ModelCard(
             name=name,

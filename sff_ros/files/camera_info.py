@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
 from sff_ros.core.optics.intrinsics import Intrinsics
-from sff_ros.errors import CalibrationError, ConfigError
+from sff_ros.errors import CalibrationError, ConfigError, quoted
+from sff_ros.files.whole_file import write_file
 from sff_ros.files.yaml_reader import as_mapping, as_matrix, as_numbers, read_mapping
 
 _NEEDED = (
@@ -40,7 +42,7 @@ def read_camera_info(path: Path) -> Intrinsics:
         size = [_size(content[key], key) for key in ('image_width', 'image_height')]
         model = content['distortion_model']
         if not isinstance(model, str):
-            raise ConfigError(f'distortion_model must be a word, not {model!r}')
+            raise ConfigError(f'distortion_model must be a word, not {quoted(model)}')
         return make_intrinsics(
             (size[0], size[1]),
             _camera_matrix(content['camera_matrix']),
@@ -71,7 +73,7 @@ def write_camera_info(path: Path, intrinsics: Intrinsics, camera_name: str = 'sf
         'projection_matrix': _layout([*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0], 3),
     }
     try:
-        path.write_text(yaml.safe_dump(content, sort_keys=False), encoding='utf-8')
+        write_file(path, yaml.safe_dump(content, sort_keys=False))
     except OSError as err:
         raise CalibrationError(f'{path}: cannot be written: {err.strerror}') from err
 
@@ -80,22 +82,21 @@ def from_message(info: Any) -> Intrinsics:
     """Return the intrinsics of a sensor_msgs/CameraInfo; K[0] == 0 means not calibrated.
 
     Raises:
-        CalibrationError: size, matrix or distortion are invalid.
+        CalibrationError: size, matrix or distortion are invalid, or the image is a part of that
+            of the matrix.
     """
-    if info.k[0] == 0:
-        return Intrinsics(info.width, info.height)
-    if info.binning_x > 1 or info.binning_y > 1 or info.roi.width not in (0, info.width):
+    matrix, distortion = tuple(map(float, info.k)), tuple(map(float, info.d))
+    if not np.isfinite(matrix).all():
+        raise CalibrationError(f'camera_matrix must be finite, not {quoted(list(matrix))}')
+    size = (info.width, info.height)
+    if matrix[0] == 0:
+        return Intrinsics(*size)
+    roi = info.roi
+    window = (roi.x_offset, roi.y_offset, roi.width, roi.height)
+    if max(info.binning_x, info.binning_y) > 1 or window not in ((0, 0, 0, 0), (0, 0, *size)):
         raise CalibrationError('camera_info with binning or a region of interest is not supported')
-    distortion, model = _without_none(tuple(info.d), info.distortion_model)
-    return Intrinsics(
-        width=info.width,
-        height=info.height,
-        fx=info.k[0],
-        fy=info.k[4],
-        cx=info.k[2],
-        cy=info.k[5],
-        distortion=distortion if any(distortion) else (),
-        distortion_model=model or 'plumb_bob',
+    return make_intrinsics(
+        size, matrix, distortion if any(distortion) else (), info.distortion_model
     )
 
 
@@ -123,7 +124,8 @@ def make_intrinsics(
     calibrated = any(matrix)
     if calibrated and (skew, zero, *last) != (0, 0, 0, 0, 1):
         raise CalibrationError(
-            f'camera_matrix must be [fx 0 cx; 0 fy cy; 0 0 1] or all zero, not {list(matrix)}'
+            'camera_matrix must be [fx 0 cx; 0 fy cy; 0 0 1] or all zero, not '
+            f'{quoted(list(matrix))}'
         )
     if calibrated and not fx:
         raise CalibrationError('camera_matrix must have a positive fx, or be all zero')
@@ -135,7 +137,7 @@ def make_intrinsics(
 
 def _size(value: object, name: str) -> int:
     if type(value) is not int or value <= 0:
-        raise ConfigError(f'{name} must be a positive whole number of pixels, not {value!r}')
+        raise ConfigError(f'{name} must be a positive whole number of pixels, not {quoted(value)}')
     return value
 
 
@@ -162,7 +164,9 @@ def _numbers(value: object, name: str) -> tuple[tuple[object, object], tuple[flo
 
 
 def _misfit(name: str, shape: tuple[object, object], data: tuple[float, ...]) -> ConfigError:
-    return ConfigError(f'{name}: {len(data)} data do not fit rows {shape[0]}, cols {shape[1]}')
+    return ConfigError(
+        f'{name}: {len(data)} data do not fit rows {quoted(shape[0])}, cols {quoted(shape[1])}'
+    )
 
 
 def _without_none(distortion: tuple[float, ...], model: str) -> tuple[tuple[float, ...], str]:
@@ -175,7 +179,8 @@ def _without_none(distortion: tuple[float, ...], model: str) -> tuple[tuple[floa
         return distortion, model
     if any(distortion):
         raise CalibrationError(
-            f'distortion_model {model} takes no coefficients but zeros, not {list(distortion)}'
+            f'distortion_model {model} takes no coefficients but zeros, not '
+            f'{quoted(list(distortion))}'
         )
     return (), ''
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,8 @@ import numpy as np
 
 from sff_ros.core.image import FloatMap, RgbImage
 from sff_ros.errors import ConfigError
+from sff_ros.files.home import expanded
+from sff_ros.files.whole_file import write_file
 
 
 def checked_out(out: Path, images: Path | None) -> Path:
@@ -19,15 +22,26 @@ def checked_out(out: Path, images: Path | None) -> Path:
         images: input folder, if any.
 
     Raises:
-        ConfigError: out is a file, or the input folder.
+        ConfigError: out is a file, the input folder, or no path.
     """
-    out = out.expanduser()
+    out = expanded(out)
     existing = next(path for path in (out, *out.absolute().parents) if path.exists())
     if not existing.is_dir():
         raise ConfigError(f'--out {out}: {existing} is a file, not a folder')
-    if images is not None and out.resolve() == images.expanduser().resolve():
+    if images is not None and out.resolve() == expanded(images).resolve():
         raise ConfigError(f'--out {out} is the input folder: outputs would be read as images')
     return out
+
+
+def write_npy(path: Path, values: FloatMap) -> None:
+    """Write an (H, W) map as a NumPy file of its own type.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    buffer = io.BytesIO()
+    np.save(buffer, values)
+    write_file(path, buffer.getvalue())
 
 
 def write_tiff(path: Path, values: FloatMap) -> None:
@@ -37,7 +51,7 @@ def write_tiff(path: Path, values: FloatMap) -> None:
         OSError: the file cannot be written.
     """
     _, data = cv2.imencode('.tiff', np.asarray(values, np.float32))
-    path.write_bytes(data.tobytes())
+    write_file(path, data.tobytes())
 
 
 def write_ply(path: Path, points_m: FloatMap, colour: RgbImage) -> None:
@@ -64,4 +78,4 @@ def write_ply(path: Path, points_m: FloatMap, colour: RgbImage) -> None:
         *(f'property uchar {name}' for name in ('red', 'green', 'blue')),
         'end_header',
     ]
-    path.write_bytes('\n'.join(lines).encode() + b'\n' + vertices.tobytes())
+    write_file(path, '\n'.join(lines).encode() + b'\n' + vertices.tobytes())

@@ -15,8 +15,11 @@ import numpy.typing as npt
 from sff_ros.core.image import Image, check_image
 from sff_ros.errors import StackError
 from sff_ros.files.tiff import axes_of, images_of, only
+from sff_ros.files.whole_file import read_file, write_file
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp', '.webp', '.pgm', '.ppm')
+
+MAX_BYTES = 1 << 32  # of a file; what a classic TIFF can address
 
 _JPEG = b'\xff\xd8'
 _PNG = b'\x89PNG\r\n\x1a\n'
@@ -47,7 +50,7 @@ def read_image(path: Path, page: int | None = None) -> Image:
             not a valid slice.
     """
     try:
-        image: Image = _decode(path.read_bytes(), page)
+        image: Image = _decode(read_file(path, MAX_BYTES), page)
     except OSError as err:
         raise StackError(f'{path}: cannot be read: {err.strerror}') from err
     except StackError as err:
@@ -64,7 +67,7 @@ def page_count(path: Path) -> int:
             such as focus and colour channels, of which only one can be the sweep.
     """
     try:
-        data = path.read_bytes()
+        data = read_file(path, MAX_BYTES)
         count = len(images_of(data))
     except OSError as err:
         raise StackError(f'{path}: cannot be read: {err.strerror}') from err
@@ -87,7 +90,7 @@ def write_png(path: Path, image: Image) -> None:
     """
     stored = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode('.png', stored)
-    path.write_bytes(data.tobytes())
+    write_file(path, data.tobytes())
 
 
 def _decode(data: bytes, page: int | None) -> npt.NDArray[Any]:
@@ -100,6 +103,8 @@ def _decode(data: bytes, page: int | None) -> npt.NDArray[Any]:
     if fault:
         raise StackError(fault)
     pages = images_of(data)
+    if page is not None and page >= len(pages):
+        raise StackError(f'is missing: the file holds {len(pages)}')
     if page is None and len(pages) > 1:
         raise StackError(
             f'holds {len(pages)} images, a slice is a file with one; `sff depth --page all` takes '
@@ -189,6 +194,8 @@ def _as_rgb(stored: npt.NDArray[Any], has_alpha: bool) -> npt.NDArray[Any]:
     """
     channels = 1 if stored.ndim == 2 else stored.shape[2]
     if channels == 4:
+        # Of floats, which are refused anyway, no value is opaque.
+        has_alpha = has_alpha and np.issubdtype(stored.dtype, np.integer)
         if has_alpha and (stored[..., 3] != np.iinfo(stored.dtype).max).any():
             raise StackError(
                 'some pixels are transparent; a slice must be opaque: crop all slices to what '

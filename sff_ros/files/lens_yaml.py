@@ -10,8 +10,10 @@ from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.optics.lens_calibration import LensCalibration
 from sff_ros.core.optics.lens_table import LensTable
 from sff_ros.core.optics.thin_lens import ThinLens
-from sff_ros.errors import CalibrationError, ConfigError
+from sff_ros.errors import CalibrationError, ConfigError, quoted
 from sff_ros.files.camera_info import make_intrinsics
+from sff_ros.files.home import expanded
+from sff_ros.files.whole_file import write_file
 from sff_ros.files.yaml_reader import (
     as_mapping,
     as_matrix,
@@ -45,8 +47,8 @@ def read_lens(file: str | Path) -> LensCalibration:
         CalibrationError: the file cannot be read, a key is missing or unknown, or a value is
             malformed.
     """
-    path = Path(file).expanduser()
     try:
+        path = expanded(file)
         content = read_mapping(path)
     except ConfigError as err:
         raise CalibrationError(f'{err}; `sff calibrate lens` makes one') from err
@@ -98,7 +100,7 @@ def write_lens(path: Path, calibration: LensCalibration) -> None:
     lists = {'codes': table.codes, 'dioptres': table.dioptres, 'scales': table.scales}
     content['lens'] = {name: list(values) for name, values in lists.items() if values}
     try:
-        path.write_text(yaml.safe_dump(content, sort_keys=False), encoding='utf-8')
+        write_file(path, yaml.safe_dump(content, sort_keys=False))
     except OSError as err:
         raise CalibrationError(f'{path}: cannot be written: {err.strerror}') from err
 
@@ -121,7 +123,8 @@ def _intrinsics(content: dict[str, object]) -> Intrinsics:
     width, height = (content[key] for key in ('image_width', 'image_height'))
     if type(width) is not int or type(height) is not int:
         raise ConfigError(
-            f'image_width and image_height must be whole numbers, not {width!r} and {height!r}'
+            f'image_width and image_height must be whole numbers, not {quoted(width)} and '
+            f'{quoted(height)}'
         )
     matrix = as_matrix(content.get('camera_matrix', [0] * 9), 'camera_matrix')
     distortion = as_numbers(content.get('distortion', []), 'distortion')
@@ -135,7 +138,7 @@ def _optional(content: dict[str, object], name: str) -> float | None:
 def _word(content: dict[str, object], name: str) -> str:
     value = content.get(name, '')
     if not isinstance(value, str):
-        raise ConfigError(f'{name} must be a word, not {value!r}')
+        raise ConfigError(f'{name} must be a word, not {quoted(value)}')
     return value
 
 
@@ -144,7 +147,7 @@ def _centre(value: object) -> tuple[float, float] | None:
         return None
     numbers = as_numbers(value, 'centre_px')
     if len(numbers) != 2:
-        raise ConfigError(f'centre_px must be two numbers, x and y, not {value!r}')
+        raise ConfigError(f'centre_px must be two numbers, x and y, not {quoted(value)}')
     return numbers[0], numbers[1]
 
 

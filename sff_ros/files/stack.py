@@ -21,6 +21,7 @@ from sff_ros.files.atomic_folder import staged_folder
 from sff_ros.files.image import SUFFIXES, page_count, read_image, write_png
 from sff_ros.files.order import in_order, twins
 from sff_ros.files.stack_yaml import STACK_YAML, read_settings, settings_of
+from sff_ros.files.whole_file import write_file
 
 KEPT_BYTES = 200_000_000  # images of a larger stack are decoded again on demand
 
@@ -212,7 +213,7 @@ def write_stack(folder: Path, slices: Sequence[Slice], intrinsics: Intrinsics) -
     """Write a sweep as PNG images and a stack.yaml; `read_stack` returns the same.
 
     Args:
-        folder: must not exist; created once everything in it is written.
+        folder: must not exist, not even by the end; created once everything in it is written.
         slices: in the order of time.
         intrinsics: of the slices.
 
@@ -228,14 +229,16 @@ def write_stack(folder: Path, slices: Sequence[Slice], intrinsics: Intrinsics) -
             f'{stack.shape[1]}x{stack.shape[0]}'
         )
     settings = settings_of(stack, intrinsics)
-    if folder.exists():
-        raise StackError(f'{folder}: exists already')
     try:
-        with staged_folder(folder) as stage:
+        if folder.exists():
+            raise FileExistsError
+        with staged_folder(folder, new=True) as stage:
             for i, slice_ in enumerate(stack.slices):
                 write_png(stage / f'slice_{i:03d}.png', slice_.image)
             text = yaml.safe_dump(settings, sort_keys=False)
-            (stage / STACK_YAML).write_text(text, encoding='utf-8')
+            write_file(stage / STACK_YAML, text)
+    except FileExistsError as err:
+        raise StackError(f'{folder}: exists already') from err
     except OSError as err:
         raise StackError(f'{folder}: cannot be written: {err.strerror}') from err
 

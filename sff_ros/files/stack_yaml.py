@@ -10,18 +10,19 @@ from pathlib import Path
 import numpy as np
 
 from sff_ros.core.image import Warp
-from sff_ros.core.optics.breathing import breathing_warp, middle, scales_of
+from sff_ros.core.optics.breathing import MOST_SCALE, breathing_warp, middle, scales_of
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.optics.lens_table import LensTable
 from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import FocalStack
-from sff_ros.errors import CalibrationError, ConfigError
+from sff_ros.errors import CalibrationError, ConfigError, StackError, quoted
 from sff_ros.files.camera_info import make_intrinsics
 from sff_ros.files.yaml_reader import as_matrix, as_numbers, check_keys, read_mapping
 
 STACK_YAML = 'stack.yaml'
 FOCUS_KEYS = ('focus_dpt', 'focus_m', 'lens_codes')
 BREATHING_KEYS = ('scales', 'centre_px')
+FARTHEST_PX = 1e6  # of the centre of breathing from the corner of the image
 KEYS = (
     *FOCUS_KEYS, 'position_codes', 'lens', *BREATHING_KEYS, 'field_dpt', 'residual_dpt',
     'camera_matrix', 'distortion', 'distortion_model',
@@ -61,6 +62,7 @@ def read_settings(path: Path, count: int, size: tuple[int, int]) -> StackSetting
     Raises:
         ConfigError: a key is unknown, or a value has the wrong type, number or order.
         CalibrationError: lens table or intrinsics are malformed, or a code is outside the table.
+        StackError: a focus distance, the field curvature or the residual is beyond MAX_FOCUS_DPT.
     """
     if not path.exists():
         return StackSettings((LensState(),) * count, Intrinsics(*size))
@@ -69,7 +71,7 @@ def read_settings(path: Path, count: int, size: tuple[int, int]) -> StackSetting
         _check_keys(content)
         intrinsics = _intrinsics(content, size)
         return StackSettings(_lens_states(content, count, intrinsics), intrinsics)
-    except (ConfigError, CalibrationError) as err:
+    except (ConfigError, CalibrationError, StackError) as err:
         raise type(err)(f'{path}: {err}') from err
 
 
@@ -177,13 +179,19 @@ def _warps(
         if 'centre_px' in content:
             raise ConfigError('centre_px is the centre of scales, which are not given')
         return None
-    if min(scales) <= 0:
-        raise ConfigError(f'scales must be positive, not {min(scales):g}')
+    for scale in scales:
+        if not 1 / MOST_SCALE <= scale <= MOST_SCALE:
+            raise ConfigError(
+                f'scales must be positive, not {scale:g}; allowed: {1 / MOST_SCALE:g} .. '
+                f'{MOST_SCALE:g}'
+            )
     centre = middle(intrinsics)
     if 'centre_px' in content:
         given = as_numbers(content['centre_px'], 'centre_px')
         if len(given) != 2:
             raise ConfigError(f'centre_px must be x and y, not {len(given)} numbers')
+        if max(map(abs, given)) > FARTHEST_PX:
+            raise ConfigError(f'centre_px must be within {FARTHEST_PX:g} px, not {quoted(given)}')
         centre = (given[0], given[1])
     return tuple(breathing_warp(scale, centre) for scale in scales)
 
@@ -212,7 +220,7 @@ def _residual(content: dict[str, object], focus_dpt: list[float] | None) -> floa
 def _intrinsics(content: dict[str, object], size: tuple[int, int]) -> Intrinsics:
     model = content.get('distortion_model', '')
     if not isinstance(model, str):
-        raise ConfigError(f'distortion_model must be a word, not {model!r}')
+        raise ConfigError(f'distortion_model must be a word, not {quoted(model)}')
     matrix = as_matrix(content.get('camera_matrix', [0] * 9), 'camera_matrix')
     distortion = as_numbers(content.get('distortion', []), 'distortion')
     return make_intrinsics(size, matrix, distortion, model)

@@ -1,43 +1,98 @@
-"""Read and validate a YAML file of settings."""
+"""Read and validate YAML: files of settings, and single values."""
 
 from __future__ import annotations
 
 import difflib
 import math
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 import yaml
 
-from sff_ros.errors import ConfigError
+from sff_ros.errors import ConfigError, quoted, shortened
+from sff_ros.files.whole_file import read_file
+
+MAX_BYTES = 256_000  # of a file of settings; PyYAML takes seconds for it
+MAX_VALUES = 200_000  # keys and values, what an alias stands for counted each time
 
 
 def read_mapping(path: Path) -> dict[str, object]:
     """Read a YAML file whose top level is a mapping; an empty file is an empty mapping.
 
     Raises:
-        ConfigError: the file cannot be read, is not a mapping, or repeats a key.
+        ConfigError: the file cannot be read, is not a mapping, repeats a key, or has more than
+            MAX_BYTES or MAX_VALUES.
     """
     try:
-        text = path.read_text(encoding='utf-8')
-        node = yaml.compose(text, yaml.SafeLoader)
-        content = yaml.safe_load(text)
+        node, content = _parse(read_file(path, MAX_BYTES).decode())
     except OSError as err:
         raise ConfigError(f'{path}: cannot be read: {err.strerror}') from err
-    except (yaml.YAMLError, ValueError, RecursionError) as err:
-        raise ConfigError(f'{path}: is not YAML: {" ".join(str(err).split())}') from err
+    except UnicodeDecodeError as err:
+        raise ConfigError(f'{path}: is not YAML: {err}') from err
+    except ConfigError as err:
+        raise ConfigError(f'{path}: {err}') from err
     if content is None:
         return {}
     if not isinstance(content, dict) or not isinstance(node, yaml.MappingNode):
         raise ConfigError(f'{path}: must hold keys and values, not a {type(content).__name__}')
-    keys = [key.value for key, _ in node.value]
+    given = Counter(key.value for key, _ in node.value)
     for key in content:
         if not isinstance(key, str):
-            raise ConfigError(f'{path}: key {key!r} must be a string')
-        if keys.count(key) > 1:
-            raise ConfigError(f'{path}: {key} is given {keys.count(key)} times')
+            raise ConfigError(f'{path}: key {quoted(key)} must be a string')
+        if given[key] > 1:
+            raise ConfigError(f'{path}: {shortened(key)} is given {given[key]} times')
     return content
+
+
+def parse_yaml(text: str) -> object:
+    """Return the value of a YAML text, of whatever type.
+
+    Raises:
+        ConfigError: it is not YAML, or has more than MAX_VALUES; no file is named.
+    """
+    return _parse(text)[1]
+
+
+def _parse(text: str) -> tuple[yaml.Node | None, object]:
+    """Return the root and its value."""
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None, None
+        count = _count(node, {}, set())
+        if count > MAX_VALUES:
+            raise ConfigError(f'has {quoted(count)} values by its aliases; allowed: {MAX_VALUES}')
+        return node, loader.construct_document(node)
+    except ConfigError:
+        raise
+    except Exception as err:  # arbitrary text may raise anything, a wrong `!!int` IndexError
+        raise ConfigError(f'is not YAML: {shortened(str(err))}') from err
+
+
+def _count(node: yaml.Node, known: dict[int, int], above: set[int]) -> int:
+    """Return how many keys and values a node has, with those that aliases repeat.
+
+    Args:
+        node: the root.
+        known: of the nodes that were counted, by identity.
+        above: nodes that hold this one.
+
+    Raises:
+        ConfigError: an alias is inside of what it stands for.
+    """
+    if id(node) in above:
+        raise ConfigError('has an alias of what it is itself a part of')
+    if id(node) not in known:
+        above.add(id(node))
+        pairs = node.value if isinstance(node, yaml.CollectionNode) else []
+        is_mapping = isinstance(node, yaml.MappingNode)
+        parts = [part for pair in pairs for part in pair] if is_mapping else pairs
+        known[id(node)] = 1 + sum(_count(part, known, above) for part in parts)
+        above.remove(id(node))
+    return known[id(node)]
 
 
 def check_keys(
@@ -57,11 +112,11 @@ def check_keys(
     """
     for key in content:
         if key in renamed:
-            raise ConfigError(f'key {key!r} is now called {renamed[key]}')
+            raise ConfigError(f'key {quoted(key)} is now called {renamed[key]}')
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1)
             hint = f'did you mean {near[0]}? ' if near else ''
-            raise ConfigError(f'unknown key {key!r}; {hint}known: {", ".join(known)}')
+            raise ConfigError(f'unknown key {quoted(key)}; {hint}known: {", ".join(known)}')
 
 
 def as_number(value: object, name: str) -> float:
@@ -75,7 +130,7 @@ def as_number(value: object, name: str) -> float:
             return float(value)
         except (ValueError, OverflowError):
             pass
-    raise ConfigError(f'{name} must be a number, not {value!r}')
+    raise ConfigError(f'{name} must be a number, not {quoted(value)}')
 
 
 def as_numbers(value: object, name: str, *, finite: bool = True) -> tuple[float, ...]:
@@ -85,7 +140,7 @@ def as_numbers(value: object, name: str, *, finite: bool = True) -> tuple[float,
         ConfigError: not a list of numbers, or holds NaN, or infinity if `finite`.
     """
     if not isinstance(value, list):
-        raise ConfigError(f'{name} must be a list of numbers, not {value!r}')
+        raise ConfigError(f'{name} must be a list of numbers, not {quoted(value)}')
     numbers = tuple(as_number(item, f'{name}[{i}]') for i, item in enumerate(value))
     for i, number in enumerate(numbers):
         if math.isnan(number) or (finite and math.isinf(number)):

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sff_ros.core.model_card import NETWORK
-from sff_ros.errors import ModelError
+from sff_ros.errors import ModelError, quoted, shortened
+from sff_ros.files.home import expanded
 from sff_ros.inference.backend import DepthBackend
 from sff_ros.inference.shipped import shipped_model
 
@@ -69,6 +70,7 @@ def choose_backend(name: str, model: str = '') -> Choice:
 
     Raises:
         ModelError: the name is unknown, or nothing could be loaded (each reason is named).
+        ConfigError: the path of the model cannot be one.
     """
     refused: list[str] = []
     for candidate in _candidates(name, model):
@@ -99,11 +101,13 @@ def open_standby(model: str = '') -> DepthBackend:
 def _candidates(name: str, model: str) -> list[str]:
     """Return the backends to try, in order."""
     if name != AUTO and name not in BACKENDS:
-        raise ModelError(f'backend {name!r} is unknown; one of {AUTO}, {", ".join(BACKENDS)}')
+        raise ModelError(
+            f'backend {quoted(name)} is unknown; one of {AUTO}, {", ".join(BACKENDS)}'
+        )
     suffix = Path(model).suffix
     if suffix in CHECKPOINTS:
         raise ModelError(
-            f'{model}: is a checkpoint, no model; `sff export` makes a model of one of '
+            f'{shortened(model)}: is a checkpoint, no model; `sff export` makes a model of one of '
             "`sff train`, and `sff predict` runs those of the paper's network"
         )
     asked = list(BACKENDS) if name == AUTO else [name]
@@ -111,9 +115,9 @@ def _candidates(name: str, model: str) -> list[str]:
     if fit:
         return fit
     if name == 'peak':
-        raise ModelError(f'backend peak runs no model, but model is {model}')
+        raise ModelError(f'backend peak runs no model, but model is {shortened(model)}')
     wanted = sorted({BACKENDS[one].suffix for one in asked} - {''})
-    raise ModelError(f'{model}: backend {name} runs {" or ".join(wanted)} files')
+    raise ModelError(f'{shortened(model)}: backend {name} runs {" or ".join(wanted)} files')
 
 
 def _open(entry: Entry, model: str) -> DepthBackend:
@@ -121,7 +125,7 @@ def _open(entry: Entry, model: str) -> DepthBackend:
     if not entry.suffix:
         backend: DepthBackend = opener()
         return backend
-    path = Path(model).expanduser() if model else shipped_model(NETWORK + entry.suffix)
+    path = expanded(model) if model else shipped_model(NETWORK + entry.suffix)
     backend = opener(path)
     return backend
 

@@ -13,10 +13,11 @@ from sff_ros.core.focus.canonical import EVIDENCE_CHANNELS
 from sff_ros.core.focus.measure import DILATIONS
 from sff_ros.core.image import FloatMap
 from sff_ros.core.model_card import NETWORK, ModelCard
-from sff_ros.errors import ModelError
+from sff_ros.errors import ModelError, shortened
 from sff_ros.inference.network_backend import OUTPUTS, CanonicalNetwork, check_outputs, spec_of
-from sff_ros.inference.onnx_file import QUIET, read_graph
+from sff_ros.inference.onnx_file import Graph, read_graph
 
+QUIET = 4  # only what is fatal: errors are raised in one line
 CPU, CUDA = 'CPUExecutionProvider', 'CUDAExecutionProvider'
 SIBLINGS = '/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list'
 
@@ -25,14 +26,15 @@ def open_onnx(model: Path) -> CanonicalNetwork:
     """Load the network on the best device that works.
 
     Raises:
-        ModelError: the file cannot be read, is cut off, or is not a model of this package.
+        ModelError: the file cannot be read, is damaged, or is not a model of this package.
     """
+    graph = read_graph(model, NETWORK)
     if CUDA in onnxruntime.get_available_providers():
         try:
-            return _open(model, CUDA)
+            return _open(graph, model, CUDA)
         except ModelError:
-            pass  # no GPU on this machine; a bad file fails again below
-    return _open(model, CPU)
+            pass  # no GPU on this machine; a bad graph fails again below
+    return _open(graph, model, CPU)
 
 
 class OnnxRunner:
@@ -53,13 +55,14 @@ class OnnxRunner:
         try:
             position, scale = self._session.run(list(OUTPUTS), feed)
         except Exception as err:  # the runtime has no common base class of errors
-            raise ModelError(f'ONNX Runtime cannot run the network: {_line(err)}') from err
+            raise ModelError(
+                f'ONNX Runtime cannot run the network: {shortened(str(err))}'
+            ) from err
         return position[0, 0], scale[0, 0]
 
 
-def _open(model: Path, provider: str) -> CanonicalNetwork:
+def _open(graph: Graph, model: Path, provider: str) -> CanonicalNetwork:
     """Load the network on one device and try it."""
-    graph = read_graph(model, NETWORK)
     try:
         runner = OnnxRunner(_session(graph.content, provider))
         _try(runner, graph.card)
@@ -85,7 +88,7 @@ def _session(content: bytes, provider: str) -> Any:
     try:
         session = onnxruntime.InferenceSession(content, options, providers=[provider])
     except Exception as err:  # the runtime has no common base class of errors
-        raise ModelError(f'ONNX Runtime cannot load the network: {_line(err)}') from err
+        raise ModelError(f'ONNX Runtime cannot load the network: {shortened(str(err))}') from err
     if provider not in session.get_providers():
         raise ModelError(f'{provider} does not work here')
     check_outputs([output.name for output in session.get_outputs()])
@@ -112,7 +115,3 @@ def physical_cores() -> int:
         except OSError:  # hidden, as in some containers
             cores.add(str(cpu))
     return len(cores)
-
-
-def _line(err: Exception) -> str:
-    return ' '.join(str(err).split())

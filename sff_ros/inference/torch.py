@@ -10,7 +10,7 @@ from sff_ros.core.image import FloatMap
 from sff_ros.core.model_card import NETWORK, read_card
 from sff_ros.errors import ModelError
 from sff_ros.inference.network_backend import CanonicalNetwork, spec_of
-from sff_ros.network.checkpoint import assign_weights, read_safetensors
+from sff_ros.network.checkpoint import assign_weights, digest_of, read_safetensors
 from sff_ros.network.fast_gru import FastGru
 
 
@@ -27,6 +27,8 @@ def open_torch(model: Path) -> CanonicalNetwork:
         raise ModelError(f'{model}: {err}') from err
     network = FastGru()
     assign_weights(network, state, model)
+    if digest_of(state) != card.sha256:
+        raise ModelError(f'{model}: is damaged: its weights do not have the digest of its card')
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     name = 'torch (CUDA)' if device == 'cuda' else 'torch'
     return CanonicalNetwork(spec_of(name, card), TorchRunner(network, device))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from sff_ros.errors import ModelError
+from sff_ros.files.whole_file import check_file, read_file
 
+MAX_BYTES = 1 << 32  # of a file
 NAMED = 3  # names that an error quotes of each kind; the rest are counted
 
 
@@ -52,6 +56,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     except ModuleNotFoundError as err:
         raise ModelError(f'{path}: needs safetensors: pip install safetensors') from err
     try:
+        check_file(path, MAX_BYTES)
         with safe_open(path, framework='pt') as file:
             names = file.keys()
             return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
@@ -68,9 +73,10 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
         ModelError: the file cannot be read, or holds something else.
     """
     try:
-        with path.open('rb') as file, warnings.catch_warnings():
+        buffer = io.BytesIO(read_file(path, MAX_BYTES))
+        with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # about its pickle format; an error is enough
-            state = torch.load(file, map_location='cpu', weights_only=True)
+            state = torch.load(buffer, map_location='cpu', weights_only=True)
     except OSError as err:
         raise ModelError(f'{path}: cannot be read: {err.strerror}') from err
     except MemoryError as err:
@@ -94,6 +100,15 @@ def read_trained(path: Path) -> Mapping[str, Any]:
     if not isinstance(average, Mapping):
         raise ModelError(f"{path}: holds no 'average', expected a checkpoint of `sff train`")
     return average
+
+
+def digest_of(state: Mapping[str, Tensor]) -> str:
+    """Return the sha256 of all names and values, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        digest.update(name.encode())
+        digest.update(state[name].numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _faults(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import os
-import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +13,7 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 import torch
-from safetensors.torch import save
+from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
 from sff_ros import __version__
@@ -24,6 +21,9 @@ from sff_ros.core.focus.canonical import EVIDENCE_CHANNELS, POSITIONS
 from sff_ros.core.focus.measure import DILATIONS, POOLING, measure_contrast
 from sff_ros.core.model_card import MEASURE, NETWORK, ModelCard, to_sidecar
 from sff_ros.errors import ModelError
+from sff_ros.files.atomic_folder import staged_folder
+from sff_ros.files.whole_file import write_file
+from sff_ros.network.checkpoint import digest_of
 from sff_ros.network.ddl_graph import Ddl
 from sff_ros.network.fast_gru import SIZE_MULTIPLE, FastGru
 from sff_ros.network.fp16 import to_fp16
@@ -77,18 +77,15 @@ def export_model(network: FastGru, folder: Path) -> tuple[Path, ...]:
     """
     network = copy.deepcopy(network).cpu().eval().requires_grad_(False)
     state = {name: values.contiguous() for name, values in network.state_dict().items()}
-    card = ModelCard(NETWORK, POSITIONS, POOLING, SIZE_MULTIPLE, _digest(state), __version__)
+    card = ModelCard(NETWORK, POSITIONS, POOLING, SIZE_MULTIPLE, digest_of(state), __version__)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix='.export_') as name:
-        stage = Path(name)
+    with staged_folder(folder) as stage:
         _write_network(RunTime(network).eval(), card, stage / f'{NETWORK}.onnx')
         measure = replace(card, name=MEASURE, size_multiple=POOLING, sha256='')
         _write_measure(measure, stage / f'{MEASURE}.onnx')
-        weights = save(state, metadata=card.to_metadata())
-        (stage / f'{NETWORK}.safetensors').write_bytes(weights)
+        weights = to_safetensors(state, metadata=card.to_metadata())
+        write_file(stage / f'{NETWORK}.safetensors', weights)
         written = tuple(folder / file.name for file in sorted(stage.iterdir()))
-        for file in written:
-            os.replace(stage / file.name, file)
     return written
 
 
@@ -157,8 +154,8 @@ def _write(
 def _write_graph(graph: onnx.ModelProto, card: ModelCard, path: Path) -> None:
     """Write a graph, and its card beside it for readers without ONNX Runtime."""
     content = graph.SerializeToString()
-    path.write_bytes(content)
-    path.with_name(f'{path.name}.json').write_text(to_sidecar(card, content), encoding='utf-8')
+    write_file(path, content)
+    write_file(path.with_name(f'{path.name}.json'), to_sidecar(card, content))
 
 
 def _folded(traced: Path) -> onnx.ModelProto:
@@ -241,12 +238,3 @@ def _random_image(size: tuple[int, int]) -> Tensor:
 def _random(seed: int) -> Callable[..., Tensor]:
     generator = torch.Generator().manual_seed(seed)
     return lambda *shape: torch.rand(*shape, generator=generator)
-
-
-def _digest(state: Mapping[str, Tensor]) -> str:
-    """Return the sha256 of all names and values, in the order of the names."""
-    digest = hashlib.sha256()
-    for name in sorted(state):
-        digest.update(name.encode())
-        digest.update(state[name].numpy().tobytes())
-    return digest.hexdigest()

@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from sff_ros.errors import ModelError
+from sff_ros.errors import ModelError, quoted
 
 PRECISION_KEY = 'precision'  # of the model's metadata
 MOST = float(np.finfo(np.float16).max)
@@ -145,7 +145,7 @@ def _fp16_weight(tensor: TensorProto, name: str) -> TensorProto:
     values = numpy_helper.to_array(tensor)
     largest = float(np.abs(values).max(initial=0))
     if not largest <= MOST:
-        raise ModelError(f'weight {tensor.name!r} is {largest:g}, fp16 ends at {MOST:g}')
+        raise ModelError(f'weight {quoted(tensor.name)} is {largest:g}, fp16 ends at {MOST:g}')
     return numpy_helper.from_array(values.astype(np.float16), name)
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 from sff_ros.core.optics.intrinsics import Intrinsics
-from sff_ros.errors import CalibrationError
+from sff_ros.errors import CalibrationError, quoted
 from sff_ros.files.camera_info import read_camera_info, write_camera_info
+from sff_ros.files.home import expanded
 
 
 def path_of(url: str) -> Path:
@@ -15,26 +16,28 @@ def path_of(url: str) -> Path:
 
     Raises:
         CalibrationError: another kind of URL, or a package that is not installed.
+        ConfigError: no file can have this name.
     """
     try:
         parts = urlparse(url)
     except ValueError as err:
-        raise CalibrationError(f'camera_info_url {url!r}: {err}') from err
+        raise CalibrationError(f'camera_info_url {quoted(url)}: {err}') from err
     path = unquote(parts.path)
     if parts.scheme == 'file':
-        return Path(path)
+        return expanded(path)
     if parts.scheme == 'package':
         # Only installed with ROS, and only needed there.
         from ament_index_python.packages import get_package_share_directory
 
         try:
-            return Path(get_package_share_directory(parts.netloc)) / path.lstrip('/')
+            share = Path(get_package_share_directory(parts.netloc))
         except (LookupError, OSError, ValueError) as err:  # not installed, no index, bad name
             raise CalibrationError(
-                f'camera_info_url {url!r}: package {parts.netloc!r} is not installed'
+                f'camera_info_url {quoted(url)}: package {quoted(parts.netloc)} is not installed'
             ) from err
+        return expanded(share / path.lstrip('/'))
     raise CalibrationError(
-        f'camera_info_url {url!r} must start with file:// or package://PACKAGE/'
+        f'camera_info_url {quoted(url)} must start with file:// or package://PACKAGE/'
     )
 
 
@@ -64,7 +67,7 @@ def save_intrinsics(url: str, intrinsics: Intrinsics, camera_name: str) -> None:
     try:
         write_camera_info(path_of(url), intrinsics, camera_name)
     except OSError as err:
-        raise CalibrationError(f'camera_info_url {url!r} cannot be written: {err}') from err
+        raise CalibrationError(f'camera_info_url {quoted(url)} cannot be written: {err}') from err
 
 
 def check_size(intrinsics: Intrinsics, size: tuple[int, int], source: str) -> None:

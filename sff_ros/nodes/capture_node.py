@@ -12,12 +12,16 @@ from sensor_msgs.srv import SetCameraInfo
 from std_srvs.srv import Trigger
 
 from sff_ros.cameras.open import open_camera
+from sff_ros.cameras.plan import plan_sweep
 from sff_ros.cameras.reach import knows_focus
 from sff_ros.config.nodes import CaptureConfig
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.sweep.stack import Slice, mid_sweep_ns
 from sff_ros.errors import CalibrationError, SffError
+from sff_ros.files.atomic_folder import free_folder
+from sff_ros.files.home import expanded
 from sff_ros.files.stack import write_stack
+from sff_ros.files.unfinished import drop_leftovers
 from sff_ros.nodes.camera_info_url import check_size, load_intrinsics, save_intrinsics
 from sff_ros.nodes.diagnostics import ERROR, WARN, Diagnostics, Report
 from sff_ros.nodes.exact_sync import stamp_of
@@ -43,11 +47,12 @@ class CaptureNode(ManagedNode):
 
     def __init__(self) -> None:
         super().__init__('capture_node')
-        self._settings = NodeParameters(self, CaptureConfig)
+        self._settings = NodeParameters(self, CaptureConfig, self._check_sweep)
         self._diagnostics = Diagnostics(self, self._config.camera, self._report)
         self._out: dict[str, Publisher[Any]] = {}
         self._intrinsics: Intrinsics | None = None
         self._last_sweep: tuple[Slice, ...] = ()
+        self._stacks = Path()
         self._sweeper = Sweeper(
             opener=lambda: open_camera(self._config),
             config=lambda: self._config,
@@ -55,6 +60,7 @@ class CaptureNode(ManagedNode):
             on_sweep=self._finish_sweep,
             statistics=self._diagnostics.statistics,
             log=self._log_trouble,
+            is_heard=lambda: all(self._out[name].get_subscription_count() for name in _STACK),
         )
         self.create_service(Trigger, '~/trigger', self._on_trigger)
         self.create_service(Trigger, '~/save_stack', self._on_save_stack)
@@ -64,20 +70,30 @@ class CaptureNode(ManagedNode):
     def _config(self) -> CaptureConfig:
         return self._settings.config
 
+    def _check_sweep(self, config: CaptureConfig) -> None:
+        """Refuse a new sweep that would be refused at configure, as long as a camera is open."""
+        camera = self._sweeper.camera  # read once: its thread may close it at any time
+        if camera is not None and config.sweep != self._config.sweep:
+            plan_sweep(config.sweep, camera)
+
     def _log_trouble(self, text: str) -> None:
         self.get_logger().warning(text)
 
     @transition
     def on_configure(self) -> None:
         """Open the camera; check that sweep and calibration fit it."""
-        camera = self._sweeper.open()
+        self._stacks = expanded(self._config.save_directory)
+        drop_leftovers(self._stacks)
+        # Before the camera, so that subscribers are found while it opens.
+        self._out = offer(self, _STACK)
         try:
+            camera = self._sweeper.open()
             self._intrinsics = self._find_intrinsics(camera.intrinsics)
-            is_known = camera.ground_truth_m is not None
-            topics = {**_STACK, **_GROUND_TRUTH} if is_known else _STACK
-            self._out = offer(self, topics)
+            if camera.ground_truth_m is not None:
+                self._out |= offer(self, _GROUND_TRUTH)
         except Exception:
             self._sweeper.close()
+            withdraw(self, self._out)
             raise
         self._settings.locked = True
         self._diagnostics.hardware_id = self._config.camera
@@ -151,11 +167,13 @@ class CaptureNode(ManagedNode):
         if not slices or self._intrinsics is None:
             response.message = 'no sweep has been taken yet'
             return response
-        name = time.strftime('%Y%m%d_%H%M%S', time.localtime(slices[0].stamp_ns * 1e-9))
-        parent = Path(self._config.save_directory).expanduser()
-        folder = parent / f'stack_{name}_{slices[0].sweep:06d}'
+        taken = time.strftime('%Y%m%d_%H%M%S', time.localtime(slices[0].stamp_ns * 1e-9))
+        camera = self.get_namespace().strip('/').replace('/', '_')
+        name = '_'.join(filter(None, ('stack', camera, taken, f'{slices[0].sweep:06d}')))
+        folder = self._stacks / name
         try:
-            parent.mkdir(parents=True, exist_ok=True)
+            self._stacks.mkdir(parents=True, exist_ok=True)
+            folder = free_folder(folder)
             write_stack(folder, slices, self._intrinsics)
             response.success, response.message = True, str(folder)
         except (OSError, SffError) as err:

@@ -13,9 +13,10 @@ from std_msgs.msg import Header
 
 from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.image import FloatMap
+from sff_ros.core.sweep.stamp import stamp_ns
 from sff_ros.depth_pipeline import Depth, DepthPipeline, RectifiedFocus
-from sff_ros.errors import StackError
-from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report
+from sff_ros.errors import ConfigError, StackError, quoted
+from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report, text_of
 from sff_ros.nodes.exact_sync import StampMatcher
 from sff_ros.nodes.lifecycle import QOS, ManagedNode, offer, transition, withdraw
 from sff_ros.nodes.lifecycle import main as run_main
@@ -69,8 +70,12 @@ class DepthNode(ManagedNode):
     def on_activate(self) -> None:
         """Subscribe."""
         self._worker = Worker('depth', self._process, self._on_error, _CAPACITY)
-        for topic, kind in {**_MAPS, _COLOUR: Image}.items():
-            self._inputs.subscribe(kind, topic, partial(self._on_message, topic))
+        try:
+            for topic, kind in {**_MAPS, _COLOUR: Image}.items():
+                self._inputs.subscribe(kind, topic, partial(self._on_message, topic))
+        except ConfigError:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Unsubscribe and clear all state."""
@@ -107,6 +112,7 @@ class DepthNode(ManagedNode):
         """Process one message; publish what it completes. Runs in the worker."""
         topic, message, arrived = arrival
         stamp = message.header.stamp
+        stamp_ns(stamp)  # refuses a malformed one
         coloured = uncertain = None
         if topic == _COLOUR:
             coloured = self._coloured.add(topic, stamp, message)
@@ -166,6 +172,10 @@ class DepthNode(ManagedNode):
             return
         started = time.monotonic()
         colour = to_array(image)
+        if colour.dtype not in (np.uint8, np.uint16):
+            raise StackError(
+                f'{_COLOUR} must have 8 or 16 bits, not encoding {quoted(image.encoding)}'
+            )
         if colour.shape[:2] != depth.depth_m.shape:
             raise StackError(
                 f'{_COLOUR} is {image.width}x{image.height}, the depth image is '
@@ -182,10 +192,9 @@ class DepthNode(ManagedNode):
     def _on_error(self, err: Exception) -> None:
         """Count a rejected message; the node continues."""
         self._statistics.count('refused_maps')
-        self._statistics.warn(str(err) or type(err).__name__)
-        self.get_logger().warning(
-            str(err) or type(err).__name__, throttle_duration_sec=_WARN_EVERY_S
-        )
+        text = text_of(err)
+        self._statistics.warn(text)
+        self.get_logger().warning(text, throttle_duration_sec=_WARN_EVERY_S)
 
     def _report(self, report: Report) -> None:
         """Report inputs and outputs."""
@@ -220,7 +229,7 @@ def _float_map(message: Image) -> FloatMap:
         StackError: another encoding, or malformed.
     """
     if message.encoding != '32FC1':
-        raise StackError(f'a focus map must be 32FC1, not {message.encoding!r}')
+        raise StackError(f'a focus map must be 32FC1, not {quoted(message.encoding)}')
     image: FloatMap = to_array(message)
     return image
 

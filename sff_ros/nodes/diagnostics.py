@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock
 from rclpy.node import Node
 
+from sff_ros.errors import SffError, shortened
 from sff_ros.nodes.statistics import Statistics
+
+try:
+    from rclpy.clock_type import ClockType
+except ImportError:  # ROS 2 Humble
+    from rclpy.clock import ClockType  # type: ignore[attr-defined,no-redef]
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 _PERIOD_S = 1.0
+
+
+def text_of(err: Exception) -> str:
+    """Return what an error says, or what it is, on one line of limited length."""
+    if isinstance(err, SffError):  # which is one, and quotes by `quoted`
+        return str(err)
+    return shortened(str(err) or type(err).__name__)
 
 
 @dataclass(slots=True)
@@ -42,16 +57,17 @@ class Diagnostics:
         self.hardware_id = hardware_id
         self._node = node
         self._report = report
-        self._last_ns = node.get_clock().now().nanoseconds
+        self._last_s = time.monotonic()
         # The absolute name is the convention that aggregators and monitors subscribe to.
         self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        self._timer = node.create_timer(_PERIOD_S, self._publish)
+        # Not ROS time, which under use_sim_time may stand still, hurry and jump.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = node.create_timer(_PERIOD_S, self._publish, clock=steady)
 
     def _publish(self) -> None:
-        now = self._node.get_clock().now()
-        interval = max((now.nanoseconds - self._last_ns) * 1e-9, 1e-3)
-        self._last_ns = now.nanoseconds
-        report = Report(values=self.statistics.values(interval))
+        now = time.monotonic()
+        report = Report(values=self.statistics.values(max(now - self._last_s, 1e-3)))
+        self._last_s = now
         if self.statistics.warning:
             report.add(WARN, self.statistics.warning)
         self._report(report)
@@ -63,5 +79,5 @@ class Diagnostics:
         )
         status.values = [KeyValue(key=k, value=v) for k, v in report.values.items()]
         message = DiagnosticArray(status=[status])
-        message.header.stamp = now.to_msg()
+        message.header.stamp = self._node.get_clock().now().to_msg()
         self._publisher.publish(message)

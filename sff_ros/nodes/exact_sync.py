@@ -6,6 +6,8 @@ from typing import Any
 
 from builtin_interfaces.msg import Time
 
+from sff_ros.core.sweep.stamp import SECOND_NS
+
 
 class StampMatcher:
     """Waits until every topic has a message of the same stamp.
@@ -20,13 +22,13 @@ class StampMatcher:
     def __init__(self, topics: tuple[str, ...], capacity: int) -> None:
         self._topics = topics
         self._capacity = capacity
-        self._waiting: dict[int, dict[str, Any]] = {}
+        self._waiting: dict[tuple[int, int], dict[str, Any]] = {}
         self.unmatched = 0
         self.last_gap: tuple[str, ...] = ()
 
     def add(self, topic: str, stamp: Time, message: Any) -> tuple[Any, ...] | None:
         """Add one message; return all topics' messages, in topic order, once complete."""
-        key = stamp_ns(stamp)
+        key = (stamp.sec, stamp.nanosec)  # as it came: those of a malformed one match, too
         parts = self._waiting.setdefault(key, {})
         parts[topic] = message
         if len(parts) == len(self._topics):
@@ -44,11 +46,6 @@ class StampMatcher:
         self._waiting.clear()
 
 
-def stamp_ns(stamp: Time) -> int:
-    """Return a message stamp in nanoseconds."""
-    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
-
-
 def stamp_of(ns: int) -> Time:
     """Return nanoseconds as a message stamp."""
-    return Time(sec=ns // 1_000_000_000, nanosec=ns % 1_000_000_000)
+    return Time(sec=ns // SECOND_NS, nanosec=ns % SECOND_NS)

@@ -19,10 +19,10 @@ from sff_ros.core.image import FloatMap, Warp
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.sweep.blank import BlankSlice
 from sff_ros.depth_pipeline import DepthPipeline
-from sff_ros.errors import SffError, StackError
+from sff_ros.errors import ConfigError, SffError, StackError
 from sff_ros.inference.choice import Choice, choose_backend, open_standby
 from sff_ros.inference.warm_up import BackgroundBackend, in_background
-from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report
+from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report, text_of
 from sff_ros.nodes.exact_sync import StampMatcher, stamp_of
 from sff_ros.nodes.lifecycle import QOS, ManagedNode, offer, transition, withdraw
 from sff_ros.nodes.lifecycle import main as run_main
@@ -93,8 +93,12 @@ class InferenceNode(ManagedNode):
     def on_activate(self) -> None:
         """Subscribe."""
         self._worker = Worker('inference', self._process, self._on_error, _CAPACITY)
-        for topic, kind in _INPUTS.items():
-            self._inputs.subscribe(kind, topic, partial(self._on_part, topic))
+        try:
+            for topic, kind in _INPUTS.items():
+                self._inputs.subscribe(kind, topic, partial(self._on_part, topic))
+        except ConfigError:
+            self.stop()
+            raise
 
     def _choose(self) -> Choice:
         """Load the backend; while its engine is built, a slower one runs."""
@@ -148,7 +152,10 @@ class InferenceNode(ManagedNode):
             self._use(reloaded)
         align = as_alignment(config.align)
         setup = SweepSetup(camera, image.header.frame_id, align, config.max_missing)
+        dropped = pipeline.counts['dropped_sweeps']
         focus_map = pipeline.add(slice_, setup)
+        if pipeline.counts['dropped_sweeps'] > dropped:
+            self._warn(f'a sweep lacks over {config.max_missing} of its slices and is dropped')
         if focus_map is not None:
             self._publish(focus_map, arrived)
 
@@ -186,14 +193,15 @@ class InferenceNode(ManagedNode):
 
     def _on_blank(self, blank: BlankSlice, sweep: int) -> None:
         """Name a slice without an image; counted as stack_blank_slices."""
-        text = f'{blank} (sweep {sweep}) and left out: check the light and the driver'
-        self._statistics.warn(text)
-        self.get_logger().warning(text, throttle_duration_sec=_WARN_EVERY_S)
+        self._warn(f'{blank} (sweep {sweep}) and left out: check the light and the driver')
 
     def _on_error(self, err: Exception) -> None:
         """Count a rejected slice or a failure of the backend; the node continues."""
         self._statistics.count('refused_slices' if isinstance(err, StackError) else 'failures')
-        text = str(err) or type(err).__name__
+        self._warn(text_of(err))
+
+    def _warn(self, text: str) -> None:
+        """Show a warning in diagnostics for a while, and log it once in a while."""
         self._statistics.warn(text)
         self.get_logger().warning(text, throttle_duration_sec=_WARN_EVERY_S)
 

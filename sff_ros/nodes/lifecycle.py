@@ -9,18 +9,19 @@ import sys
 import threading
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import rclpy
+from rclpy.exceptions import ParameterException
 from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.signals import SignalHandlerOptions
 
-from sff_ros.errors import ConfigError, SffError
+from sff_ros.errors import ConfigError, MiddlewareError, SffError, shortened
+from sff_ros.middleware.start import start_ros
 
 # Best effort drops most large images between Python processes; reliable drops none
 # (docs/design.md, "The wire").
@@ -93,13 +94,24 @@ def offer(node: LifecycleNode, topics: Mapping[str, type]) -> dict[str, Publishe
     publishers: dict[str, Publisher[Any]] = {}
     try:
         for topic, kind in topics.items():
-            publishers[topic] = node.create_publisher(
-                kind, topic, QOS, qos_overriding_options=overridable
-            )
-    except RuntimeError as err:
+            with qos_overrides(topic):
+                publishers[topic] = node.create_publisher(
+                    kind, topic, QOS, qos_overriding_options=overridable
+                )
+    except ConfigError:
         withdraw(node, publishers)
-        raise ConfigError(f'qos_overrides of {topic}: {err}') from err
+        raise
     return publishers
+
+
+@contextlib.contextmanager
+def qos_overrides(topic: str) -> Iterator[None]:
+    """Turn what rclpy raises of a topic's qos_overrides into a ConfigError."""
+    try:
+        yield
+    except (RuntimeError, AssertionError, ParameterException) as err:
+        reason = shortened(str(err)) or 'wrong type'
+        raise ConfigError(f'qos_overrides of {topic}: {reason}') from err
 
 
 def withdraw(node: LifecycleNode, publishers: dict[str, Publisher[Any]]) -> None:
@@ -111,10 +123,11 @@ def withdraw(node: LifecycleNode, publishers: dict[str, Publisher[Any]]) -> None
 
 def autostart(node: LifecycleNode) -> bool:
     """Configure and activate a new node; false on failure (the reason is logged)."""
-    return all(
-        step() == TransitionCallbackReturn.SUCCESS
-        for step in (node.trigger_configure, node.trigger_activate)
-    )
+    for step in (node.trigger_configure, node.trigger_activate):
+        if step() != TransitionCallbackReturn.SUCCESS:
+            return False
+    node.get_logger().info('active')
+    return True
 
 
 def run(makers: Sequence[Callable[[], LifecycleNode]], args: list[str] | None = None) -> int:
@@ -124,12 +137,12 @@ def run(makers: Sequence[Callable[[], LifecycleNode]], args: list[str] | None = 
         Exit code: 1 if a node rejected its parameters or could not start.
     """
     stop = threading.Event()
-    # Our own handlers, so that a second Ctrl-C during shutdown has no effect.
     try:
-        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    except RuntimeError as err:  # arguments or a parameter file that ROS cannot read
-        rclpy.logging.get_logger('sff_ros').fatal(f'{type(err).__name__}: {err}')
+        start_ros(args)
+    except MiddlewareError as err:
+        rclpy.logging.get_logger('sff_ros').fatal(str(err))
         return 1
+    # Our own handlers, so that a second Ctrl-C during shutdown has no effect.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     executor = SingleThreadedExecutor()
@@ -173,7 +186,7 @@ def _start(
             return True
         try:
             nodes.append(make())
-        except SffError as err:
+        except (SffError, ParameterException) as err:  # also of use_sim_time, which is rclpy's
             rclpy.logging.get_logger(make.__name__).fatal(str(err))
             return False
     return all(autostart(node) for node in nodes if node.get_parameter('autostart').value)

@@ -23,9 +23,9 @@ from sff_ros.core.optics.breathing import breathed_matrix, reference_of
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import Slice
-from sff_ros.errors import StackError
+from sff_ros.core.sweep.stamp import stamp_ns
+from sff_ros.errors import StackError, quoted, shortened
 from sff_ros.files.camera_info import from_message
-from sff_ros.nodes.exact_sync import stamp_ns
 
 # Every ROS machine has both, a pip installation neither.
 try:
@@ -114,7 +114,7 @@ def to_breathing(info: CameraInfo) -> tuple[Intrinsics, Warp | None]:
     Raises:
         CalibrationError: size, matrices or distortion are invalid.
     """
-    return reference_of(to_intrinsics(info), np.array(info.p, float).reshape(3, 4)[:, :3])
+    return reference_of(to_intrinsics(info), np.array(info.p, float).reshape(3, 4))
 
 
 def to_intrinsics(info: CameraInfo) -> Intrinsics:
@@ -144,21 +144,33 @@ def to_slice(image: Image, focus: JointState, warp: Warp | None = None) -> Slice
     Raises:
         StackError: a message is malformed; says how.
     """
+    focus_dpt, index, count, sweep = to_place(focus)
+    known = zip(focus.name[len(_JOINTS) :], focus.position[len(_JOINTS) :], strict=True)
+    lens = LensState(focus_dpt, warp=warp, **{f'{name}_dpt': value for name, value in known})
+    stamp = stamp_ns(image.header.stamp)
+    return Slice(to_array(image), lens, stamp, index, count, sweep)
+
+
+def to_place(focus: JointState) -> tuple[float, int, int, int]:
+    """Return focus_dpt, index, count and sweep of a slice.
+
+    Raises:
+        StackError: names or numbers are malformed; says how.
+    """
     names = tuple(focus.name)
     extra = tuple(name for name in _OPTIONAL if name in names)
     if names != (*_JOINTS, *extra) or len(focus.position) != len(names):
-        raise StackError(f'stack/focus must name {", ".join(_JOINTS)}, not {list(focus.name)}')
-    known = dict(zip(extra, focus.position[len(_JOINTS) :], strict=True))
-    for name, value in known.items():
+        raise StackError(
+            f'stack/focus must name {", ".join(_JOINTS)}, not {quoted(list(focus.name))}'
+        )
+    for name, value in zip(extra, focus.position[len(_JOINTS) :], strict=True):
         if not np.isfinite(value):
             raise StackError(f'{name} in stack/focus must be finite dioptres, not {value}')
     focus_dpt, *numbers = focus.position[: len(_JOINTS)]
     if not all(np.isfinite(numbers)) or any(v != int(v) for v in numbers):
         raise StackError(f'slice, slices and sweep must be whole numbers, not {numbers}')
-    index, count, sweep = (int(v) for v in numbers)
-    stamp = stamp_ns(image.header.stamp)
-    lens = LensState(focus_dpt, warp=warp, **{f'{name}_dpt': v for name, v in known.items()})
-    return Slice(to_array(image), lens, stamp, index, count, sweep)
+    index, count, sweep = map(int, numbers)
+    return focus_dpt, index, count, sweep
 
 
 def to_cloud(points: npt.NDArray[np.float32], header: Header) -> PointCloud2:
@@ -181,13 +193,17 @@ def from_cloud(cloud: PointCloud2) -> tuple[FloatMap, npt.NDArray[np.uint8]]:
     """Return the points (H, W, 3) m and colours (H, W, 3) RGB of an organised cloud.
 
     Raises:
-        StackError: a field is missing, or the size does not match the data.
+        StackError: a field is missing or no float, or the size does not match the data.
     """
-    offsets = {field.name: field.offset for field in cloud.fields}
-    missing = [name for name in ('x', 'y', 'z', 'rgb') if name not in offsets]
-    if missing or len(cloud.data) != cloud.row_step * cloud.height or cloud.height < 2:
+    floats = [field for field in cloud.fields if field.datatype == PointField.FLOAT32]
+    offsets = {field.name: field.offset for field in floats}
+    found = [offsets.get(name, cloud.point_step) for name in ('x', 'y', 'z', 'rgb')]
+    fits = max(found) + 4 <= cloud.point_step and (
+        0 < cloud.width * cloud.point_step <= cloud.row_step
+    )
+    if not fits or len(cloud.data) != cloud.row_step * cloud.height or cloud.height < 2:
         raise StackError(
-            f'not an organised cloud of x, y, z, rgb: fields {", ".join(offsets)}, '
+            f'not an organised cloud of x, y, z, rgb: fields {shortened(", ".join(offsets))}, '
             f'{cloud.width}x{cloud.height}, {len(cloud.data)} bytes'
         )
     points = _fields(cloud, offsets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,15 +13,16 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image, JointState, PointCloud2
 
 from sff_ros.core.image import FloatMap, RgbImage
 from sff_ros.core.image import Image as ImageArray
 from sff_ros.core.metrics import score
 from sff_ros.core.sweep.stack import mid_sweep_ns
-from sff_ros.nodes.exact_sync import stamp_ns
-from sff_ros.nodes.messages import from_cloud, to_array
+from sff_ros.core.sweep.stamp import stamp_ns
+from sff_ros.errors import SffError
+from sff_ros.middleware.start import start_ros
+from sff_ros.nodes.messages import from_cloud, to_array, to_place
 
 _QOS = QoSProfile(depth=15, reliability=ReliabilityPolicy.RELIABLE)
 _GRACE_S = 2.0  # after its end, before a sweep without result counts as lost
@@ -85,7 +87,7 @@ class Observer(Node):
         super().__init__('sff_observer')
         self.seen = seen
         self._sweep: tuple[float, int | None] = (-1.0, None)
-        self._images: dict[int, Image] = {}
+        self._images: dict[int, ImageArray] = {}
         self._focus: dict[int, float] = {}
         self._watch(JointState, 'stack/focus', self._on_focus)
         self._watch(Image, 'focus_map/slice_position', self._on_position)
@@ -97,15 +99,19 @@ class Observer(Node):
         self._watch(DiagnosticArray, '/diagnostics', self._on_diagnostics)
         self._slices = self._watch(Image, 'stack/image', self._on_slice)
 
-    def _watch(self, kind: Any, topic: str, callback: Any) -> Any:
-        return self.create_subscription(kind, topic, callback, _QOS)
+    def _watch(self, kind: Any, topic: str, callback: Callable[[Any], None]) -> Any:
+        def tolerant(message: Any) -> None:
+            with contextlib.suppress(SffError):  # malformed: the nodes say so
+                callback(message)
+
+        return self.create_subscription(kind, topic, tolerant, _QOS)
 
     def _on_focus(self, message: JointState) -> None:
         """Record the end of a sweep; keep the images of the previous one."""
-        focus_dpt, index, count, sweep = message.position[:4]
+        focus_dpt, index, count, sweep = to_place(message)
         stamp = stamp_ns(message.header.stamp)
         if sweep != self._sweep[0]:
-            self._keep_slices(int(count))
+            self._keep_slices(count)
             # The start of a sweep in progress when this program joined is unknown.
             self._sweep = (sweep, stamp if index == 0 else None)
             self._focus.clear()
@@ -119,14 +125,14 @@ class Observer(Node):
             return
         if len(self._focus) == count and set(self._focus) <= set(self._images):
             self.seen.slices = [
-                (focus, to_array(self._images[stamp])) for stamp, focus in self._focus.items()
+                (focus, self._images[stamp]) for stamp, focus in self._focus.items()
             ]
             self.destroy_subscription(self._slices)
             self._slices = None
         self._images.clear()
 
     def _on_slice(self, message: Image) -> None:
-        self._images[stamp_ns(message.header.stamp)] = message
+        self._images[stamp_ns(message.header.stamp)] = to_array(message)
 
     def _on_result(self, message: Image) -> None:
         stamp = stamp_ns(message.header.stamp)
@@ -169,7 +175,7 @@ class Observer(Node):
 
 def observe(seen: Seen, go_on: Callable[[], bool]) -> None:
     """Fill `seen` while `go_on`, called after every message, returns true."""
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    start_ros()
     observer = Observer(seen)
     try:
         while go_on():

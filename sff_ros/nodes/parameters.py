@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from rcl_interfaces.msg import (
@@ -15,7 +16,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from sff_ros.config.schema import ParamSpec, from_flat, walk
-from sff_ros.errors import ConfigError
+from sff_ros.errors import ConfigError, SffError
 
 ConfigT = TypeVar('ConfigT')
 
@@ -26,21 +27,29 @@ _FOREIGN = ('use_sim_time', 'start_type_description_service', 'qos_overrides.')
 class NodeParameters(Generic[ConfigT]):
     """Declares every field of a config class on a node and keeps the config up to date.
 
+    Args:
+        node: on which.
+        cls: the config class.
+        check: raises an SffError if the node, as it is now, cannot take a new config.
+
     Attributes:
         config: the current values. Fields that are not live can change only while the node is
             unconfigured.
         locked: set by the node while it is configured.
     """
 
-    def __init__(self, node: Node, cls: type[ConfigT]) -> None:
+    def __init__(
+        self, node: Node, cls: type[ConfigT], check: Callable[[ConfigT], None] = lambda _: None
+    ) -> None:
         self._node = node
         self._cls = cls
+        self._check = check
         self._specs = {name: spec for name, spec, *_ in walk(cls)}
         self.locked = False
         overrides = {
-            name: _plain(parameter.value)
+            name: () if parameter.value is None else _plain(parameter.value)  # None: []
             for name, parameter in node._parameter_overrides.items()
-            if not name.startswith(_FOREIGN) and parameter.value is not None  # []
+            if not name.startswith(_FOREIGN)
         }
         # Checked before declaration: ROS silently ignores unknown names.
         self.config = from_flat(cls, overrides)
@@ -63,9 +72,11 @@ class NodeParameters(Generic[ConfigT]):
             reason = f'{frozen[0]} takes effect at configure: clean the node up first'
             return SetParametersResult(successful=False, reason=reason)
         try:
-            self.config = from_flat(self._cls, {**self._values(), **changes})
-        except ConfigError as err:
+            config = from_flat(self._cls, {**self._values(), **changes})
+            self._check(config)
+        except SffError as err:
             return SetParametersResult(successful=False, reason=str(err))
+        self.config = config
         return SetParametersResult(successful=True)
 
 

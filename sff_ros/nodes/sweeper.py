@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 from sff_ros.cameras.focus_camera import ContinuousCamera, FocusCamera
@@ -12,10 +13,13 @@ from sff_ros.config.nodes import CaptureConfig
 from sff_ros.core.sweep.plan import SweepPlan
 from sff_ros.core.sweep.stack import Slice
 from sff_ros.errors import CameraError, CameraLostError, ConfigError, SffError
+from sff_ros.nodes.diagnostics import text_of
 from sff_ros.nodes.statistics import Statistics
 
 _PATIENCE = 10  # consecutive lost frames before the camera is reopened
 _PAUSE_S = 0.01
+# A sweep that begins before its listeners are found is lost to them; without any it begins anyway.
+_LISTENERS_S = 0.5
 _RETRY_S = 0.5  # so that a reconnected device is in use again within a second
 
 
@@ -29,6 +33,7 @@ class Sweeper:
         on_sweep: receives the slices of each finished sweep, in the sweeper's thread.
         statistics: counts 'slices', 'sweeps', 'dropped_slices', 'reopened'.
         log: called once for each new problem, and when it is resolved.
+        is_heard: returns whether somebody receives the slices.
 
     Attributes:
         camera: None while it is closed or lost.
@@ -43,6 +48,7 @@ class Sweeper:
         on_sweep: Callable[[tuple[Slice, ...]], None],
         statistics: Statistics,
         log: Callable[[str], None],
+        is_heard: Callable[[], bool] = lambda: True,
     ) -> None:
         self.camera: FocusCamera | None = None
         self.problem = ''
@@ -52,6 +58,7 @@ class Sweeper:
         self._on_sweep = on_sweep
         self._statistics = statistics
         self._log = log
+        self._is_heard = is_heard
         self._sweep = 0
         self._lost_in_a_row = 0
         self._stop = threading.Event()
@@ -104,12 +111,15 @@ class Sweeper:
         return True
 
     def _run(self) -> None:
+        end = time.monotonic() + _LISTENERS_S
+        while not self._is_heard() and time.monotonic() < end and not self._stop.is_set():
+            self._stop.wait(_PAUSE_S)
         while not self._stop.is_set():
             try:
                 if self._is_due():
                     self._sweep_once()
             except Exception as err:  # whatever a driver raises, the thread retries
-                self._settle(str(err) or type(err).__name__)
+                self._settle(text_of(err))
                 self._stop.wait(_RETRY_S)
 
     def _is_due(self) -> bool:

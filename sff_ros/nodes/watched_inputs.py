@@ -12,6 +12,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 
 from sff_ros.nodes.diagnostics import WARN, Report
+from sff_ros.nodes.lifecycle import qos_overrides
 
 try:
     from rclpy.event_handler import SubscriptionEventCallbacks
@@ -34,7 +35,11 @@ class WatchedInputs:
     def subscribe(
         self, kind: type[MessageT], topic: str, callback: Callable[[MessageT], None]
     ) -> None:
-        """Subscribe and record the time of the last message."""
+        """Subscribe and record the time of the last message.
+
+        Raises:
+            ConfigError: a qos_overrides parameter is not allowed.
+        """
 
         def heard(message: MessageT) -> None:
             self._heard[topic] = time.monotonic()
@@ -44,15 +49,16 @@ class WatchedInputs:
             self._misfits[topic] = qos_policy_name_from_kind(event.last_policy_kind)
             self._node.get_logger().warning(self._about(topic))
 
+        with qos_overrides(topic):
+            self._subscriptions[topic] = self._node.create_subscription(
+                kind,
+                topic,
+                heard,
+                self._qos,
+                event_callbacks=SubscriptionEventCallbacks(incompatible_qos=misfit),
+                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            )
         self._heard[topic] = time.monotonic()
-        self._subscriptions[topic] = self._node.create_subscription(
-            kind,
-            topic,
-            heard,
-            self._qos,
-            event_callbacks=SubscriptionEventCallbacks(incompatible_qos=misfit),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
 
     def unsubscribe(self, topic: str) -> None:
         """Unsubscribe from a topic that is no longer wanted; idempotent."""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
+from sff_ros.files.whole_file import read_file, write_file
+
+MAX_BYTES = 100_000_000  # of history.csv
 ERRORS = ('train_mae', 'validation_mae', 'validation_mae_70', 'hard_mae', 'hard_mae_70')
 SHARES = ('validation_wrong', 'validation_published', 'hard_wrong', 'hard_published')
 COLUMNS = ('step', 'hours', 'learning_rate', *ERRORS, *SHARES)
@@ -25,20 +29,19 @@ class History:
         """Append a row of COLUMNS and redraw the plot."""
         rows = [row for row in self.rows() if row['step'] < values['step']]
         rows.append(values)
-        part = self._file.with_suffix('.part')
-        with part.open('w', newline='') as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows({name: f'{row[name]:.6g}' for name in COLUMNS} for row in rows)
-        part.replace(self._file)
+        text = io.StringIO(newline='')
+        writer = csv.DictWriter(text, COLUMNS)
+        writer.writeheader()
+        writer.writerows({name: f'{row[name]:.6g}' for name in COLUMNS} for row in rows)
+        write_file(self._file, text.getvalue())
         self._draw(rows)
 
     def rows(self) -> list[dict[str, float]]:
         """Return the rows so far."""
         if not self._file.exists():
             return []
-        with self._file.open(newline='') as file:
-            return [{name: float(row[name]) for name in COLUMNS} for row in csv.DictReader(file)]
+        lines = read_file(self._file, MAX_BYTES).decode().splitlines()
+        return [{name: float(row[name]) for name in COLUMNS} for row in csv.DictReader(lines)]
 
     def _draw(self, rows: list[dict[str, float]]) -> None:
         """Plot errors and shares against the hours."""
@@ -57,4 +60,6 @@ class History:
         above.set_yscale('log')
         below.set_ylabel('share of the pixels')
         below.set_xlabel('hours')
-        FigureCanvasAgg(figure).print_png(str(self._plot))
+        buffer = io.BytesIO()
+        FigureCanvasAgg(figure).print_png(buffer)
+        write_file(self._plot, buffer.getvalue())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import math
 import os
 import signal
@@ -21,7 +22,8 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from sff_ros.errors import ConfigError, ModelError
-from sff_ros.network.checkpoint import assign_weights, read_safetensors
+from sff_ros.files.whole_file import read_file, write_file
+from sff_ros.network.checkpoint import MAX_BYTES, assign_weights, read_safetensors
 from sff_ros.training.dataset import EndlessOrder, ScenePool, SceneSource, smallest_pool
 from sff_ros.training.drawing.textures import Textures
 from sff_ros.training.history import History
@@ -193,10 +195,9 @@ class Trainer:
         )
 
     def _save(self) -> None:
-        """Write the checkpoint beside the old one, then replace it atomically."""
+        """Replace the checkpoint."""
         if self.rank:
             return
-        part = self.run.out / (CHECKPOINT + '.part')
         state = {
             'step': self.step,
             'seconds': self.seconds,
@@ -205,11 +206,13 @@ class Trainer:
             'average': self.average.state_dict(),
             'optimizer': self.optimizer.state_dict(),
         }
-        torch.save(state, part)
-        part.replace(self.run.out / CHECKPOINT)
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        write_file(self.run.out / CHECKPOINT, buffer.getvalue())
 
     def _load(self, file: Path) -> None:
-        state: dict[str, Any] = torch.load(file, map_location=self.device, weights_only=True)
+        buffer = io.BytesIO(read_file(file, MAX_BYTES))
+        state: dict[str, Any] = torch.load(buffer, map_location=self.device, weights_only=True)
         if state['recipe'] != repr(_lasting(self.recipe)):
             raise ModelError(f'{file} is of another recipe: {state["recipe"]}')
         self.network.load_state_dict(state['network'])

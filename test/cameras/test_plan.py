@@ -37,6 +37,7 @@ SHARP = Lens(Dioptres(0.5, 4.5), optics=ThinLens(0.008, 4.0, 5e-6))
 VERY_SHARP = Lens(Dioptres(0.5, 10.0), optics=ThinLens(0.025, 1.4, 5e-6))
 FREE = Lens(Dioptres(0.5, 4.5))
 TO_INFINITY = Lens(Dioptres(0.0, 10.0))
+MANY = tuple(1 + k / 100 for k in range(101))
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,7 @@ def test_positions_in_dioptres(
         (True, (4.0, 2.0, 1.0, 0.0)),
         (True, (0.0, 1.0, 4.0)),
         (False, (0.0, 1.0, 2.0, 3.0)),
+        (True, MANY),
     ],
 )
 @pytest.mark.parametrize('direction', ['up', 'down', 'triangle'])
@@ -102,7 +104,8 @@ def test_recording_has_no_other_positions(settings: dict[str, Any]) -> None:
         (FREE, {'near_m': 1.0, 'far_m': 1.0}, r'near_m \(1 m\) must be less than .*\(1 m\)'),
         (FREE, {'near_m': 3.0}, r'near_m \(3 m\) must be less than sweep.far_m \(2 m\)'),
         (FREE, {'positions_dpt': (1.0, 3.0, 2.0)}, 'strictly monotonic'),
-        (FREE, {'positions_dpt': (1.0, 2.0)}, 'needs 3 positions or more, not 2'),
+        (FREE, {'positions_dpt': (1.0, 2.0)}, 'a sweep has 3 .. 100 positions, not 2'),
+        (FREE, {'positions_dpt': MANY}, 'a sweep has 3 .. 100 positions, not 101'),
         (CODES, {'near_m': 0.3}, r'need a calibrated lens: set lens\.file'),
         (CODES, {'num_slices': 0}, 'automatic.*needs a calibrated lens'),
         (FREE, {'num_slices': 0}, r'needs lens\.focal_mm, lens\.fnumber and lens\.pitch_um'),

@@ -83,6 +83,8 @@ def test_codes_beside_focus_do_not_change_it(tmp_path: Path) -> None:
         ('lens_codes: [1, 2, 3, 4]\nposition_codes: [1, 3, 2, 4]',
          'position_codes must be strictly monotonic: position_codes[2] is 2 after 3'),
         ('scales: [1, 1, 0, 1]', 'scales must be positive, not 0'),
+        ('scales: [1, 1, 1e300, 1]', 'scales must be positive, not 1e+300; allowed: 0.1 .. 10'),
+        ('scales: [1, 1, 1, 1]\ncentre_px: [1, 1e300]', 'centre_px must be within 1e+06 px'),
         ('scales: [1, 1, .nan, 1]', 'scales[2] must be finite, not nan'),
         ('scales: 1', 'scales must be a list of numbers, not 1'),
         ('centre_px: [1, 2]', 'centre_px is the centre of scales, which are not given'),

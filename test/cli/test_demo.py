@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from programs import HANG_S
+from programs import HANG_S, wait
 
 DOME = Path(__file__).parents[1] / 'data' / 'dome'
 COMMAND = (sys.executable, '-m', 'sff_ros.cli', 'demo')
@@ -133,6 +133,24 @@ def test_a_signal_keeps_what_there_is_and_ends_the_nodes(
         assert process.wait(HANG_S) == 0
     assert metrics_of(out)['sweeps'] >= 1
     assert not Path(f'/proc/{nodes}').exists()
+
+
+def test_a_killed_demo_leaves_no_nodes_behind(tmp_path: Path) -> None:
+    with running_demo(tmp_path / 'out') as (process, nodes):
+        process.kill()
+        try:
+            wait(lambda: has_ended(nodes), 'the end of the nodes')
+        finally:
+            if not has_ended(nodes):
+                os.kill(nodes, signal.SIGKILL)
+
+
+def has_ended(pid: int) -> bool:
+    """Return whether a process is gone, or dead and not yet waited for."""
+    try:
+        return Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] == 'Z'
+    except FileNotFoundError:
+        return True
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ from sff_ros.errors import ModelError
 from sff_ros.inference.choice import Choice
 from sff_ros.inference.peak import PeakBackend
 from sff_ros.inference.shipped import shipped_model
+from sff_ros.middleware import shared_memory
 
 
 @pytest.fixture(scope='module')
@@ -46,6 +47,21 @@ def test_the_stack_is_deterministic_and_sharp_at_its_ground_truth(known: KnownSt
         part = [image[260:460, left : left + 180, 0].astype(float) for image in images]
         contrast = [np.abs(np.diff(p, axis=1)).mean() for p in part]
         assert int(np.argmax(contrast)) == sharpest
+
+
+def test_shared_memory_and_what_is_left_in_it_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(shared_memory, 'FOLDER', tmp_path)
+    monkeypatch.setattr(shared_memory, 'free_bytes', lambda: 41_000_000)
+    monkeypatch.setattr(shared_memory, 'leftover_bytes', lambda: 0)
+    assert dict(doctor.facts())['shared memory'] == f'41 MB free in {tmp_path}'
+    monkeypatch.setattr(shared_memory, 'free_bytes', lambda: 19_000_000)
+    monkeypatch.setattr(shared_memory, 'leftover_bytes', lambda: 17_600_000)
+    said = dict(doctor.facts())['shared memory']
+    assert '19 MB free' in said
+    assert 'UDP alone' in said
+    assert '17.6 MB left' in said
 
 
 def test_the_classical_backend_passes(known: KnownStack) -> None:

@@ -26,7 +26,21 @@ def test_a_size_is_height_and_width(text: str, size: tuple[int, int]) -> None:
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize('text', ['640', '640x', 'x480', '0x480', '640x480x3', '-1x4', 'axb', ''])
+@pytest.mark.parametrize(
+    'text',
+    [
+        '640',
+        '640x',
+        'x480',
+        '0x480',
+        '640x480x3',
+        '-1x4',
+        'axb',
+        '',
+        '9' * 9999 + 'x9',
+        '\u00b2x3',
+    ],
+)
 def test_anything_else_is_no_size(text: str) -> None:
     with pytest.raises(ConfigError, match='expected WxH'):
         parse_size(text)
@@ -73,7 +87,7 @@ def test_build_names_what_is_missing(
     model.write_bytes(b'no graph')
     assert main(['engine', 'build', '--model', str(model)]) == 1
     error = capsys.readouterr().err
-    assert error.startswith(f'sff engine: error: {model}: is cut off, damaged or no ONNX model')
+    assert error.startswith(f'sff engine: error: {model}: other.onnx.json, which has its digest')
 
 
 def test_wrong_usage_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:

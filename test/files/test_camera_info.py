@@ -117,7 +117,7 @@ def info_of(model: str, coefficients: list[float]) -> SimpleNamespace:
     k = [500.0, 0, 320, 0, 510, 240, 0, 0, 1]
     return SimpleNamespace(
         width=640, height=480, k=k, d=coefficients, distortion_model=model, binning_x=0,
-        binning_y=0, roi=SimpleNamespace(width=0),
+        binning_y=0, roi=SimpleNamespace(x_offset=0, y_offset=0, width=0, height=0),
     )  # fmt: skip
 
 
@@ -142,6 +142,7 @@ def test_a_message_without_distortion_is_read() -> None:
         ('516.17898', '0.', 'positive fx, or be all zero'),
         ('cols: 3\n  data: [516', 'cols: 4\n  data: [516', '9 data do not fit rows 3, cols 4'),
         ('rows: 1', 'rows: 2', 'distortion_coefficients: 5 data do not fit rows 2, cols 5'),
+        ('rows: 1', 'rows: "\\n"', "5 data do not fit rows '\\n', cols 5"),
         ('model: plumb_bob', 'model: 5', 'distortion_model must be a word, not 5'),
         ('model: plumb_bob', 'model: fisheye', "distortion_model 'fisheye' is unknown; one"),
         ('model: plumb_bob', 'model: equidistant', 'equidistant takes 4 coefficients, not 5'),

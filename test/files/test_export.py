@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from sff_ros.files.atomic_folder import staged_folder
+from sff_ros.files.atomic_folder import free_folder, staged_folder
 from sff_ros.files.export import write_ply, write_tiff
 
 
@@ -47,6 +47,28 @@ def test_a_staged_folder_appears_at_the_end(tmp_path: Path) -> None:
     assert (target / 'x').read_text() == 'new'
     assert target.stat().st_mode & 0o700 == 0o700
     assert [path.name for path in tmp_path.iterdir()] == ['a']
+
+
+def make_after_another(target: Path) -> None:
+    with staged_folder(target, new=True) as slower:
+        (slower / 'x').write_text('slower')
+        with staged_folder(target, new=True) as faster:
+            (faster / 'x').write_text('faster')
+
+
+def test_of_two_that_make_one_new_folder_one_succeeds(tmp_path: Path) -> None:
+    with pytest.raises(FileExistsError):
+        make_after_another(tmp_path / 'a')
+    assert [path.name for path in tmp_path.iterdir()] == ['a']
+    assert (tmp_path / 'a' / 'x').read_text() == 'faster'
+
+
+def test_a_free_folder_is_numbered_where_its_name_is_taken(tmp_path: Path) -> None:
+    names = []
+    for _ in range(3):
+        names.append(free_folder(tmp_path / 'a').name)
+        (tmp_path / names[-1]).mkdir()
+    assert names == ['a', 'a_2', 'a_3']
 
 
 def fail_half_way(target: Path) -> None:

@@ -142,3 +142,9 @@ def test_a_bmp_with_colours_elsewhere_is_refused(tmp_path: Path) -> None:
     data = bmp_32(texture(2, (20, 24, 3)), BGRX[::-1])
     with pytest.raises(StackError, match='masks 000000ff, 0000ff00, 00ff0000: save it as 24-bit'):
         read_image(saved(tmp_path, data))
+
+
+def test_an_image_of_floats_with_alpha_is_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path, encode(np.ones((20, 24, 4), np.float32), '.tiff'))
+    with pytest.raises(StackError, match='float32'):
+        read_image(path)

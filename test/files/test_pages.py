@@ -12,6 +12,7 @@ from stack_files import encode, texture
 from sff_ros.cli.main import main
 from sff_ros.errors import StackError
 from sff_ros.files import stack as stack_folder
+from sff_ros.files.image import read_image
 from sff_ros.files.stack import read_stack
 
 COUNT = 12
@@ -71,6 +72,13 @@ def test_files_that_are_not_one_sweep_are_refused(
 ) -> None:
     with pytest.raises(StackError, match=message):
         read_stack(written(tmp_path, data), all_pages=True)
+
+
+@pytest.mark.parametrize(('data', 'count'), [(tiff(IMAGES), 12), (encode(IMAGES[0]), 0)])
+def test_a_page_that_is_not_there_is_missing(tmp_path: Path, data: bytes, count: int) -> None:
+    file = written(tmp_path, data)
+    with pytest.raises(StackError, match=f'image 13 is missing: the file holds {count}'):
+        read_image(file, 12)
 
 
 def test_one_file_is_taken(tmp_path: Path) -> None:

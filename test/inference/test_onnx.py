@@ -13,11 +13,13 @@ import pytest
 
 from sff_ros.core.focus.measure import POOLING, FocusVolume, measure_contrast
 from sff_ros.core.image import Image
+from sff_ros.core.model_card import NETWORK, to_sidecar
 from sff_ros.errors import ModelError
 
 onnxruntime = pytest.importorskip('onnxruntime', reason='onnxruntime is not installed')
 from sff_ros.inference import onnx as backend_module  # noqa: E402
 from sff_ros.inference.onnx import open_onnx, physical_cores  # noqa: E402
+from sff_ros.inference.onnx_file import read_graph, sidecar_path  # noqa: E402
 
 
 def noise(*shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
@@ -64,7 +66,8 @@ def test_a_truncated_file_is_refused(network_file: Path, tmp_path: Path, share: 
     whole = network_file.read_bytes()
     cut = tmp_path / 'cut.onnx'
     cut.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(ModelError, match=r'cut\.onnx: ') as caught:
+    shutil.copy(sidecar_path(network_file), sidecar_path(cut))
+    with pytest.raises(ModelError, match=r'cut\.onnx\.json: .* or that is damaged') as caught:
         open_onnx(cut)
     assert len(str(caught.value).splitlines()) == 1
 
@@ -72,9 +75,17 @@ def test_a_truncated_file_is_refused(network_file: Path, tmp_path: Path, share: 
 def test_damage_within_the_file_is_refused(network_file: Path, tmp_path: Path) -> None:
     damaged = bytearray(network_file.read_bytes())
     damaged[200:4200] = bytes(4000)
-    (tmp_path / 'damaged.onnx').write_bytes(damaged)
+    path = tmp_path / 'damaged.onnx'
+    path.write_bytes(damaged)
+    shutil.copy(sidecar_path(network_file), sidecar_path(path))
+    with pytest.raises(ModelError, match=r'damaged\.onnx\.json: .* or that is damaged'):
+        open_onnx(path)
+    # Also where the card has the digest of the damaged file.
+    sidecar_path(path).write_text(
+        to_sidecar(read_graph(network_file, NETWORK).card, bytes(damaged))
+    )
     with pytest.raises(ModelError, match=r'damaged\.onnx: ') as caught:
-        open_onnx(tmp_path / 'damaged.onnx')
+        open_onnx(path)
     assert len(str(caught.value).splitlines()) == 1
 
 
@@ -93,10 +104,13 @@ def test_a_graph_with_other_outputs_is_refused(network_file: Path, tmp_path: Pat
     model.graph.output[1].name = 'confidence'
     for node in model.graph.node:
         node.output[:] = ['confidence' if name == 'scale' else name for name in node.output]
-    onnx.save(model, str(tmp_path / 'old.onnx'))
+    path = tmp_path / 'old.onnx'
+    path.write_bytes(model.SerializeToString())
+    card = read_graph(network_file, NETWORK).card
+    sidecar_path(path).write_text(to_sidecar(card, path.read_bytes()))
     words = r'old\.onnx: the graph gives position, confidence, expected position, scale: export'
     with pytest.raises(ModelError, match=words):
-        open_onnx(tmp_path / 'old.onnx')
+        open_onnx(path)
 
 
 def test_a_runtime_without_its_gpu_falls_back(
@@ -160,8 +174,9 @@ def test_the_graph_of_the_measure_is_measure_contrast(measure_file: Path, image:
 
 
 def test_it_runs_wherever_the_file_lies(network_file: Path, tmp_path: Path) -> None:
-    copy = shutil.copy(network_file, tmp_path / 'my network.onnx')
-    assert open_onnx(Path(copy)).spec == open_onnx(network_file).spec
+    copy = Path(shutil.copy(network_file, tmp_path / 'my network.onnx'))
+    shutil.copy(sidecar_path(network_file), sidecar_path(copy))
+    assert open_onnx(copy).spec == open_onnx(network_file).spec
 
 
 @pytest.mark.slow

@@ -27,6 +27,14 @@ def test_a_truncated_file_is_refused(noisy_models: Path, tmp_path: Path, share: 
         open_torch(tmp_path / 'cut.safetensors')
 
 
+def test_a_flipped_bit_of_a_weight_is_refused(noisy_models: Path, tmp_path: Path) -> None:
+    content = bytearray((noisy_models / 'fast_gru.safetensors').read_bytes())
+    content[-1001] ^= 1
+    (tmp_path / 'bent.safetensors').write_bytes(content)
+    with pytest.raises(ModelError, match='is damaged: its weights do not have the digest'):
+        open_torch(tmp_path / 'bent.safetensors')
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r'none\.safetensors: cannot be read'):
         open_torch(tmp_path / 'none.safetensors')

@@ -68,7 +68,9 @@ def test_a_camera_without_intrinsics_cannot_tell() -> None:
     assert to_breathing(info) == (Intrinsics(64, 48), None)
 
 
-@pytest.mark.parametrize(('place', 'value'), [(0, -50.0), (5, 0.0), (1, 2.0), (2, float('nan'))])
+@pytest.mark.parametrize(
+    ('place', 'value'), [(0, -50.0), (5, 0.0), (1, 2.0), (2, float('nan')), (3, 5.0), (0, 0.0)]
+)
 def test_a_malformed_p_is_refused(place: int, value: float) -> None:
     info = to_camera_info(CAMERA, Header(), breathing_warp(1.1, (20.0, 30.0)))
     info.p[place] = value

@@ -11,7 +11,9 @@ from sensor_msgs.srv import SetCameraInfo
 from std_msgs.msg import Header
 
 from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.errors import SffError
 from sff_ros.files.camera_info import read_camera_info, write_camera_info
+from sff_ros.nodes.camera_info_url import load_intrinsics
 from sff_ros.nodes.capture_node import CaptureNode
 from sff_ros.nodes.messages import to_camera_info, to_intrinsics
 
@@ -56,6 +58,12 @@ def test_the_first_calibration_creates_the_file(start: StartGraph, tmp_path: Pat
     assert set_info(graph, CALIBRATED).success
     wait(lambda: infos[-1].k[0] == CALIBRATED.fx, 'the new calibration')
     assert read_camera_info(tmp_path / 'first.yaml') == CALIBRATED
+
+
+@pytest.mark.parametrize('name', ['a%00b.yaml', 'a' * 256, '%ED%A0%80'])
+def test_a_url_of_no_path_fails_or_names_no_file(name: str) -> None:
+    with pytest.raises(SffError):
+        load_intrinsics(f'file:///nowhere/{name}', (96, 64))
 
 
 @pytest.mark.parametrize(

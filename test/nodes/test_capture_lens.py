@@ -16,9 +16,9 @@ from std_srvs.srv import Trigger
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.optics.lens_calibration import LensCalibration
 from sff_ros.core.optics.lens_table import LensTable
+from sff_ros.core.sweep.stamp import stamp_ns
 from sff_ros.files.lens_yaml import write_lens
 from sff_ros.nodes.capture_node import CaptureNode
-from sff_ros.nodes.exact_sync import stamp_ns
 from sff_ros.nodes.messages import to_array
 
 LENS: dict[str, Any] = {

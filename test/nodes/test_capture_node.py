@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,13 @@ import numpy as np
 import pytest
 from live_graph import CLEANUP, CONFIGURE, DEACTIVATE, Graph, StartGraph, facts, wait
 from sensor_msgs.msg import CameraInfo, Image, JointState
-from stack_files import make_folder
+from stack_files import DOME, make_folder
 from std_srvs.srv import Trigger
 
+from sff_ros.core.sweep.stamp import stamp_ns
 from sff_ros.files.stack import read_stack
+from sff_ros.files.unfinished import new_folder
 from sff_ros.nodes.capture_node import CaptureNode
-from sff_ros.nodes.exact_sync import stamp_ns
 from sff_ros.nodes.messages import to_array
 
 SMALL = {
@@ -113,16 +115,38 @@ def test_triggers_are_refused_with_a_reason(start: StartGraph) -> None:
 def test_a_trigger_of_an_impossible_sweep_is_refused_until_it_is_possible(
     start: StartGraph,
 ) -> None:
-    graph = start(CaptureNode, capture_node=TRIGGERED)
-    assert graph.set('capture_node', 'sweep.near_m', 0.1).successful
+    settings = {'camera': 'folder', 'folder.path': str(DOME), 'mode': 'triggered'}
+    graph = start(CaptureNode, capture_node=settings)
+    assert graph.set('capture_node', 'sweep.mode', 'continuous').successful
     trigger(graph)
-    graph.says('capture_node', 'the lens reaches')
+    graph.says('capture_node', 'which this camera cannot do')
     refused = trigger(graph)
     assert not refused.success
-    assert 'goes from' in refused.message
-    assert graph.set('capture_node', 'sweep.near_m', 0.0).successful
+    assert 'which this camera cannot do' in refused.message
+    assert graph.set('capture_node', 'sweep.mode', 'step').successful
+    graph.status('capture_node', 'step', lambda s: 'cannot do' not in s.message)
+    assert trigger(graph).success
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'reason'),
+    [
+        ('sweep.near_m', 0.6, 'sweep.near_m (0.6 m) must be less than sweep.far_m (0.5 m)'),
+        ('sweep.near_m', 0.1, 'goes from 2.000 to 10.000 dpt, the lens reaches'),
+        ('sweep.positions_dpt', [1.0, 2.0], 'a sweep has 3 .. 100 positions, not 2'),
+        ('sweep.positions_dpt', [1.0, 2.0, 3.0], 'replaces sweep.near_m and far_m: give only one'),
+    ],
+)
+def test_a_sweep_that_configure_refuses_is_refused_live(
+    start: StartGraph, name: str, value: Any, reason: str
+) -> None:
+    far_m = 0.0 if value == [1.0, 2.0] else 0.5
+    graph = start(CaptureNode, capture_node={**TRIGGERED, 'sweep.far_m': far_m})
+    result = graph.set('capture_node', name, value)
+    assert not result.successful
+    assert reason in result.reason
+    assert graph.set('capture_node', 'mode', 'continuous').successful
     graph.status('capture_node', 'OK', lambda s: s.message == 'OK')
-    one_sweep(graph)
 
 
 def test_a_stack_that_was_saved_is_what_was_published(start: StartGraph, tmp_path: Path) -> None:
@@ -141,8 +165,42 @@ def test_a_stack_that_was_saved_is_what_was_published(start: StartGraph, tmp_pat
     np.testing.assert_allclose(recorded.focus_dpt, [m.position[0] for m in focus], rtol=1e-6)
     assert recorded.intrinsics.fx == pytest.approx(infos[0].k[0])
     again = trigger(graph, 'save_stack')
-    assert not again.success
-    assert 'exists already' in again.message
+    assert again.success
+    assert again.message == f'{saved.message}_2'
+    assert len(read_stack(Path(again.message)).paths) == len(images)
+
+
+def test_stacks_of_two_cameras_have_two_names(start: StartGraph, tmp_path: Path) -> None:
+    settings = {**TRIGGERED, 'save_directory': str(tmp_path)}
+    graph = start(CaptureNode, namespace='robot/left', capture_node=settings)
+    one_sweep(graph)
+    wait(lambda: trigger(graph, 'save_stack').success, 'the stack')
+    (saved,) = tmp_path.iterdir()
+    assert saved.name.startswith('stack_robot_left_2')
+
+
+def test_what_a_killed_node_left_is_removed_at_the_next_start(
+    start: StartGraph, tmp_path: Path
+) -> None:
+    left, alive = tmp_path / '.sff_0123abcd.part', new_folder(tmp_path)
+    left.mkdir()
+    (left / 'slice_000.png').write_bytes(b'half')
+    start(CaptureNode, capture_node={**TRIGGERED, 'save_directory': str(tmp_path)})
+    assert os.listdir(tmp_path) == [alive[0].name]
+    os.close(alive[1])
+
+
+def test_a_save_directory_is_fixed_at_configure(start: StartGraph, tmp_path: Path) -> None:
+    graph = start(CaptureNode, capture_node={**TRIGGERED, 'save_directory': str(tmp_path)})
+    refused = graph.set('capture_node', 'save_directory', '/etc')
+    assert not refused.successful
+    assert 'takes effect at configure' in refused.reason
+
+
+def test_a_save_directory_of_nobody_fails_configure(start: StartGraph) -> None:
+    settings = {**TRIGGERED, 'autostart': False, 'save_directory': '~nobodyx/stacks'}
+    graph = start(CaptureNode, capture_node=settings)
+    assert not graph.change_state('capture_node', CONFIGURE)
 
 
 def test_a_stack_that_cannot_be_saved_is_told(start: StartGraph, tmp_path: Path) -> None:

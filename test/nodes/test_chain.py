@@ -12,11 +12,11 @@ from sensor_msgs.msg import CameraInfo, Image, JointState, PointCloud2
 from stack_files import DOME
 
 from sff_ros.core.metrics import score
+from sff_ros.core.sweep.stamp import stamp_ns
 from sff_ros.inference.choice import open_backend
 from sff_ros.nodes import diagnostics
 from sff_ros.nodes.capture_node import CaptureNode
 from sff_ros.nodes.depth_node import DepthNode
-from sff_ros.nodes.exact_sync import stamp_ns
 from sff_ros.nodes.inference_node import InferenceNode
 from sff_ros.nodes.messages import from_cloud, to_array, to_intrinsics
 

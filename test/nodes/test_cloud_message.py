@@ -80,6 +80,25 @@ def test_a_plane_stays_a_plane() -> None:
     np.testing.assert_allclose(steps, 0.5 / 30.0, rtol=1e-4)
 
 
+def test_a_cloud_of_other_fields_is_refused() -> None:
+    for field, change in ((3, {'offset': 29}), (0, {'offset': 2**32 - 1}), (1, {'datatype': 8})):
+        cloud = cloud_of(*scene())
+        for name, value in change.items():
+            setattr(cloud.fields[field], name, value)
+        with pytest.raises(StackError, match=r'not an organised cloud of x, y, z, rgb'):
+            from_cloud(cloud)
+
+
+@pytest.mark.parametrize('change', [{'width': 0}, {'point_step': 0}, {'row_step': 40}])
+def test_a_cloud_of_other_steps_is_refused(change: dict[str, int]) -> None:
+    cloud = cloud_of(*scene())
+    for name, value in change.items():
+        setattr(cloud, name, value)
+    cloud.data = cloud.data[: cloud.row_step * cloud.height]
+    with pytest.raises(StackError, match=r'not an organised cloud of x, y, z, rgb'):
+        from_cloud(cloud)
+
+
 @pytest.mark.parametrize('spoil', ['fields', 'data'])
 def test_another_cloud_is_refused(spoil: str) -> None:
     cloud = cloud_of(*scene())

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from builtin_interfaces.msg import Time
 from focus_maps import CAMERA, HEIGHT, WIDTH, Maps, colour_image, ramp
 from live_graph import Graph, StartGraph, facts, wait
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
@@ -13,9 +14,12 @@ from std_msgs.msg import Header
 
 from sff_ros.core.depth.cloud import unproject
 from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.sweep.stamp import stamp_ns
 from sff_ros.nodes.depth_node import DepthNode
-from sff_ros.nodes.exact_sync import stamp_ns, stamp_of
+from sff_ros.nodes.exact_sync import stamp_of
 from sff_ros.nodes.messages import from_cloud, to_array, to_image, to_intrinsics
+
+MALFORMED = Time(sec=2**31 - 1, nanosec=4_000_000_000)
 
 
 @pytest.fixture
@@ -116,6 +120,10 @@ def small_confidence() -> Image:
     return to_image(np.ones((2, 2), np.float32), '32FC1', Header(stamp=stamp_of(5_100_000_123)))
 
 
+def misdated_confidence() -> Image:
+    return to_image(np.ones((HEIGHT, WIDTH), np.float32), '32FC1', Header(stamp=MALFORMED))
+
+
 def grey_focus() -> Image:
     header = Header(stamp=stamp_of(5_100_000_123))
     return to_image(np.ones((HEIGHT, WIDTH), np.uint8), 'mono8', header)
@@ -131,6 +139,10 @@ def grey_focus() -> Image:
         ),
         ({'focus': grey_focus()}, "a focus map must be 32FC1, not 'mono8'"),
         ({'camera': Intrinsics(16, 12)}, 'all_in_focus/camera_info (12, 16) differ in size'),
+        (
+            {'sure': misdated_confidence()},
+            'nanosec < 1e9, not sec 2147483647 and nanosec 4000000000',
+        ),
     ],
 )
 def test_a_bad_map_is_refused_counted_and_the_node_goes_on(
@@ -146,12 +158,19 @@ def test_a_bad_map_is_refused_counted_and_the_node_goes_on(
     wait(lambda: depth, 'a depth image')
 
 
-def test_a_picture_of_another_size_costs_the_cloud_only(graph: Graph) -> None:
+@pytest.mark.parametrize(
+    ('colour', 'words'),
+    [
+        (np.zeros((4, 4, 3), np.uint8), 'is 4x4, the depth image is 32x24'),
+        (np.ones((24, 32), np.float32), "must have 8 or 16 bits, not encoding '32FC1'"),
+    ],
+)
+def test_another_picture_costs_the_cloud_only(graph: Graph, colour: Any, words: str) -> None:
     clouds = graph.collect(PointCloud2, 'depth/points')
     depth = graph.collect(Image, 'depth/image_rect')
     wait(lambda: graph.nodes[0].count_subscribers('depth/points'), 'a subscriber')
-    Maps(graph).send(ramp(), colour=np.zeros((4, 4, 3), np.uint8))
-    graph.says('depth_node', 'all_in_focus/image_rect_color is 4x4, the depth image is 32x24')
+    Maps(graph).send(ramp(), colour=colour)
+    graph.says('depth_node', f'all_in_focus/image_rect_color {words}')
     assert len(depth) == 1
     assert not clouds
 

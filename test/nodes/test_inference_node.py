@@ -11,7 +11,7 @@ from live_graph import StartGraph, facts, wait
 from sensor_msgs.msg import CameraInfo, Image, JointState
 
 from sff_ros.core.optics.intrinsics import Intrinsics
-from sff_ros.nodes.exact_sync import stamp_ns
+from sff_ros.core.sweep.stamp import stamp_ns
 from sff_ros.nodes.inference_node import InferenceNode
 from sff_ros.nodes.messages import to_array, to_intrinsics
 
@@ -182,7 +182,11 @@ def test_a_slice_that_comes_twice_is_refused(start: StartGraph) -> None:
             wait(lambda: graph.counts('inference_node', 'slices', 2) == 2, 'two slices')
             hand.send(parts)
     graph.says('inference_node', 'slice 1 of sweep 1 came twice or too late')
-    assert len(focus) == 1
+    wait(lambda: focus, 'a focus map')
+    hand.sweep()
+    wait(lambda: len(focus) > 1, 'a focus map of the next sweep')
+    stamps = [stamp_ns(message.header.stamp) for message in focus]
+    assert stamps == [hand.last_ns - step * HandMade.STEP_NS for step in (7, 2)]
 
 
 def test_a_missing_slice_in_the_middle_still_gives_depth(start: StartGraph) -> None:

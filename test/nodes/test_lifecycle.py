@@ -77,6 +77,17 @@ def test_a_bad_qos_override_fails_at_configure_and_leaves_no_publisher(start: St
     assert graph.tester.count_publishers('/depth/image_rect') == 0
 
 
+@pytest.mark.parametrize('value', ['sometimes', 3])
+def test_a_bad_qos_override_fails_at_activate_and_leaves_no_subscription(
+    start: StartGraph, value: Any
+) -> None:
+    override = {'qos_overrides./all_in_focus/camera_info.subscription.reliability': value}
+    graph = start(DepthNode, depth_node=override)
+    assert graph.started == [False]
+    assert graph.state('depth_node') == 'inactive'
+    assert graph.tester.count_subscribers('/focus_map/image') == 0
+
+
 def resident_mb() -> float:
     pages = int(Path('/proc/self/statm').read_text().split()[1])
     return pages * 4096 / 1e6

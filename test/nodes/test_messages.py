@@ -10,16 +10,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from sensor_msgs.msg import Image, JointState
+from sensor_msgs.msg import Image, JointState, RegionOfInterest
 from std_msgs.msg import Header
 
 from sff_ros.core.image_encodings import FOREIGN, PLAIN
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import Slice
+from sff_ros.core.sweep.stamp import stamp_ns
 from sff_ros.errors import CalibrationError, StackError
 from sff_ros.nodes import messages
-from sff_ros.nodes.exact_sync import stamp_ns, stamp_of
+from sff_ros.nodes.exact_sync import stamp_of
 from sff_ros.nodes.messages import (
     header_of,
     to_array,
@@ -96,6 +97,7 @@ def test_bytes_in_the_other_order(encoding: str) -> None:
         ({'encoding': 'mono16', 'step': 91}, 'step 91 does not fit a 30x20 mono16 image'),
         ({'data': array.array('B', bytes(1799))}, '1799 bytes are not step 90 x height 20'),
         ({'data': array.array('B')}, '0 bytes are not step 90 x height 20 = 1800'),
+        ({'encoding': 'yuyv', 'width': 29}, 'a 29x20 yuyv image of even width (at least 58)'),
         ({'encoding': 'bayer_rggb8', 'step': 29}, 'step 29 does not fit a 30x20 bayer_rggb8'),
     ],
 )
@@ -206,7 +208,15 @@ def test_an_uncalibrated_camera_has_a_zero_matrix() -> None:
         ({'distortion_model': 'thin_prism'}, "distortion_model 'thin_prism' is unknown"),
         ({'d': [0.1]}, 'plumb_bob takes 4 or 5 coefficients, not 1'),
         ({'k': [50.0, 0, 0, 0, -1.0, 0, 0, 0, 1.0]}, 'fx and fy must both be positive'),
-        ({'k': [math.nan, 0, 0, 0, 50.0, 0, 0, 0, 1.0]}, 'intrinsics must be finite'),
+        ({'k': [math.nan, 0, 0, 0, 50.0, 0, 0, 0, 1.0]}, 'camera_matrix must be finite'),
+        ({'k': [0, 0, 0, 0, 0, 0, 0, 0, math.inf]}, 'camera_matrix must be finite'),
+        ({'k': [50.0, 0.5, 31.5, 0, 50.0, 23.5, 0, 0, 1.0]}, 'camera_matrix must be [fx 0 cx; 0'),
+        ({'k': [50.0, 0, 31.5, 7.0, 50.0, 23.5, 0, 0, 1.0]}, 'camera_matrix must be [fx 0 cx; 0'),
+        ({'k': [50.0, 0, 31.5, 0, 50.0, 23.5, 1e300, 0, 1.0]}, 'camera_matrix must be [fx 0 cx'),
+        ({'k': [50.0, 0, 31.5, 0, 50.0, 23.5, 0, 0, 0.0]}, 'camera_matrix must be [fx 0 cx; 0'),
+        ({'d': [math.nan] * 5}, 'intrinsics must be finite'),
+        ({'roi': RegionOfInterest(height=24)}, 'binning or a region of interest is not supp'),
+        ({'roi': RegionOfInterest(width=64, height=48, y_offset=1)}, 'a region of interest'),
     ],
 )
 def test_a_senseless_camera_is_refused(change: dict[str, Any], words: str) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import pytest
 import rclpy
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import Image, JointState
 from simulated_time import SimulatedTime
 from std_msgs.msg import Header
 
@@ -57,3 +60,26 @@ def test_what_is_known_of_the_lens_beside_its_focus_does_not_matter() -> None:
     finally:
         rclpy.shutdown()
     assert list(seen.started) == [1_001]
+
+
+def test_malformed_messages_are_ignored() -> None:
+    seen = Seen()
+    rclpy.init()
+    try:
+        watching = Observer(seen)
+        heard: dict[str, Any] = {s.topic_name: s.callback for s in watching.subscriptions}
+        for sweep in range(2):
+            for index in range(3):
+                header = Header(stamp=stamp_of(1_000 * sweep + index))
+                heard['/stack/image'](Image(header=header, encoding='jpeg'))
+                focus = JointState(header=header, name=['focus', 'slice', 'slices', 'sweep'])
+                focus.position = [1.0 + index, float(index), 3.0, float(sweep)]
+                heard['/stack/focus'](focus)
+            for malformed in ([], [math.nan] * 4, [1.0, math.inf, 3.0, 0.0]):
+                focus.position = malformed
+                heard['/stack/focus'](focus)
+        watching.destroy_node()
+    finally:
+        rclpy.shutdown()
+    assert list(seen.started) == [1, 1_001]
+    assert not seen.slices

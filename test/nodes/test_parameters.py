@@ -76,6 +76,9 @@ def test_every_parameter_is_described_and_bounded(start: StartGraph, node: str) 
         ('capture_node', 'sweep.near_m', 1, 'near_m must be a float such as 1.0'),
         ('capture_node', 'sweep.positions_dpt', [1.0, 200.0], 'positions_dpt is 200.0; allowed'),
         ('capture_node', 'sweep.positions_dpt', [1, 2], 'positions_dpt must be floats such as'),
+        ('capture_node', 'simulated.width', [], 'simulated.width must be int, not ()'),
+        ('capture_node', 'camera', [], 'camera must be str, not ()'),
+        ('capture_node', 'bogus', [], "unknown parameter 'bogus'; known: autostart, camera, "),
         ('capture_node', 'zoom', 64, "unknown parameter 'zoom'; known: autostart, camera, "),
     ],
 )

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from live_graph import wait
+from programs import HANG_S
 
 from sff_ros.cameras.reach import Dioptres
 from sff_ros.config.nodes import CaptureConfig, SweepConfig
@@ -69,6 +70,8 @@ class Bench:
         self.slices: list[Slice] = []
         self.sweeps: list[tuple[Slice, ...]] = []
         self.log: list[str] = []
+        self.has_listeners = True
+        self.asked = 0
         self.statistics = Statistics()
         self.sweeper = Sweeper(
             opener=self.device.open,
@@ -77,7 +80,13 @@ class Bench:
             on_sweep=self.sweeps.append,
             statistics=self.statistics,
             log=self.log.append,
+            is_heard=self.is_heard,
         )
+
+    def is_heard(self) -> bool:
+        """Count the questions."""
+        self.asked += 1
+        return self.has_listeners
 
     def start(self) -> None:
         self.sweeper.open()
@@ -115,6 +124,36 @@ class MovingCamera(FlakyCamera):
         for index, focus in enumerate(positions):
             if index not in (2, 4):
                 yield self.capture(focus, index, len(positions), sweep)
+
+
+def test_the_first_sweep_waits_for_listeners(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeper, '_LISTENERS_S', HANG_S)
+    bench = make()
+    bench.has_listeners = False
+    bench.start()
+    wait(lambda: bench.asked >= 5, 'questions')
+    assert not bench.slices
+    bench.has_listeners = True
+    wait(lambda: bench.sweeps, 'a sweep')
+
+
+def test_without_listeners_it_sweeps_all_the_same(make: Make) -> None:
+    bench = make()
+    bench.has_listeners = False
+    bench.start()
+    wait(lambda: bench.sweeps, 'a sweep')
+
+
+def test_a_sweeper_that_waits_for_listeners_stops_at_once(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeper, '_LISTENERS_S', HANG_S)
+    bench = make()
+    bench.has_listeners = False
+    bench.start()
+    wait(lambda: bench.asked, 'a question')
+    bench.sweeper.stop()
+    assert not bench.slices
 
 
 def test_a_continuous_sweep_counts_the_frames_between_as_lost(make: Make) -> None:

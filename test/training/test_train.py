@@ -130,7 +130,7 @@ def test_weights_of_another_network_are_refused(trainer_for: MakeTrainer, tmp_pa
 def test_a_kill_in_the_middle_of_saving_loses_nothing(trainer_for: MakeTrainer) -> None:
     trainer = trainer_for('out')
     trainer.train()
-    (trainer.run.out / (CHECKPOINT + '.part')).write_bytes(b'half')
+    (trainer.run.out / '.sff_0123abcd.part').write_bytes(b'half')
     assert trainer_for('out').step == 6
 
 

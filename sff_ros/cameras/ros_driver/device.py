@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 
 from rclpy.parameter import Parameter
 
@@ -16,9 +18,10 @@ from sff_ros.cameras.ros_driver.stream import ImageStream, Received
 from sff_ros.config.cameras import RosDriverConfig
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.optics.lens_calibration import LensCalibration
-from sff_ros.errors import CalibrationError, CameraError, ConfigError
+from sff_ros.errors import CalibrationError, CameraError, CameraLostError, ConfigError
 
 TAKEN_BY = 2  # frames after a call by which the camera has what was set
+LOST_S = 0.3  # wait for a driver that is lost, and probably dead
 MEASURED = 7  # frames from which the frame rate is measured
 
 
@@ -45,6 +48,7 @@ class RosDriverDevice:
         info = absolute(config.camera_info) if config.camera_info else info_beside(image)
         self._config = config
         self._is_open = True
+        self._is_lost = False
         self._link = link = DriverLink()
         try:
             self._driver = DriverParameters(link, node, config.timeout_s)
@@ -52,6 +56,7 @@ class RosDriverDevice:
             self._nominal = nominal_table(self._codes, config)
             self._identity = identity_of(self._driver, config)
             self._stream = ImageStream(link, image, info, config.timeout_s)
+            self._driver.is_gone = lambda: not self._stream.is_same_driver
         except BaseException:
             link.close()
             raise
@@ -109,7 +114,8 @@ class RosDriverDevice:
         """
         self._check_open()
         value = round(code) if self._number is int else float(code)
-        self._driver.set(Parameter(self._config.focus, value=value).to_parameter_msg())
+        with self._noting_loss():
+            self._driver.set(Parameter(self._config.focus, value=value).to_parameter_msg())
 
     def frame(self, not_before_ns: int) -> Frame:
         """Block until the first image whose exposure certainly began at that time or later.
@@ -120,10 +126,11 @@ class RosDriverDevice:
             CameraLostError: the driver is gone, was restarted, or is silent.
         """
         self._check_open()
-        received = self._stream.take(
-            lambda received: self._exposure(received).start_ns >= not_before_ns,
-            (not_before_ns - self.now_ns()) * 1e-9,
-        )
+        with self._noting_loss():
+            received = self._stream.take(
+                lambda received: self._exposure(received).start_ns >= not_before_ns,
+                (not_before_ns - self.now_ns()) * 1e-9,
+            )
         image = self._stream.decoded(received)
         height, width = image.shape[:2]
         if (width, height) != (self._intrinsics.width, self._intrinsics.height):
@@ -140,8 +147,17 @@ class RosDriverDevice:
             return
         self._is_open = False
         if self._stream.is_same_driver:  # leave a restarted one as its user set it
-            self._driver.restore()
+            self._driver.restore(LOST_S if self._is_lost else self._config.timeout_s)
         self._link.close()
+
+    @contextlib.contextmanager
+    def _noting_loss(self) -> Iterator[None]:
+        """Remember that the driver was lost, so that `close` does not wait for it in vain."""
+        try:
+            yield
+        except CameraLostError:
+            self._is_lost = True
+            raise
 
     def _check_open(self) -> None:
         if not self._is_open:
@@ -160,11 +176,11 @@ class RosDriverDevice:
         if self._config.frame_rate:
             return round(1e9 / self._config.frame_rate)
         self._stream.flush()
-        stamps = [self._stream.take(lambda _: True).stamp_ns for _ in range(MEASURED)]
-        if 0 in stamps:
-            return 0  # bad stamps are reported where they are used
+        received = [self._stream.take(lambda _: True) for _ in range(MEASURED)]
         try:
-            return period_of(stamps)
+            stamps = [one.stamp_ns for one in received]
+            # Zeros are reported where they are used.
+            return 0 if 0 in stamps else period_of(stamps)
         except CameraError as err:
             raise CameraError(f'{self._stream.topic}: {err}') from err
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sff_ros.errors import CameraError
+from sff_ros.errors import CameraError, quoted
 
 # Event that is stamped -> frame periods from the earliest start of exposure to the stamp: exposure
 # takes at most one period, and so do readout and transfer.
@@ -68,5 +68,5 @@ def period_of(stamps_ns: list[int]) -> int:
     """
     steps = np.diff(stamps_ns)
     if (steps <= 0).any():
-        raise CameraError(f'its stamps do not increase: steps of {steps.tolist()} ns')
+        raise CameraError(f'its stamps do not increase: steps of {quoted(steps.tolist())} ns')
     return int(np.median(steps))

@@ -8,7 +8,7 @@ from sff_ros.cameras.lens_device import CodeRange
 from sff_ros.cameras.ros_driver.parameters import DriverParameters, plain
 from sff_ros.config.cameras import RosDriverConfig
 from sff_ros.core.optics.lens_table import LensTable
-from sff_ros.errors import CameraError
+from sff_ros.errors import CameraError, quoted
 
 _NUMBERS = {ParameterType.PARAMETER_INTEGER: int, ParameterType.PARAMETER_DOUBLE: float}
 
@@ -25,8 +25,8 @@ def lens_codes(driver: DriverParameters, config: RosDriverConfig) -> tuple[type,
     if number is None:
         value = plain(driver.get(config.focus))
         raise CameraError(
-            f'{config.focus} of {driver.node} is {value!r}: set ros_driver.focus to a parameter '
-            'that is a number'
+            f'{config.focus} of {driver.node} is {quoted(value)}: set ros_driver.focus to a '
+            'parameter that is a number'
         )
     ranges = (*declared.integer_range, *declared.floating_point_range)
     if (config.low, config.high) != (0, 0):

@@ -16,7 +16,10 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.topic_endpoint_info import TopicEndpointInfo
 
+from sff_ros.middleware.start import start_ros
+
 POLL_S = 0.02  # of the graph, which does not report changes
+LOOK_S = 0.1  # the same, while something else is waited for
 T = TypeVar('T')
 
 _numbers = itertools.count()
@@ -30,7 +33,7 @@ class DriverLink:
 
     def __init__(self) -> None:
         self._context = Context()
-        self._context.init(args=[], initialize_logging=False)
+        start_ros([], self._context)
         self._node = Node(
             f'sff_ros_driver_{os.getpid()}_{next(_numbers)}',
             context=self._context,
@@ -76,14 +79,29 @@ class DriverLink:
         qos = QoSProfile(depth=5, reliability=reliability)
         self._node.create_subscription(kind, topic, callback, qos)
 
-    def call(self, client: Client[Any, Any], request: Any, timeout_s: float) -> Any:
-        """Call a service and return its response; None if none arrived in time."""
+    def call(
+        self,
+        client: Client[Any, Any],
+        request: Any,
+        timeout_s: float,
+        is_in_vain: Callable[[], bool] = lambda: False,
+    ) -> Any:
+        """Call a service and return its response; None if none arrived in time.
+
+        Args:
+            client: of the service.
+            request: what to ask.
+            timeout_s: longest wait.
+            is_in_vain: asked while waiting; true ends the wait.
+        """
         answered = threading.Event()
         future = client.call_async(request)
         future.add_done_callback(lambda _: answered.set())
-        if not answered.wait(timeout_s):
-            client.remove_pending_request(future)
-            return None
+        end = time.monotonic() + timeout_s
+        while not answered.wait(min(LOOK_S, max(end - time.monotonic(), 0.0))):
+            if time.monotonic() >= end or is_in_vain():
+                client.remove_pending_request(future)
+                return None
         return future.result()
 
     def warn(self, text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rcl_interfaces.msg import Parameter as ParameterMessage
@@ -20,7 +20,7 @@ from rclpy.parameter import Parameter
 
 from sff_ros.cameras.ros_driver.link import DriverLink, wait_for
 from sff_ros.cameras.ros_driver.settings import Setting
-from sff_ros.errors import CameraError, CameraLostError
+from sff_ros.errors import CameraError, CameraLostError, quoted
 
 _FIRST_S = 0.3  # until the first request is repeated
 
@@ -33,6 +33,9 @@ class DriverParameters:
         node: its full name.
         timeout_s: longest wait for a response.
 
+    Attributes:
+        is_gone: returns whether the node is known to be another one now; none responds then.
+
     Raises:
         CameraError: there is no such node.
     """
@@ -41,6 +44,7 @@ class DriverParameters:
         self.node = node
         self._link = link
         self._timeout_s = timeout_s
+        self.is_gone: Callable[[], bool] = lambda: False
         self._found: list[ParameterMessage] = []  # previous values, in the order of setting
         self._prepared: list[ParameterMessage] = []
         kinds: dict[str, Any] = {
@@ -138,8 +142,13 @@ class DriverParameters:
                 'sets it, or the driver cannot'
             )
 
-    def restore(self) -> None:
-        """Restore the saved values, last first; warn of failures."""
+    def restore(self, timeout_s: float) -> None:
+        """Restore the saved values, last first; warn of failures.
+
+        Args:
+            timeout_s: longest wait for a response. A node that only pauses obeys later, too.
+        """
+        self._timeout_s = timeout_s
         found, self._found = self._found[::-1], []
         try:
             if found:
@@ -191,13 +200,15 @@ class DriverParameters:
         client = self._clients[service]
         if not client.service_is_ready():
             raise CameraLostError(f'{self.node} is gone: it no longer offers parameters')
-        answer = self._link.call(client, request, self._timeout_s)
+        answer = self._link.call(client, request, self._timeout_s, self.is_gone)
         if answer is None:
             raise self._no_answer(service)
         return answer
 
     def _no_answer(self, service: str) -> CameraError:
         # A killed process stays in the graph for a while without responding.
+        if self.is_gone():
+            return CameraLostError(f'{self.node} was restarted, or another one has its topics')
         return CameraLostError(
             f'{self.node}/{service} does not respond within {self._timeout_s:g} s: is the '
             'driver running?'
@@ -208,8 +219,8 @@ class DriverParameters:
             near = difflib.get_close_matches(name, self.names, n=1)
             hint = f'; did you mean {near[0]}?' if near else ''
             raise CameraError(
-                f'{self.node} has no parameter {name!r}{hint} (`ros2 param list {self.node}` '
-                'shows all)'
+                f'{self.node} has no parameter {quoted(name)}{hint} '
+                f'(`ros2 param list {self.node}` shows all)'
             )
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import yaml
-
-from sff_ros.errors import ConfigError
+from sff_ros.errors import ConfigError, quoted
+from sff_ros.files.yaml_reader import parse_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +37,12 @@ def _setting(part: str) -> Setting:
     optional = left.rstrip().endswith('?')
     names = tuple(name.strip() for name in left.rstrip().removesuffix('?').split('|'))
     try:
-        value = yaml.safe_load(right)
-    except yaml.YAMLError:
+        value = parse_yaml(right)
+    except ConfigError:
         value = None
     if not equals or not all(names) or not isinstance(value, (bool, int, float, str)):
         raise ConfigError(
-            f'ros_driver.prepare has {part!r}; allowed: name=value, with | between names and ? '
-            'after them'
+            f'ros_driver.prepare has {quoted(part)}; allowed: name=value, with | between names '
+            'and ? after them'
         )
     return Setting(names, value, optional)

@@ -11,16 +11,16 @@ from typing import Any
 
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from sff_ros.cameras.ros_driver.link import DriverLink, wait_for
+from sff_ros.cameras.ros_driver.link import LOOK_S, DriverLink, wait_for
 from sff_ros.core.image import Image as ImageArray
 from sff_ros.core.image import check_image
 from sff_ros.core.image_encodings import decode, decompress
 from sff_ros.core.optics.intrinsics import Intrinsics
+from sff_ros.core.sweep.stamp import stamp_ns
 from sff_ros.errors import CameraError, CameraLostError, StackError
 from sff_ros.files.camera_info import from_message
 
 KEPT = 8  # images; a sweep takes them as they arrive
-LOOK_S = 0.1  # between checks of the graph while nothing arrives
 INFO_S = 0.5  # without camera_info until a camera counts as uncalibrated
 KINDS: dict[str, Any] = {
     'sensor_msgs/msg/Image': Image,
@@ -42,9 +42,15 @@ class Received:
 
     @property
     def stamp_ns(self) -> int:
-        """The stamp of its header, ns."""
-        stamp = self.message.header.stamp
-        return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+        """The stamp of its header, ns.
+
+        Raises:
+            CameraError: it is malformed.
+        """
+        try:
+            return stamp_ns(self.message.header.stamp)
+        except StackError as err:
+            raise CameraError(str(err)) from err
 
 
 class ImageStream:

@@ -18,6 +18,7 @@ from sff_ros.cameras.v4l2.timing import exposure_start, measured_period, stamps_
 from sff_ros.config.cameras import V4l2Config
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.errors import CameraError, CameraLostError
+from sff_ros.files.home import expanded
 
 _TIMEOUT_NS = 10**9  # for a frame, or five periods if that is longer
 _TIMEOUT_PERIODS = 5
@@ -46,7 +47,7 @@ class V4l2Device:
         about = check_captures(node)
         is_separate = bool(config.focus_device)
         if is_separate:
-            self._lens_node = VideoNode(config.focus_device)
+            self._lens_node = VideoNode(str(expanded(config.focus_device)))
             undo.callback(self._lens_node.close)
         else:
             self._lens_node = node

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sff_ros.core.image import Image
-from sff_ros.errors import CameraError
+from sff_ros.errors import CameraError, quoted
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -86,7 +86,9 @@ def choose(wanted: str, frame_rate: float, offers: Sequence[Offer]) -> tuple[Off
             return offer, rate
     available = grouped((offer.name, offer.rates_text) for offer in offers)
     if not fitting:
-        raise CameraError(f'v4l2.pixel_format {wanted!r} is not offered at this size; {available}')
+        raise CameraError(
+            f'v4l2.pixel_format {quoted(wanted)} is not offered at this size; {available}'
+        )
     raise CameraError(
         f'v4l2.frame_rate {frame_rate:g} Hz is not reached at this size; {available}'
     )

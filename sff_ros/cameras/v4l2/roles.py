@@ -5,7 +5,7 @@ from __future__ import annotations
 from sff_ros.cameras.v4l2 import abi, ioctl
 from sff_ros.cameras.v4l2.node import Control, RefusedError, VideoNode, text_of
 from sff_ros.cameras.v4l2.search import list_cameras
-from sff_ros.errors import CameraError
+from sff_ros.errors import CameraError, quoted
 
 
 def check_captures(node: VideoNode) -> abi.Capability:
@@ -18,7 +18,7 @@ def check_captures(node: VideoNode) -> abi.Capability:
         about = node.call(ioctl.VIDIOC_QUERYCAP, abi.Capability())
     except RefusedError as err:
         raise CameraError(
-            f'v4l2.device {node.path!r} is no V4L2 device; {list_cameras()}'
+            f'v4l2.device {quoted(node.path)} is no V4L2 device; {list_cameras()}'
         ) from err
     has = about.capabilities
     if has & abi.V4L2_CAP_DEVICE_CAPS:
@@ -27,8 +27,8 @@ def check_captures(node: VideoNode) -> abi.Capability:
         planes = ' (multi-planar formats are not supported)'
         why = planes if has & abi.V4L2_CAP_VIDEO_CAPTURE_MPLANE else ''
         raise CameraError(
-            f'v4l2.device {node.path!r} ({text_of(about.card)}) does not stream images{why}; '
-            f'{list_cameras()}'
+            f'v4l2.device {quoted(node.path)} ({text_of(about.card)}) does not stream '
+            f'images{why}; {list_cameras()}'
         )
     return about
 
@@ -55,5 +55,6 @@ def find_lens(node: VideoNode, name: str, is_separate: bool) -> Control:
         else ('; for a lens that is a separate device set v4l2.focus_device (/dev/v4l-subdevN)')
     )
     raise CameraError(
-        f'v4l2.focus_control {name!r} is not a control of {node.path}; it has: {available}{hint}'
+        f'v4l2.focus_control {quoted(name)} is not a control of {node.path}; it has: '
+        f'{available}{hint}'
     )

@@ -6,7 +6,8 @@ import errno
 import os
 from pathlib import Path
 
-from sff_ros.errors import CameraError
+from sff_ros.errors import CameraError, quoted
+from sff_ros.files.home import expanded
 
 DEV = Path('/dev')
 SYS = Path('/sys/class/video4linux')
@@ -22,12 +23,13 @@ def find_device(device: str) -> str:
 
     Raises:
         CameraError: it is empty, or does not exist; lists the available cameras.
+        ConfigError: no file can have this name.
     """
     if not device:
         raise CameraError(f'v4l2.device is empty: name a camera; {list_cameras()}')
-    path = DEV / f'video{device}' if device.isdecimal() else Path(device)
+    path = DEV / f'video{device}' if device.isdecimal() else expanded(device)
     if not path.exists():
-        raise CameraError(f'v4l2.device {str(path)!r} does not exist; {list_cameras()}')
+        raise CameraError(f'v4l2.device {quoted(str(path))} does not exist; {list_cameras()}')
     return str(path)
 
 

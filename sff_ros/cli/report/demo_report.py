@@ -18,6 +18,7 @@ from sff_ros.cli.report.images import (
 from sff_ros.core.image import FloatMap
 from sff_ros.files.export import write_ply
 from sff_ros.files.image import write_png
+from sff_ros.files.whole_file import write_file
 
 if TYPE_CHECKING:
     from sff_ros.nodes.observer import Seen
@@ -37,7 +38,7 @@ def write_report(folder: Path, seen: Seen) -> dict[str, Any]:
     elif seen.position is not None:
         write_png(folder / 'depth.png', position_image(seen.position))
     metrics = figures(seen)
-    (folder / 'metrics.json').write_text(json.dumps(metrics, indent=2) + '\n')
+    write_file(folder / 'metrics.json', json.dumps(metrics, indent=2) + '\n')
     return metrics
 
 

@@ -20,7 +20,7 @@ from sff_ros.core.homography import area_scale, inverse, product
 from sff_ros.core.image import Warp
 from sff_ros.core.sweep.lens_state import LensState
 from sff_ros.core.sweep.stack import Slice
-from sff_ros.errors import ConfigError
+from sff_ros.errors import ConfigError, quoted
 
 Method = Literal['none', 'breathing', 'similarity', 'homography']
 Alignment = Literal['auto', 'none', 'breathing', 'similarity', 'homography']
@@ -43,7 +43,7 @@ def as_alignment(name: str) -> Alignment:
     if name == 'auto':
         return 'auto'
     if name not in MODELS:
-        raise ConfigError(f'align is {name!r}; allowed: {", ".join(ALIGNMENTS)}')
+        raise ConfigError(f'align is {quoted(name)}; allowed: {", ".join(ALIGNMENTS)}')
     return name
 
 

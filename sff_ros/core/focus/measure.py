@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sff_ros.core.image import FloatMap, Floats, Image, check_image, to_grey
-from sff_ros.errors import StackError
+from sff_ros.errors import StackError, quoted
 
 DILATIONS = (1, 2, 3, 4)
 POOLING = 2  # px, of both estimates
@@ -60,7 +60,7 @@ class FocusVolume:
         steps = np.diff(self.axis)
         if not np.isfinite(self.axis).all() or not ((steps > 0).all() or (steps < 0).all()):
             raise StackError(
-                f'the axis must be finite and strictly monotonic, not {self.axis.tolist()}'
+                f'the axis must be finite and strictly monotonic, not {quoted(self.axis.tolist())}'
             )
 
 

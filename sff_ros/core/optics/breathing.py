@@ -8,9 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from sff_ros.core.homography import inverse, product
-from sff_ros.core.image import Warp
+from sff_ros.core.image import Floats, Warp
 from sff_ros.core.optics.intrinsics import Intrinsics
-from sff_ros.errors import CalibrationError
+from sff_ros.errors import CalibrationError, quoted
+
+MOST_SCALE = 10.0  # and least its inverse; lenses have 0.8 .. 1.25
 
 
 def breathing_warp(scale: float, centre_px: tuple[float, float]) -> Warp:
@@ -69,28 +71,38 @@ def breathed_matrix(intrinsics: Intrinsics, warp: Warp | None) -> Warp:
     return np.asarray(product(plain, intrinsics.matrix), np.float64)
 
 
-def reference_of(own: Intrinsics, matrix: Warp) -> tuple[Intrinsics, Warp | None]:
+def reference_of(own: Intrinsics, projection: Floats) -> tuple[Intrinsics, Warp | None]:
     """Return the camera at the reference focus, and the breathing of an image.
 
     Args:
         own: of the image.
-        matrix: (3, 3) of the reference focus; [0, 0] is 0 if unspecified.
+        projection: (3, 4) of the reference focus; all zero if unspecified.
 
     Returns:
         The reference camera, with the image's distortion, which scales with it; and (3, 3) from
         px of the reference focus to px of the image, None where both are the same.
 
     Raises:
-        CalibrationError: the reference's matrix is no camera matrix.
+        CalibrationError: the projection is not that of a lone camera, or scales by more than
+            MOST_SCALE.
     """
-    if not own.is_calibrated or matrix[0, 0] == 0 or np.array_equal(matrix, own.matrix):
+    if not own.is_calibrated or not projection.any():
         return own, None
-    fx, fy, cx, cy = (float(matrix[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2)))
+    fx, fy, cx, cy = (float(projection[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2)))
     plain = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
-    if not np.array_equal(matrix, plain) or not np.isfinite(plain).all() or min(fx, fy) <= 0:
+    lone = np.column_stack((plain, np.zeros(3)))
+    if not np.isfinite(lone).all() or not np.array_equal(projection, lone) or min(fx, fy) <= 0:
         raise CalibrationError(
             f'P must be [fx 0 cx 0; 0 fy cy 0; 0 0 1 0] with positive fx and fy, or all zero, '
-            f'not {matrix.tolist()}'
+            f'not {quoted(projection.tolist())}'
+        )
+    if np.array_equal(plain, own.matrix):
+        return own, None
+    scales = (own.fx / fx, own.fy / fy)
+    if not all(1 / MOST_SCALE <= scale <= MOST_SCALE for scale in scales):
+        raise CalibrationError(
+            f'K and P differ by a factor of {scales[0]:.4g} in x, {scales[1]:.4g} in y: breathing '
+            f'is at most {MOST_SCALE:g}'
         )
     warp = np.asarray(product(own.matrix, inverse(plain)), np.float64)
     return replace(own, fx=fx, fy=fy, cx=cx, cy=cy), warp

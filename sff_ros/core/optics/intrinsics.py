@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.errors import CalibrationError
+from sff_ros.errors import CalibrationError, quoted
 
 # Number of coefficients each distortion model of sensor_msgs/CameraInfo may carry.
 DISTORTION_MODELS = {'plumb_bob': (4, 5), 'rational_polynomial': (8,), 'equidistant': (4,)}
@@ -51,7 +51,7 @@ class Intrinsics:
         counts = DISTORTION_MODELS.get(self.distortion_model)
         if counts is None:
             raise CalibrationError(
-                f'distortion_model {self.distortion_model!r} is unknown; '
+                f'distortion_model {quoted(self.distortion_model)} is unknown; '
                 f'one of {", ".join(DISTORTION_MODELS)}'
             )
         if self.distortion and len(self.distortion) not in counts:

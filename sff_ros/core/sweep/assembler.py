@@ -73,7 +73,7 @@ class StackAssembler(Generic[Payload]):
             StackError: the slice does not fit its sweep, is a duplicate or came late.
         """
         ends = self._starts_sweep(slice_)
-        if not ends and not self._steps_back(slice_):
+        if not ends and not self._begins_anew(slice_):
             try:
                 self._check(slice_)
             except StackError:
@@ -94,8 +94,6 @@ class StackAssembler(Generic[Payload]):
         """
         slice_ = accepted.slice_
         finished = self._close() if accepted.ends else None
-        if self._steps_back(slice_):
-            self._newest_ns = -1
         if self._sweep is not None and slice_.sweep > self._sweep:
             self.counts['lost_sweeps'] += slice_.sweep - self._sweep - 1
         if not self._slices:
@@ -138,20 +136,25 @@ class StackAssembler(Generic[Payload]):
         self._newest_ns = -1
         self._sweep = None
 
-    def _steps_back(self, slice_: Slice) -> bool:
-        """Return whether the clock was set back before a slice."""
-        return self._newest_ns - slice_.stamp_ns >= _CLOCK_STEP_NS
+    def _begins_anew(self, slice_: Slice) -> bool:
+        """Return whether a slice is not late, whatever its stamp.
+
+        It is the first of another sweep, or the clock was set back by much. So what was stamped
+        in the future costs the sweeps after it nothing.
+        """
+        is_first = slice_.index == 0 and slice_.sweep != self._sweep
+        return is_first or self._newest_ns - slice_.stamp_ns >= _CLOCK_STEP_NS
 
     def _starts_sweep(self, slice_: Slice) -> bool:
         """Return whether a slice ends the current sweep by belonging to another one.
 
         A camera that restarts counts its sweeps from 0 again, so a decreasing index starts a new
-        sweep too, and so does a clock that is set back. A late slice does not.
+        sweep too. A late slice does not.
         """
         if not self._slices:
             return False
         if slice_.stamp_ns <= self._newest_ns:
-            return self._steps_back(slice_)
+            return self._begins_anew(slice_)
         last = self._slices[-1]
         return slice_.sweep != last.sweep or slice_.index <= last.index
 

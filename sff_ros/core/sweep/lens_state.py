@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from sff_ros.core.image import Warp
 from sff_ros.errors import StackError
 
+MAX_FOCUS_DPT = 1e6  # 1 um from the lens; beyond, squares overflow in float32
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LensState:
     """Position of the lens, and its effect on the image. By default all is unknown.
 
     Attributes:
-        focus_dpt: focus distance, dioptres (0 = infinity); NaN where the lens is not calibrated.
+        focus_dpt: focus distance, dioptres, 0 (infinity) .. MAX_FOCUS_DPT; NaN where the lens is
+            not calibrated.
         code: commanded code; NaN where unknown, or where it has no codes.
         position_code: where the lens was, as the code that would reach it without backlash; NaN
             where the backlash is unknown.
@@ -34,14 +37,17 @@ class LensState:
     residual_dpt: float = 0.0
 
     def __post_init__(self) -> None:
-        if math.isinf(self.focus_dpt) or self.focus_dpt < 0:
+        if not (0 <= self.focus_dpt <= MAX_FOCUS_DPT or math.isnan(self.focus_dpt)):
             raise StackError(
-                f'focus must be finite dioptres >= 0, or NaN if unknown, not {self.focus_dpt}'
+                f'focus must be finite dioptres >= 0, or NaN if unknown, not {self.focus_dpt}; '
+                f'allowed up to {MAX_FOCUS_DPT:g}'
             )
-        if not math.isfinite(self.field_dpt):
-            raise StackError(f'field curvature must be finite dioptres, not {self.field_dpt}')
-        if not 0 <= self.residual_dpt < math.inf:
+        if not abs(self.field_dpt) <= MAX_FOCUS_DPT:
             raise StackError(
-                f'the residual of a calibration must be finite dioptres >= 0, not '
+                f'field curvature must be within {MAX_FOCUS_DPT:g} dpt, not {self.field_dpt}'
+            )
+        if not 0 <= self.residual_dpt <= MAX_FOCUS_DPT:
+            raise StackError(
+                f'the residual of a calibration must be 0 .. {MAX_FOCUS_DPT:g} dpt, not '
                 f'{self.residual_dpt}'
             )

@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sff_ros.core.image import Image, check_image
-from sff_ros.core.sweep.lens_state import LensState
-from sff_ros.errors import StackError
+from sff_ros.core.sweep.lens_state import MAX_FOCUS_DPT, LensState
+from sff_ros.errors import StackError, quoted
 
+MOST_COUNTED = 2**31 - 1  # seven years of ten sweeps a second
 MIN_SLICES = 3  # below this a focus curve has no interior peak
+MIN_STEP_DPT = 1e-9  # between slices: less than any lens, and enough to divide by
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,8 +27,8 @@ class Slice:
         lens: its state during the exposure.
         stamp_ns: time at mid-exposure, ns.
         index: 0-based, in the order of time.
-        count: how many slices the sweep has.
-        sweep: number of the sweep, growing.
+        count: how many slices the sweep has, up to MOST_COUNTED.
+        sweep: number of the sweep, growing, 0 .. MOST_COUNTED.
     """
 
     image: Image
@@ -38,8 +40,13 @@ class Slice:
 
     def __post_init__(self) -> None:
         check_image(self.image)
+        for name, number in (('count', self.count), ('sweep', self.sweep)):
+            if not 0 <= number <= MOST_COUNTED:
+                raise StackError(
+                    f'{name} of a slice must be 0 .. {MOST_COUNTED}, not {number:.6g}'
+                )
         if not 0 <= self.index < self.count:
-            raise StackError(f'slice index {self.index} is outside 0..{self.count - 1}')
+            raise StackError(f'slice index {self.index:.6g} is outside 0..{self.count - 1}')
 
     @property
     def focus_dpt(self) -> float:
@@ -184,15 +191,19 @@ def check_focus(focus_dpt: npt.NDArray[np.float64]) -> None:
     """Reject focus distances that no single sweep can have; all NaN (unknown) passes.
 
     Raises:
-        StackError: not strictly monotonic, negative, infinite, or known for some slices only.
+        StackError: not strictly monotonic, closer than MIN_STEP_DPT, outside of 0 ..
+            MAX_FOCUS_DPT, or known for some slices only.
     """
     unknown = np.isnan(focus_dpt)
     if unknown.all():
         return
     if unknown.any():
         raise StackError(f'focus is unknown for slice {int(np.argmax(unknown))} only of some')
-    if not np.isfinite(focus_dpt).all() or (focus_dpt < 0).any():
-        raise StackError(f'focus must be finite dioptres >= 0, not {focus_dpt.tolist()}')
+    if not ((focus_dpt >= 0) & (focus_dpt <= MAX_FOCUS_DPT)).all():
+        raise StackError(
+            f'focus must be finite dioptres >= 0, not {quoted(focus_dpt.tolist())}; allowed up to '
+            f'{MAX_FOCUS_DPT:g}'
+        )
     steps = np.diff(focus_dpt)
     if not ((steps > 0).all() or (steps < 0).all()):
         sign = np.sign(steps[np.flatnonzero(steps)[0]]) if steps.any() else 1.0
@@ -200,4 +211,10 @@ def check_focus(focus_dpt: npt.NDArray[np.float64]) -> None:
         raise StackError(
             f'focus must be strictly monotonic: slice {k} is at {focus_dpt[k]:.4g} dpt '
             f'after {focus_dpt[k - 1]:.4g}'
+        )
+    if (np.abs(steps) < MIN_STEP_DPT).any():
+        k = int(np.abs(steps).argmin()) + 1
+        raise StackError(
+            f'focus of slices {k - 1} and {k} must differ by {MIN_STEP_DPT:g} dpt or more, not '
+            f'{abs(steps[k - 1]):.4g}'
         )

@@ -20,6 +20,7 @@ from sff_ros.core.focus.estimate import FocusEstimate
 from sff_ros.core.focus.measure import DILATIONS, POOLING, FocusVolume, Responses
 from sff_ros.core.image import FloatMap, Image
 from sff_ros.core.model_card import ModelCard
+from sff_ros.errors import ConfigError, ModelError
 from sff_ros.inference.backend import ModelSpec
 from sff_ros.inference.network_backend import (
     OUTPUTS,
@@ -92,7 +93,11 @@ def open_tensorrt(model: Path) -> TensorRtBackend:
         graph = fp16 if fp16.card.sha256 == graph.card.sha256 else graph
     ddl_file = model.with_name(f'{MEASURE}.onnx')
     measuring = read_graph(ddl_file, MEASURE) if ddl_file.is_file() else None
-    return TensorRtBackend(find_device(), graph, measuring, EngineCache())
+    try:
+        cache = EngineCache()
+    except ConfigError as err:
+        raise ModelError(f'no place for engines: {err}; set XDG_CACHE_HOME') from err
+    return TensorRtBackend(find_device(), graph, measuring, cache)
 
 
 def find_device() -> Device:

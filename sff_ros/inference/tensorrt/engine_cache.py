@@ -18,7 +18,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from sff_ros.errors import quoted
+from sff_ros.files.home import expanded
+from sff_ros.files.unfinished import drop_leftovers
+from sff_ros.files.whole_file import read_file, write_file
+
 _MAGIC = b'sff_ros engine 1\n'
+MAX_BYTES = 1 << 32  # of a file
+BUILD_S = 1e6  # no build takes as long
 _SUFFIX = '.engine'
 _LOCK = (
     'lock'  # one for all engines: builders time kernels, and two at once would disturb each other
@@ -86,10 +93,14 @@ class CacheEntry:
 
 
 def default_folder() -> Path:
-    """Return ~/.cache/sff_ros, or sff_ros in XDG_CACHE_HOME."""
+    """Return ~/.cache/sff_ros, or sff_ros in XDG_CACHE_HOME.
+
+    Raises:
+        ConfigError: neither is known.
+    """
     named = os.environ.get('XDG_CACHE_HOME', '')
     # By the XDG specification a relative path is invalid and ignored.
-    base = Path(named) if os.path.isabs(named) else Path.home() / '.cache'
+    base = Path(named) if os.path.isabs(named) else expanded('~/.cache')
     return base / 'sff_ros'
 
 
@@ -129,9 +140,10 @@ class EngineCache:
             content, build_s = _timed(build)
             return Engine(content, build_s, loaded=False, note=f'not kept: {err}')
         with lock:
-            if not _try_lock(lock):
-                on_wait()
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with contextlib.suppress(OSError):  # a file system without locks: two may build it
+                if not _try_lock(lock):
+                    on_wait()
+                    fcntl.flock(lock, fcntl.LOCK_EX)
             engine = self.load(key)
             if engine is not None:
                 return engine
@@ -156,9 +168,7 @@ class EngineCache:
         paths = list(self.folder.glob(f'*{_SUFFIX}'))
         for path in paths:
             path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError), self._open_lock() as lock:
-            if _try_lock(lock):
-                self._drop_leftovers()
+        drop_leftovers(self.folder)
         return len(paths)
 
     def _path(self, key: EngineKey) -> Path:
@@ -170,8 +180,7 @@ class EngineCache:
         return (self.folder / _LOCK).open('ab')
 
     def _store(self, key: EngineKey, content: bytes, build_s: float) -> None:
-        """Write an engine atomically; the caller holds the lock."""
-        self._drop_leftovers()
+        """Write an engine; the caller holds the lock."""
         header = {
             'key': asdict(key),
             'built': time.time(),
@@ -179,42 +188,47 @@ class EngineCache:
             'size': len(content),
             'sha256': hashlib.sha256(content).hexdigest(),
         }
-        path = self._path(key)
-        temporary = path.with_suffix('.tmp')
-        with temporary.open('wb') as file:
-            file.write(_MAGIC + _as_json(header) + b'\n')
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(self.folder)
-
-    def _drop_leftovers(self) -> None:
-        """Delete partial files of killed processes; the caller holds the lock."""
-        for path in self.folder.glob('*.tmp'):
-            path.unlink(missing_ok=True)
+        write_file(self._path(key), b''.join((_MAGIC, _as_json(header), b'\n', content)))
 
 
 def _read(path: Path) -> tuple[dict[str, Any], bytes, str]:
     """Return header, content and fault of a file; the content is empty if there is a fault."""
     try:
-        raw = path.read_bytes()
+        raw = read_file(path, MAX_BYTES)
     except OSError as err:
         return {}, b'', err.strerror or 'cannot be read'
     if not raw.startswith(_MAGIC):
         return {}, b'', 'is no engine of this package'
     line, _, content = raw[len(_MAGIC) :].partition(b'\n')
     try:
-        header = json.loads(line)
-        size, sha256 = header['size'], header['sha256']
-        float(header['build_s'])
-    except (ValueError, KeyError, TypeError):
+        header = _checked(json.loads(line))
+    except Exception:  # arbitrary bytes may raise anything
         return {}, b'', 'has a damaged header'
-    if len(content) != size:
-        return header, b'', f'has {len(content)} bytes of {size}'
-    if hashlib.sha256(content).hexdigest() != sha256:
+    if len(content) != header['size']:
+        return header, b'', f'has {len(content)} bytes of {quoted(header["size"])}'
+    if hashlib.sha256(content).hexdigest() != header['sha256']:
         return header, b'', 'is damaged: its digest does not fit'
     return header, content, ''
+
+
+def _checked(header: dict[str, Any]) -> dict[str, Any]:
+    """Return a header that has all that is used of it.
+
+    Raises:
+        Exception: of many kinds; it has not.
+    """
+    key = EngineKey(**header['key'])
+    words = [key.graph_sha256, key.library, key.gpu, key.driver, key.precision, header['sha256']]
+    words += [name for name, _ in key.shapes]
+    numbers = [header['size'], *(side for _, shape in key.shapes for side in shape)]
+    if not all(type(word) is str and word.isprintable() for word in words):
+        raise TypeError
+    if not all(type(number) is int and 0 <= number < 1 << 63 for number in numbers):
+        raise TypeError
+    time.localtime(header['built'])
+    if not 0 <= header['build_s'] < BUILD_S:
+        raise ValueError
+    return header
 
 
 def _as_json(value: dict[str, Any]) -> bytes:
@@ -234,12 +248,3 @@ def _try_lock(lock: IO[bytes]) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a power failure."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sff_ros.errors import ModelError
+from sff_ros.errors import ModelError, quoted
 
 Array = npt.NDArray[Any]
 
@@ -202,7 +202,7 @@ class CudaProgram:
             (address,) = self._check(cudart.cudaMalloc(host.nbytes), what)
             self._device[name] = int(address)
             if not self._context.set_tensor_address(name, int(address)):
-                raise ModelError(f'the engine has no tensor {name!r}')
+                raise ModelError(f'the engine has no tensor {quoted(name)}')
             # Page-locked memory is only copied faster, so a failure does not matter.
             code, *_ = cudart.cudaHostRegister(host.ctypes.data, host.nbytes, 0)
             if code == cudart.cudaError_t.cudaSuccess:

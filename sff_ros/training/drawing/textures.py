@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from sff_ros.core.image import FloatMap, RgbImage
 from sff_ros.errors import ConfigError
+from sff_ros.files.image import MAX_BYTES
+from sff_ros.files.whole_file import read_file
 
 Rng = np.random.Generator
 
@@ -140,5 +142,9 @@ def _mirrored(index: npt.NDArray[np.intp], length: int) -> npt.NDArray[np.intp]:
 
 
 def _read(file: Path) -> RgbImage | None:
-    image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+    try:
+        data = np.frombuffer(read_file(file, MAX_BYTES), np.uint8)
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    except (OSError, cv2.error):
+        return None
     return None if image is None else np.asarray(image[..., ::-1], np.uint8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -12,8 +12,10 @@ import numpy.typing as npt
 
 from sff_ros.core.image import FloatMap, Mask
 from sff_ros.errors import ConfigError
+from sff_ros.files.whole_file import read_file, write_file
 
 FORMAT = 1
+MAX_BYTES = 1_000_000_000  # of a file
 DROPPED_BITS = 2  # of the 10 of a mantissa: steps of 0.4 %, a grey level at white
 
 
@@ -41,21 +43,24 @@ class TracedScene:
 
 
 def write_traced(file: Path, scene: TracedScene) -> None:
-    """Write a .npz of 1 to 2 MB, beside its name first: a file is whole or is not there."""
-    part = file.with_suffix('.part')
-    with part.open('wb') as stream:
-        np.savez_compressed(
-            stream,
-            format=FORMAT,
-            sweep=_packed(scene.sweep),
-            own=_packed(scene.own[None]),
-            reflected=_packed(scene.reflected[None]),
-            place=scene.place.astype(np.float32),
-            lamps=np.packbits(scene.lamps),
-            leftover=scene.leftover.astype(np.float16),
-            blur_px=scene.blur_px,
-        )
-    os.replace(part, file)
+    """Write a .npz of 1 to 2 MB.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        format=FORMAT,
+        sweep=_packed(scene.sweep),
+        own=_packed(scene.own[None]),
+        reflected=_packed(scene.reflected[None]),
+        place=scene.place.astype(np.float32),
+        lamps=np.packbits(scene.lamps),
+        leftover=scene.leftover.astype(np.float16),
+        blur_px=scene.blur_px,
+    )
+    write_file(file, buffer.getvalue())
 
 
 def read_traced(file: Path) -> TracedScene:
@@ -65,7 +70,8 @@ def read_traced(file: Path) -> TracedScene:
         ConfigError: it is not one, or of another format.
     """
     try:
-        with file.open('rb') as stream, np.load(stream) as arrays:
+        buffer = io.BytesIO(read_file(file, MAX_BYTES))
+        with np.load(buffer) as arrays:
             if int(arrays['format']) != FORMAT:
                 raise ConfigError(f'{file} has format {arrays["format"]}, not {FORMAT}')
             place = arrays['place']

@@ -16,7 +16,7 @@ from sff_ros.cameras.lens_device import CodeRange
 from sff_ros.cameras.reach import Dioptres
 from sff_ros.cameras.ros_driver import stream
 from sff_ros.cameras.ros_driver.device import RosDriverDevice
-from sff_ros.cameras.ros_driver.link import wait_for
+from sff_ros.cameras.ros_driver.link import DriverLink, wait_for
 from sff_ros.config.cameras import LensConfig, RosDriverConfig
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.errors import CameraError, CameraLostError
@@ -160,6 +160,7 @@ def test_a_refused_focus_is_named_and_the_camera_goes_on(play: Play, opened: Ope
     [
         ({'stamps': 'zero'}, {}, '/image_raw: its stamps are zero'),
         ({'stamps': 'boot'}, {}, 's before the arrival of the images: the driver must stamp by'),
+        ({'stamps': 'malformed'}, {}, '/image_raw: a stamp must have sec >= 0 and nanosec < 1e9'),
         ({'low': None}, {}, 'no range for focus_absolute: set ros_driver.low and ros_driver.high'),
         (
             {},
@@ -223,6 +224,39 @@ def test_a_driver_that_was_started_anew_is_lost_and_left_as_it_is(
         device.frame(device.now_ns())
     device.close()
     assert second.value('auto_exposure') == 2
+
+
+def test_a_call_ends_when_the_driver_was_started_anew(play: Play, opened: Open) -> None:
+    first = play()
+    device = opened(timeout_s=60.0)
+    first.fall_silent()
+    second = play(others={'focus_automatic_continuous': True, 'auto_exposure': 2})
+    with pytest.raises(CameraLostError, match='/v4l2_camera was restarted'):
+        device.move(50)
+    device.close()
+    assert second.value('auto_exposure') == 2
+
+
+def test_a_dead_driver_is_not_waited_for_again(
+    play: Play, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a driver that comes back is missed for twice the timeout."""
+    waits: list[float] = []
+    call = DriverLink.call
+
+    def noted(link: DriverLink, client: Any, request: Any, wait_s: float, *more: Any) -> Any:
+        waits.append(wait_s)
+        return call(link, client, request, wait_s, *more)
+
+    driver = play()
+    device = opened(timeout_s=5.0)
+    driver.fall_silent()
+    monkeypatch.setattr(DriverLink, 'call', noted)
+    with pytest.raises(CameraLostError, match='does not respond'):
+        device.move(50)
+    device.close()
+    assert len(waits) == 2  # to move, to restore
+    assert waits[1] < 1.0
 
 
 def test_nothing_is_left_behind(play: Play) -> None:

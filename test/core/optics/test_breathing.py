@@ -35,7 +35,7 @@ def test_camera_matrix_round_trip(scale: float, centre: tuple[float, float]) -> 
     assert own[1, 1] == pytest.approx(510 * scale)
     assert own[0, 2] == pytest.approx(centre[0] + scale * (321.5 - centre[0]))
     image = replace(CAMERA, fx=own[0, 0], fy=own[1, 1], cx=own[0, 2], cy=own[1, 2])
-    reference, found = reference_of(image, CAMERA.matrix)
+    reference, found = reference_of(image, scaled_projection(1.0))
     assert reference == CAMERA
     assert found is not None
     np.testing.assert_allclose(found, warp, atol=1e-9)
@@ -43,10 +43,10 @@ def test_camera_matrix_round_trip(scale: float, centre: tuple[float, float]) -> 
 
 def test_without_breathing_there_is_no_warp() -> None:
     np.testing.assert_array_equal(breathed_matrix(CAMERA, None), CAMERA.matrix)
-    assert reference_of(CAMERA, CAMERA.matrix) == (CAMERA, None)
-    assert reference_of(CAMERA, np.zeros((3, 3))) == (CAMERA, None)
+    assert reference_of(CAMERA, scaled_projection(1.0)) == (CAMERA, None)
+    assert reference_of(CAMERA, np.zeros((3, 4))) == (CAMERA, None)
     blind = Intrinsics(640, 480)
-    assert reference_of(blind, CAMERA.matrix) == (blind, None)
+    assert reference_of(blind, scaled_projection(1.0)) == (blind, None)
 
 
 @pytest.mark.parametrize(
@@ -63,14 +63,32 @@ def test_a_warp_that_is_not_scale_and_shift_is_refused(warp: np.ndarray) -> None
 
 
 @pytest.mark.parametrize(
-    'at_value', [((0, 1), 3.0), ((1, 1), 0.0), ((0, 0), -1.0), ((0, 2), np.nan), ((2, 2), 2.0)]
+    'at_value',
+    [
+        *(((0, 1), 3.0), ((1, 1), 0.0), ((0, 0), -1.0), ((0, 0), 0.0), ((0, 2), np.nan)),
+        *(((2, 2), 2.0), ((0, 3), 5.0), ((1, 3), np.nan), ((2, 3), 1.0)),
+    ],
 )
-def test_an_invalid_reference_is_refused(at_value: tuple[tuple[int, int], float]) -> None:
-    matrix = 1.01 * CAMERA.matrix
-    matrix[2, 2] = 1
-    matrix[at_value[0]] = at_value[1]
+@pytest.mark.parametrize('scale', [1.0, 1.01])
+def test_an_invalid_reference_is_refused(
+    at_value: tuple[tuple[int, int], float], scale: float
+) -> None:
+    projection = scaled_projection(scale)
+    projection[at_value[0]] = at_value[1]
     with pytest.raises(CalibrationError, match='P must be'):
-        reference_of(CAMERA, matrix)
+        reference_of(CAMERA, projection)
+
+
+@pytest.mark.parametrize('scale', [1e-300, 0.09, 11.0, 1e300])
+def test_what_no_lens_breathes_is_refused(scale: float) -> None:
+    with pytest.raises(CalibrationError, match='K and P differ by a factor of'):
+        reference_of(CAMERA, scaled_projection(scale))
+
+
+def scaled_projection(scale: float) -> np.ndarray:
+    projection = np.column_stack((scale * CAMERA.matrix, np.zeros(3)))
+    projection[2, 2] = 1
+    return projection
 
 
 @pytest.mark.parametrize('scales', [(0.98, 1.0, 1.03), (1.0, 1.0, 1.0)])

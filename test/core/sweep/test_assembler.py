@@ -167,6 +167,31 @@ def test_a_recording_that_restarts_is_accepted() -> None:
     assert +assembler.counts == Counter(sweeps=3, incomplete=1, missing_slices=1)
 
 
+@pytest.mark.parametrize('taken', [1, 3, COUNT])
+@pytest.mark.parametrize('name', [0, 6, 8])
+def test_a_slice_stamped_in_the_future_costs_no_later_sweep(taken: int, name: int) -> None:
+    """The camera is restarted or not, and the clock then set back by less than any threshold."""
+    assembler = Books()
+    ahead = 1_900_000_000
+    early = [make(7, i, stamp_ns=make(7, i).stamp_ns + ahead) for i in range(taken)]
+    feed(assembler, *early)
+    (stack,) = feed(assembler, *(make(8, i, name=name) for i in range(COUNT)))
+    assert places(stack) == [(name, i) for i in range(COUNT)]
+    assert assembler.counts['refused_slices'] == 0
+
+
+def test_a_first_slice_that_came_twice_is_refused() -> None:
+    assembler = Books()
+    slices = sweep_of(1)
+    feed(assembler, *slices[:2])
+    with pytest.raises(StackError, match='slice 0 of sweep 1 came twice or too late'):
+        assembler.add(slices[0])
+    (stack,) = feed(assembler, *slices[2:])
+    with pytest.raises(StackError, match='slice 0 of sweep 1 came twice or too late'):
+        assembler.add(slices[0])
+    assert stack.slices == tuple(slices)
+
+
 def test_reset_forgets_slices_and_time_but_not_counts() -> None:
     assembler = Books()
     feed(assembler, *sweep_of(3), *sweep_of(4)[:3])

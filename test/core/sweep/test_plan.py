@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from sff_ros.core.sweep.plan import SweepPlan, explicit, uniform
+from sff_ros.core.sweep.plan import MOST_SLICES, SweepPlan, explicit, of_recording, uniform
 from sff_ros.errors import ConfigError
 
 NAN, INF = float('nan'), float('inf')
@@ -47,8 +49,7 @@ def test_uniform_refuses_wrong_ends(far: float, near: float) -> None:
 @pytest.mark.parametrize(
     ('positions', 'direction', 'expected'),
     [
-        (UP, None, (UP, 'up')),
-        (DOWN, None, (UP, 'down')),
+        (UP, 'up', (UP, 'up')),
         (UP, 'down', (UP, 'down')),
         (DOWN, 'up', (UP, 'up')),
         (DOWN, 'triangle', (UP, 'triangle')),
@@ -56,20 +57,24 @@ def test_uniform_refuses_wrong_ends(far: float, near: float) -> None:
 )
 def test_explicit(
     positions: tuple[float, ...],
-    direction: str | None,
+    direction: str,
     expected: tuple[tuple[float, ...], str],
 ) -> None:
     plan = explicit(positions, direction)
     assert (plan.positions, plan.direction) == expected
-    if direction is None:
-        assert plan.order(0) == plan.order(1) == positions
+
+
+@pytest.mark.parametrize('positions', [UP, DOWN])
+def test_a_recording_keeps_its_order(positions: tuple[float, ...]) -> None:
+    plan = of_recording(positions)
+    assert plan.order(0) == plan.order(1) == positions
 
 
 @pytest.mark.parametrize(
     ('positions', 'message'),
     [
-        ((), 'needs 3 positions or more, not 0'),
-        ((1.0, 2.0), 'needs 3 positions or more, not 2'),
+        ((), 'a sweep has 3 .. 100 positions, not 0'),
+        ((1.0, 2.0), 'a sweep has 3 .. 100 positions, not 2'),
         ((0.0, 2.0, 1.0), 'must be strictly monotonic'),
         ((3.0, 1.0, 2.0), 'must be strictly monotonic'),
         ((1.0, 1.0, 2.0), 'must be strictly monotonic'),
@@ -83,7 +88,18 @@ def test_explicit_refuses_what_no_lens_can_sweep(
     positions: tuple[float, ...], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        explicit(positions)
+        explicit(positions, 'up')
+
+
+def test_a_planned_sweep_has_at_most_100_slices() -> None:
+    most = tuple(map(float, range(MOST_SLICES + 1)))
+    assert uniform(0.0, 1.0, MOST_SLICES).positions[-1] == 1.0
+    assert len(explicit(most[:-1], 'up').positions) == MOST_SLICES
+    for plan in (partial(uniform, 0.0, 1.0, MOST_SLICES + 1), partial(explicit, most, 'up')):
+        with pytest.raises(ConfigError, match=r'a sweep has 3 \.\. 100 positions, not 101'):
+            plan()
+    assert of_recording(most).order(0) == most
+    assert of_recording(most[::-1]).order(1) == most[::-1]
 
 
 def test_unknown_direction_is_refused() -> None:

@@ -46,7 +46,7 @@ def test_invalid_images_are_refused(shape: tuple[int, ...], dtype: type, message
         Slice(an_image(shape, dtype), LensState(1.0), 0)
 
 
-@pytest.mark.parametrize('focus', [INF, -INF, -0.1])
+@pytest.mark.parametrize('focus', [INF, -INF, -0.1, 1e7, 1e300])
 def test_impossible_focus_is_refused(focus: float) -> None:
     with pytest.raises(StackError, match='finite dioptres >= 0, or NaN'):
         Slice(an_image(), LensState(focus), 0)
@@ -56,6 +56,16 @@ def test_impossible_focus_is_refused(focus: float) -> None:
 def test_index_outside_the_sweep_is_refused(index: int, count: int) -> None:
     with pytest.raises(StackError, match=f'slice index {index} is outside 0..{count - 1}'):
         Slice(an_image(), LensState(1.0), 0, index, count)
+
+
+@pytest.mark.parametrize('name', ['count', 'sweep'])
+@pytest.mark.parametrize('value', [2**31, int(1e300), -1])
+def test_numbers_that_no_camera_counts_to_are_refused(name: str, value: int) -> None:
+    numbers = {'index': 0, 'count': 5, 'sweep': 0}
+    assert Slice(an_image(), LensState(1.0), 0, **(numbers | {name: 2**31 - 1}))
+    with pytest.raises(StackError, match=f'{name} of a slice must be 0 .. 2147483647') as caught:
+        Slice(an_image(), LensState(1.0), 0, **(numbers | {name: value}))
+    assert len(str(caught.value)) < 80
 
 
 @pytest.mark.parametrize(
@@ -79,6 +89,9 @@ def test_focus_that_a_sweep_can_have(focus: list[float]) -> None:
         ([1, 2, NAN], 'unknown for slice 2 only of some'),
         ([1, 2, INF], 'must be finite dioptres >= 0'),
         ([1, 0, -1], 'must be finite dioptres >= 0'),
+        ([0, 1e300, 2e300], r'allowed up to 1e\+06'),
+        ([0, 1e-300, 1], 'slices 0 and 1 must differ by 1e-09 dpt or more, not 1e-300'),
+        ([3, 2, 2 - 4e-16], 'slices 1 and 2 must differ by'),
     ],
 )
 def test_focus_that_no_sweep_has(focus: list[float], message: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import stat
 import subprocess
@@ -16,10 +18,12 @@ import pytest
 from engine_key import KEY
 
 from sff_ros.errors import ModelError
+from sff_ros.files.unfinished import new_file
 from sff_ros.inference.tensorrt import engine_cache
 from sff_ros.inference.tensorrt.engine_cache import EngineCache, EngineKey, default_folder
 
 ENGINE = bytes(range(256)) * 40
+LEFT = '.sff_0123abcd.part'  # of a process that was killed while it wrote
 
 
 @pytest.fixture
@@ -95,6 +99,17 @@ def other_header(raw: bytes) -> bytes:
     return b'\n'.join((magic, b'[1, 2]', rest))
 
 
+def test_a_file_system_without_locks_keeps_the_engine(
+    cache: EngineCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, 'No locks available')
+
+    monkeypatch.setattr(fcntl, 'flock', no_locks)
+    assert cache.get(KEY, lambda: ENGINE).note == ''
+    assert cache.get(KEY, never).content == ENGINE
+
+
 @pytest.mark.parametrize(
     ('spoil', 'fault'),
     [
@@ -128,18 +143,19 @@ def test_a_failed_build_leaves_nothing_and_is_tried_again(cache: EngineCache) ->
     assert cache.get(KEY, lambda: ENGINE).content == ENGINE
 
 
-def test_a_build_killed_while_it_writes_leaves_no_engine(
+def test_a_build_interrupted_while_it_writes_leaves_no_engine(
     cache: EngineCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def kill(_: int) -> None:
+    def interrupt(_: int) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, 'fsync', kill)
+        patch.setattr(os, 'fsync', interrupt)
         with pytest.raises(KeyboardInterrupt):
             cache.get(KEY, lambda: ENGINE)
-    assert [path.suffix for path in cache.folder.iterdir() if path.name != 'lock'] == ['.tmp']
+    assert [path.name for path in cache.folder.iterdir()] == ['lock']
     assert cache.load(KEY) is None
+    (cache.folder / LEFT).write_bytes(b'half')  # by one that was killed
     cache.get(KEY, lambda: ENGINE)
     assert [path.suffix for path in cache.folder.iterdir() if path.name != 'lock'] == ['.engine']
 
@@ -215,7 +231,7 @@ def test_processes_that_miss_the_same_engine_build_it_once(tmp_path: Path) -> No
 def test_clear_deletes_all_engines_and_nothing_else(cache: EngineCache) -> None:
     store(cache)
     store(cache, replace(KEY, precision='fp32'))
-    (cache.folder / 'left.tmp').write_bytes(b'half')
+    (cache.folder / LEFT).write_bytes(b'half')
     (cache.folder / 'notes.txt').write_text('mine')
     assert cache.clear() == 2
     assert cache.entries() == []
@@ -225,9 +241,10 @@ def test_clear_deletes_all_engines_and_nothing_else(cache: EngineCache) -> None:
 
 def test_clear_leaves_a_build_under_way_alone(cache: EngineCache) -> None:
     def build() -> bytes:
-        (cache.folder / 'being_written.tmp').write_bytes(b'half')
+        part, descriptor = new_file(cache.folder)
         assert cache.clear() == 0
-        assert (cache.folder / 'being_written.tmp').exists()
+        assert part.exists()
+        os.close(descriptor)
         return ENGINE
 
     assert cache.get(KEY, build).content == ENGINE
