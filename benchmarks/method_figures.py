@@ -21,7 +21,7 @@ from sff_ros.cli.report.scale_bar import Scale, add_scale, draw_text, text_size
 from sff_ros.core.focus.all_in_focus import RunningAllInFocus, compose
 from sff_ros.core.focus.canonical import POSITIONS, canonical_places, from_canonical, to_canonical
 from sff_ros.core.focus.curve_fit import CurveFitter
-from sff_ros.core.focus.deviation import confidence_of
+from sff_ros.core.focus.deviation import OVERSTATED, confidence_of
 from sff_ros.core.focus.measure import DILATIONS, POOLING, FocusVolume, measure_contrast
 from sff_ros.core.focus.peak import MEDIUM, Evidence, gather_evidence
 from sff_ros.core.focus.template_bank import FALL, extend
@@ -177,7 +177,8 @@ def stages_figure(stages: Stages, around: Pixel | None = None) -> RgbImage:
     maps['final position'] = values(predictions.position)
     named = {name: coloured(map_, positions) for name, map_ in maps.items()}
     named = {'sharp everywhere': stages.sharp, **named}
-    named['confidence'] = coloured(confidence_of(values(predictions.log_scale.exp())), sure)
+    scale = OVERSTATED * values(predictions.log_scale.exp())
+    named['confidence'] = coloured(confidence_of(scale), sure)
     tiles = [panel(part(p, stages.volume.size, around), name, 228) for name, p in named.items()]
     return add_scale(add_scale(grid(tiles, 4), positions), sure)
 
@@ -235,7 +236,7 @@ def draw_curve(plot: Any, stages: Stages, curves: FloatMap, at: Pixel) -> None:
     plot.axvline(stages.start[at], ls='--', label='classical map')
     here = (POOLING * at[0], POOLING * at[1])
     position = float(values(stages.predictions.position)[here])
-    scale = float(np.exp(values(stages.predictions.log_scale)[here]))
+    scale = OVERSTATED * float(np.exp(values(stages.predictions.log_scale)[here]))
     plot.axvspan(position - scale, position + scale, color='tab:red', alpha=0.2)
     plot.axvline(position, color='tab:red', label='network: position and its scale')
     plot.set(xlim=(-1, POSITIONS), ylim=(-0.15, 1.3), xlabel='canonical position', yticks=(0, 1))
@@ -284,8 +285,9 @@ def panel(image: npt.NDArray[Any], title: str, width: int) -> RgbImage:
 
 
 def grid(tiles: Sequence[RgbImage], columns: int) -> RgbImage:
-    """Arrange tiles of one size in full rows, with gaps."""
+    """Arrange tiles of one size in rows, with gaps; the last row may end early."""
     spaced = [np.pad(t, ((0, 0), (0, GAP), (0, 0)), constant_values=PAPER) for t in tiles]
+    spaced += [np.full_like(spaced[0], PAPER)] * (-len(spaced) % columns)
     rows = [np.hstack(spaced[i : i + columns]) for i in range(0, len(spaced), columns)]
     return np.vstack(rows)
 
