@@ -173,10 +173,10 @@ def stages_figure(stages: Stages, around: Pixel | None = None) -> RgbImage:
     sure = Scale(0.0, 1.0, 'confidence', ramp(cv2.COLORMAP_VIRIDIS))
     maps = {'start: classical map': stages.start}
     maps |= {f'iteration {i + 1}': values(d) for i, d in enumerate(predictions.steps)}
-    maps['at half resolution'] = values(predictions.half)
-    maps['final position'] = values(predictions.position)
-    named = {name: coloured(map_, positions) for name, map_ in maps.items()}
-    named = {'sharp everywhere': stages.sharp, **named}
+    ends = {'at half resolution': predictions.half, 'final position': predictions.position}
+    maps |= {name: values(d) for name, d in ends.items()}
+    named = {'sharp everywhere': stages.sharp}
+    named |= {name: coloured(map_, positions) for name, map_ in maps.items()}
     scale = OVERSTATED * values(predictions.log_scale.exp())
     named['confidence'] = coloured(confidence_of(scale), sure)
     tiles = [panel(part(p, stages.volume.size, around), name, 228) for name, p in named.items()]
@@ -288,8 +288,7 @@ def grid(tiles: Sequence[RgbImage], columns: int) -> RgbImage:
     """Arrange tiles of one size in rows, with gaps; the last row may end early."""
     spaced = [np.pad(t, ((0, 0), (0, GAP), (0, 0)), constant_values=PAPER) for t in tiles]
     spaced += [np.full_like(spaced[0], PAPER)] * (-len(spaced) % columns)
-    rows = [np.hstack(spaced[i : i + columns]) for i in range(0, len(spaced), columns)]
-    return np.vstack(rows)
+    return np.vstack([np.hstack(spaced[i : i + columns]) for i in range(0, len(spaced), columns)])
 
 
 def fewer_levels(image: npt.NDArray[Any]) -> RgbImage:

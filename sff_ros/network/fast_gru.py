@@ -26,6 +26,7 @@ from torch.nn.functional import (
 )
 
 from sff_ros.core.focus.canonical import EVIDENCE_CHANNELS, POSITIONS
+from sff_ros.network.layers import ConvGru, Residual, conv, zero
 
 SIZE_MULTIPLE = 16  # of the images, px: 1/16 is the coarsest scale
 CENTRE = (POSITIONS - 1) / 2
@@ -56,55 +57,6 @@ class FastGruConfig:
     fine: int = 48
     iterations: int = 2
     maps: int = 4
-
-
-def _conv(inputs: int, outputs: int, side: int = 3, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, side, stride, side // 2)
-
-
-def _zero(conv: nn.Conv2d) -> nn.Conv2d:
-    """Initialise a convolution to zero, so that a correction starts as none."""
-    nn.init.zeros_(conv.weight)
-    assert conv.bias is not None
-    nn.init.zeros_(conv.bias)
-    return conv
-
-
-class Residual(nn.Module):
-    """Two convolutions with a shortcut; initialised as the shortcut alone.
-
-    This replaces normalisation (De and Smith, SkipInit, NeurIPS 2020).
-    """
-
-    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
-        super().__init__()
-        self.first = _conv(inputs, outputs, 3, stride)
-        self.second = _zero(_conv(outputs, outputs))
-        self.shortcut: nn.Module = nn.Identity()
-        if inputs != outputs or stride > 1:
-            self.shortcut = nn.Conv2d(inputs, outputs, stride, stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, inputs, h, w) -> (B, outputs, h / stride, w / stride)."""
-        return relu(self.shortcut(x) + self.second(relu(self.first(x))))
-
-
-class ConvGru(nn.Module):
-    """Convolutional GRU (Teed and Deng, RAFT, ECCV 2020); the context enters as gate biases."""
-
-    def __init__(self, hidden: int, inputs: int) -> None:
-        super().__init__()
-        self.hidden = hidden
-        self.gates = _conv(hidden + inputs, 2 * hidden)
-        self.candidate = _conv(hidden + inputs, hidden)
-
-    def forward(self, state: Tensor, biases: list[Tensor], *inputs: Tensor) -> Tensor:
-        """(B, hidden, h, w), gates' and candidate's, inputs in parts -> (B, hidden, h, w)."""
-        gate_bias, candidate_bias = biases
-        gates = torch.sigmoid(self.gates(torch.cat([state, *inputs], 1)) + gate_bias)
-        update, reset = gates.split(self.hidden, 1)
-        candidate = self.candidate(torch.cat([reset * state, *inputs], 1))
-        return state + update * (torch.tanh(candidate + candidate_bias) - state)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,27 +90,27 @@ class FastGru(nn.Module):
         # From 1/2 of the resolution to 1/4.
         self.curves = nn.Conv2d(POSITIONS * config.maps, wide, 2, 2)
         self.maps = nn.Conv2d(maps, wide, 2, 2)
-        self.volume = _conv(wide, wide)
-        self.picture = nn.Sequential(nn.Conv2d(3, 48, 8, 4, 2), nn.ReLU(), _conv(48, 32))
+        self.volume = conv(wide, wide)
+        self.picture = nn.Sequential(nn.Conv2d(3, 48, 8, 4, 2), nn.ReLU(), conv(48, 32))
         self.at_4 = Residual(wide + 32, wide)
         self.at_8 = Residual(wide, wide, 2)
         self.at_16 = Residual(wide, wide, 2)
         self.heads = nn.ModuleList(nn.Conv2d(wide, 4 * size, 1) for size in config.hidden)
         seen = 2 * REACH + 1
-        self.look = nn.Sequential(_conv(2 * seen + 1, 32), nn.ReLU(), _conv(32, 31), nn.ReLU())
+        self.look = nn.Sequential(conv(2 * seen + 1, 32), nn.ReLU(), conv(32, 31), nn.ReLU())
         self.coarser = nn.Conv2d(b, 32, 1)
         self.gru_4 = ConvGru(a, 31 + 1 + 32)
         self.gru_8 = ConvGru(b, a + c)
         self.gru_16 = ConvGru(c, b)
-        self.step = nn.Sequential(_conv(a, 32), nn.ReLU(), _zero(_conv(32, 1)))
+        self.step = nn.Sequential(conv(a, 32), nn.ReLU(), zero(conv(32, 1)))
         self.spread = nn.Conv2d(a, 4 * 28, 1)
         self.detail = nn.Sequential(nn.Conv2d(3, 16, 4, 2, 1), nn.ReLU())
         inputs = 28 + 16 + maps + 2 + 2 * FINE_REACH + 1 + 2
-        self.fine = nn.Sequential(_conv(inputs, fine), nn.ReLU(), Residual(fine, fine))
+        self.fine = nn.Sequential(conv(inputs, fine), nn.ReLU(), Residual(fine, fine))
         # 9 neighbours of the coarse map and the two classical maps; a correction.
-        self.choose = _zero(_conv(fine, 9 + 2 + 1, 1))
+        self.choose = zero(conv(fine, 9 + 2 + 1, 1))
         # 9 neighbours for each of 2 x 2 pixels; the scale of each.
-        self.draw = _conv(fine, 4 * 9 + 4, 1)
+        self.draw = conv(fine, 4 * 9 + 4, 1)
 
     def forward(self, responses: Tensor, evidence: Tensor, context: Tensor) -> Predictions:
         """Estimate positions, with the results of all steps.

@@ -27,15 +27,9 @@ KINDS = [
     for field in fields(SampleRange)
     if isinstance(getattr(USUAL, field.name), Some) and field.name != 'calm'  # no imperfection
 ]
+NO_CALM = replace(USUAL, calm=Some(0, 0.1, 0.8))
 CLEAN = replace(
-    USUAL,
-    blur_px=(1.0, 1.01),
-    noise=(0.1, 0.11),
-    even=1,
-    usual=1,
-    flicker=0,
-    drift_px=0,
-    calm=Some(0, 0.1, 0.8),
+    NO_CALM, blur_px=(1.0, 1.01), noise=(0.1, 0.11), even=1, usual=1, flicker=0, drift_px=0
 )
 
 
