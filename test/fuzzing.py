@@ -22,6 +22,11 @@ hypothesis: Any = pytest.importorskip('hypothesis', reason=WHY)
 st: Any = pytest.importorskip('hypothesis.strategies', reason=WHY)
 
 SEED = os.environ.get('SFF_FUZZ_SEED')
+MARKS = [  # of every file that fuzzes
+    pytest.mark.slow,
+    pytest.mark.filterwarnings('ignore::RuntimeWarning'),
+    pytest.mark.filterwarnings('ignore:Generating overly large repr'),
+]
 
 # What breaks programs that expect something else.
 FLOATS = (

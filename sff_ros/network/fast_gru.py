@@ -5,8 +5,9 @@ Mahmood, IJCV 2026), with changes for robots: the volume is normalised, so that 
 contrast do not matter; the classical estimate is the start, so that two steps suffice; each
 step looks up the focus curves around its own estimate (as stereo networks look up their cost
 volume: Lipson et al., RAFT-Stereo, 3DV 2021); a last step at half the resolution resolves thin
-objects; and every pixel gets the scale of a Laplace distribution, which gives a confidence. There
-are no normalisation layers, whose sums lose precision in fp16, and no data-dependent shapes.
+objects; outlines follow colour; and every pixel gets the scale of a Laplace distribution, which
+gives a confidence. There are no normalisation layers, whose sums lose precision in fp16, and no
+data-dependent shapes.
 """
 
 from __future__ import annotations

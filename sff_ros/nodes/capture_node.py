@@ -101,8 +101,7 @@ class CaptureNode(ManagedNode):
             self._log_trouble('intrinsics unknown: no points')
         self.get_logger().info(f'camera {self._config.camera}: {self._config.sweep}')
 
-    @transition
-    def on_activate(self) -> None:
+    def start(self) -> None:
         """Start sweeping."""
         self._sweeper.start()
 

@@ -15,7 +15,7 @@ from sff_ros.config.nodes import DepthConfig
 from sff_ros.core.image import FloatMap
 from sff_ros.core.sweep.stamp import stamp_ns
 from sff_ros.depth_pipeline import Depth, DepthPipeline, RectifiedFocus
-from sff_ros.errors import ConfigError, StackError, quoted
+from sff_ros.errors import StackError, quoted
 from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report, text_of
 from sff_ros.nodes.exact_sync import StampMatcher
 from sff_ros.nodes.lifecycle import QOS, ManagedNode, offer, transition, withdraw
@@ -66,16 +66,11 @@ class DepthNode(ManagedNode):
         self._settings.locked = True
         self.get_logger().info(f'{self._config}')
 
-    @transition
-    def on_activate(self) -> None:
+    def start(self) -> None:
         """Subscribe."""
         self._worker = Worker('depth', self._process, self._on_error, _CAPACITY)
-        try:
-            for topic, kind in {**_MAPS, _COLOUR: Image}.items():
-                self._inputs.subscribe(kind, topic, partial(self._on_message, topic))
-        except ConfigError:
-            self.stop()
-            raise
+        for topic, kind in {**_MAPS, _COLOUR: Image}.items():
+            self._inputs.subscribe(kind, topic, partial(self._on_message, topic))
 
     def stop(self) -> None:
         """Unsubscribe and clear all state."""

@@ -19,7 +19,7 @@ from sff_ros.core.image import FloatMap, Warp
 from sff_ros.core.optics.intrinsics import Intrinsics
 from sff_ros.core.sweep.blank import BlankSlice
 from sff_ros.depth_pipeline import DepthPipeline
-from sff_ros.errors import ConfigError, SffError, StackError
+from sff_ros.errors import SffError, StackError
 from sff_ros.inference.choice import Choice, choose_backend, open_standby
 from sff_ros.inference.warm_up import BackgroundBackend, in_background
 from sff_ros.nodes.diagnostics import WARN, Diagnostics, Report, text_of
@@ -89,16 +89,11 @@ class InferenceNode(ManagedNode):
         self._out = offer(self, _OUTPUTS)
         self._settings.locked = True
 
-    @transition
-    def on_activate(self) -> None:
+    def start(self) -> None:
         """Subscribe."""
         self._worker = Worker('inference', self._process, self._on_error, _CAPACITY)
-        try:
-            for topic, kind in _INPUTS.items():
-                self._inputs.subscribe(kind, topic, partial(self._on_part, topic))
-        except ConfigError:
-            self.stop()
-            raise
+        for topic, kind in _INPUTS.items():
+            self._inputs.subscribe(kind, topic, partial(self._on_part, topic))
 
     def _choose(self) -> Choice:
         """Load the backend; while its engine is built, a slower one runs."""

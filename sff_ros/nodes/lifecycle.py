@@ -56,16 +56,29 @@ def transition(step: Callable[[NodeT], None]) -> Transition[NodeT]:
 class ManagedNode(LifecycleNode, ABC):
     """A lifecycle node with one way to stop and one way to give back what it took.
 
-    Subclasses write on_configure and on_activate, each decorated with `transition`.
+    Subclasses write on_configure, decorated with `transition`.
     """
 
     @abstractmethod
+    def start(self) -> None:
+        """Begin to work; where this raises, `stop` is called."""
+
+    @abstractmethod
     def stop(self) -> None:
-        """Undo on_activate; idempotent, in any state."""
+        """Undo start; idempotent, in any state."""
 
     @abstractmethod
     def release(self) -> None:
         """Undo on_configure; idempotent, in any state."""
+
+    @transition
+    def on_activate(self) -> None:
+        """Start, or leave nothing behind."""
+        try:
+            self.start()
+        except Exception:
+            self.stop()
+            raise
 
     @transition
     def on_deactivate(self) -> None:

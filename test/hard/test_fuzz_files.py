@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import yaml
-from fuzzing import damaged, fuzz, refusal, spoilt, st, values
+from fuzzing import MARKS, damaged, fuzz, refusal, spoilt, st, values
 from stack_files import encode, make_folder, texture
 
 from sff_ros.cameras.ros_driver.settings import parse_settings
@@ -29,11 +29,7 @@ from sff_ros.inference.onnx_file import read_graph
 from sff_ros.inference.peak import PeakBackend
 from sff_ros.pipeline import ShapeFromFocus, SweepSetup
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings('ignore::RuntimeWarning'),
-    pytest.mark.filterwarnings('ignore:Generating overly large repr'),
-]
+pytestmark = MARKS
 
 MODELS = Path(__file__).resolve().parents[2] / 'models'
 TOKENS = (

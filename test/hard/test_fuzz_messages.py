@@ -10,7 +10,7 @@ import pytest
 import rclpy
 from builtin_interfaces.msg import Time
 from fuzz_messages import images, infos, joints
-from fuzzing import fuzz, refusal, st
+from fuzzing import MARKS, fuzz, refusal, st
 from hand_made import HandMade, wall
 from std_msgs.msg import Header
 
@@ -29,11 +29,7 @@ from sff_ros.nodes.messages import (
     to_image,
 )
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings('ignore::RuntimeWarning'),
-    pytest.mark.filterwarnings('ignore:Generating overly large repr'),
-]
+pytestmark = MARKS
 
 CAMERA = Intrinsics(64, 48, 80.0, 80.0, 31.5, 23.5)
 COUNT, SHARP = HandMade.COUNT, HandMade.SHARP

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import rclpy
 from fuzz_messages import clouds, compressed, images, infos, joints
-from fuzzing import FLOATS, damaged, fuzz, refusal, st, values
+from fuzzing import FLOATS, MARKS, damaged, fuzz, refusal, st, values
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, Image, JointState, PointCloud2
 from sensor_msgs.srv import SetCameraInfo
@@ -33,11 +33,7 @@ from sff_ros.nodes.messages import (
 )
 from sff_ros.nodes.observer import Observer, Seen
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings('ignore::RuntimeWarning'),
-    pytest.mark.filterwarnings('ignore:Generating overly large repr'),
-]
+pytestmark = MARKS
 
 
 def test_calibrations(ros: None, tmp_path: Path) -> None:
